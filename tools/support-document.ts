@@ -1,0 +1,57 @@
+import { FACET_METHODS } from "@virtmesh/core/driver/driver";
+
+/** What one driver says it can do. */
+export interface DriverSupport {
+  readonly name: string;
+  readonly methods: ReadonlySet<string>;
+}
+
+/** How the methods are called in the contract; those that only the chassis uses have no call of their own. */
+const CALLS: Readonly<Record<string, string>> = {
+  "host.info": "HostService.GetHost",
+  "host.capabilities": "HostService.GetCapabilities",
+  "domains.list": "DomainService.ListDomains",
+  "domains.find": "DomainService.GetDomain",
+  "domains.stats": "DomainService.ListDomainStats",
+  "domains.subscribe": "EventService.Watch",
+  "domains.parse": "DomainService.DefineDomain with `validate_only`",
+  "domains.xml": "DomainService.GetDomainXml",
+  "domains.define": "DomainService.DefineDomain",
+  "domains.undefine": "DomainService.UndefineDomain",
+  "domains.create": "DomainService.CreateDomain",
+  "domains.start": "DomainService.StartDomain",
+  "domains.destroy": "DomainService.DestroyDomain",
+  "domains.shutdown": "DomainService.ShutdownDomain",
+  "domains.reboot": "DomainService.RebootDomain",
+  "domains.reset": "DomainService.ResetDomain",
+  "domains.suspend": "DomainService.SuspendDomain",
+  "domains.resume": "DomainService.ResumeDomain",
+  "domains.setAutostart": "DomainService.SetAutostart",
+  "domains.openConsole": "DomainService.OpenConsole",
+  "domains.screenshot": "DomainService.TakeScreenshot",
+  "blockJobs.list": "BlockJobService.ListBlockJobs",
+  "blockJobs.cancel": "BlockJobService.CancelBlockJob",
+  "migrationSource.examine": "MigrationService.MigrateDomain with `validate_only`",
+  "migrationSource.open": "MigrationService.MigrateDomain",
+};
+
+/** docs/support-matrix.md: a row for every method a driver can have, a column for every driver. */
+export function supportDocument(drivers: readonly DriverSupport[]): string {
+  const names = drivers.map((driver) => driver.name);
+  const lines = [
+    "# What each hypervisor can do",
+    "",
+    "Generated from the drivers by `node tools/support-matrix.ts`; do not edit. An agent says the same of itself in",
+    "`AgentService.GetSupport`; a method that is missing answers UNIMPLEMENTED with the names of facet and method.",
+  ];
+  for (const [facet, methods] of Object.entries(FACET_METHODS)) {
+    lines.push("", `## ${facet}`, "", `| method | call | ${names.join(" | ")} |`);
+    lines.push(`| --- | --- |${" --- |".repeat(names.length)}`);
+    for (const method of methods) {
+      const full = `${facet}.${method}`;
+      const has = drivers.map((driver) => (driver.methods.has(full) ? "yes" : "-"));
+      lines.push(`| \`${method}\` | ${CALLS[full] ?? "inside the chassis"} | ${has.join(" | ")} |`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}

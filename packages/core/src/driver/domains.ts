@@ -1,0 +1,170 @@
+import type { Call } from "../call.ts";
+import type { DomainState } from "../domain/state.ts";
+import type { DomainUuid } from "../ids.ts";
+import type { EventListener } from "./events.ts";
+
+/** What a driver knows of a guest at this moment, without asking anybody. */
+export interface DomainInfo {
+  readonly uuid: DomainUuid;
+  readonly name: string;
+  readonly state: DomainState;
+  /** In libvirt's words: `booted`, `migrated`, `user`, `io-error`, `crashed`, ... */
+  readonly stateReason: string;
+  readonly type: string;
+  readonly persistent: boolean;
+  readonly autostart: boolean;
+  /** The definition for the next start differs from the running one. */
+  readonly updated: boolean;
+  readonly vcpus: number;
+  readonly memoryBytes: bigint;
+  readonly maxMemoryBytes: bigint;
+  readonly title: string;
+  readonly description: string;
+  readonly disks: readonly DiskInfo[];
+  readonly interfaces: readonly InterfaceInfo[];
+  readonly graphics: readonly GraphicsInfo[];
+  /** Hash of the persistent definition; of the running one when transient. */
+  readonly etag: string;
+  /** When the running instance started, milliseconds since the epoch; 0 when it does not run. */
+  readonly startTimeMs: number;
+  /** Small number of the running instance; 0 when it does not run. */
+  readonly id: number;
+}
+
+export interface DiskInfo {
+  readonly target: string;
+  readonly bus: string;
+  readonly device: string;
+  readonly type: string;
+  readonly source: string;
+  readonly format: string;
+  readonly readonly: boolean;
+  readonly shareable: boolean;
+}
+
+export interface InterfaceInfo {
+  readonly mac: string;
+  readonly type: string;
+  readonly source: string;
+  readonly model: string;
+  readonly device: string;
+}
+
+export interface GraphicsInfo {
+  readonly type: string;
+  readonly listen: string;
+  readonly port: number;
+  readonly socket: string;
+}
+
+export interface DomainStats {
+  readonly uuid: DomainUuid;
+  readonly name: string;
+  readonly state: DomainState;
+  readonly stateReason: string;
+  /** Milliseconds since the epoch; 0 for a guest that does not run. */
+  readonly sampleTimeMs: number;
+  readonly cpuTimeNs: bigint;
+  readonly vcpus: number;
+  readonly memoryBytes: bigint;
+  readonly maxMemoryBytes: bigint;
+  readonly rssBytes: bigint;
+  readonly blocks: readonly BlockStats[];
+  readonly interfaces: readonly InterfaceStats[];
+}
+
+export interface BlockStats {
+  readonly target: string;
+  readonly source: string;
+  readonly readRequests: bigint;
+  readonly readBytes: bigint;
+  readonly readTimeNs: bigint;
+  readonly writeRequests: bigint;
+  readonly writeBytes: bigint;
+  readonly writeTimeNs: bigint;
+  readonly flushRequests: bigint;
+  readonly flushTimeNs: bigint;
+  readonly allocationBytes: bigint;
+  readonly capacityBytes: bigint;
+  readonly physicalBytes: bigint;
+}
+
+export interface InterfaceStats {
+  readonly device: string;
+  readonly mac: string;
+  readonly receiveBytes: bigint;
+  readonly receivePackets: bigint;
+  readonly receiveErrors: bigint;
+  readonly receiveDrops: bigint;
+  readonly transmitBytes: bigint;
+  readonly transmitPackets: bigint;
+  readonly transmitErrors: bigint;
+  readonly transmitDrops: bigint;
+}
+
+/** A definition that was read and found good, not yet acted on. */
+export interface ParsedDomain {
+  readonly uuid: DomainUuid;
+  readonly name: string;
+  /** The document named none and this one was made up: nobody else can have it. */
+  readonly uuidGenerated: boolean;
+  /** The document with the UUID in it. */
+  readonly xml: string;
+}
+
+export interface XmlForm {
+  readonly inactive: boolean;
+  readonly secure: boolean;
+  readonly migratable: boolean;
+}
+
+export interface ConsoleStream extends AsyncDisposable {
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Resolves when the hypervisor has taken the bytes: the back-pressure towards the client. */
+  write(data: Uint8Array): Promise<void>;
+}
+
+export interface Screenshot {
+  readonly mimeType: string;
+  readonly data: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Guests. Reads are synchronous: they come from what the driver already knows, kept current by events, so one
+ * busy guest delays nobody. The chassis calls changes of one guest one after the other and only after the run
+ * token was checked; a driver need not queue.
+ */
+export interface DomainFacet {
+  list(): readonly DomainInfo[];
+  /** By UUID or name. */
+  find(ref: string): DomainInfo | undefined;
+  /** All guests, or those of the UUIDs given. */
+  stats(uuids?: readonly DomainUuid[]): readonly DomainStats[];
+  /** In order, once each; the listener hears of every change this facet makes too. */
+  subscribe(listener: EventListener): Disposable;
+
+  /** Reads and checks a definition without acting. @throws XML_SYNTAX, XML_INVALID, XML_UNKNOWN, INVALID_NAME, ... */
+  parse(xml: string): ParsedDomain;
+  xml(uuid: DomainUuid, form: XmlForm, c: Call): Promise<string>;
+  define(parsed: ParsedDomain, c: Call): Promise<DomainInfo>;
+  undefine(uuid: DomainUuid, c: Call): Promise<void>;
+  /** Creates and starts a transient guest. */
+  create(parsed: ParsedDomain, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo>;
+  start(uuid: DomainUuid, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo>;
+  destroy(uuid: DomainUuid, c: Call): Promise<DomainInfo>;
+
+  /** Asks; what comes of it is an event. */
+  shutdown?(uuid: DomainUuid, c: Call): Promise<void>;
+  /** Asks; what comes of it is an event. */
+  reboot?(uuid: DomainUuid, c: Call): Promise<void>;
+  reset?(uuid: DomainUuid, c: Call): Promise<DomainInfo>;
+  suspend?(uuid: DomainUuid, c: Call): Promise<DomainInfo>;
+  resume?(uuid: DomainUuid, c: Call): Promise<DomainInfo>;
+  setAutostart?(uuid: DomainUuid, autostart: boolean, c: Call): Promise<DomainInfo>;
+  openConsole?(
+    uuid: DomainUuid,
+    options: { readonly device: string; readonly force: boolean },
+    c: Call,
+  ): Promise<ConsoleStream>;
+  screenshot?(uuid: DomainUuid, screen: number, c: Call): Promise<Screenshot>;
+}

@@ -1,0 +1,83 @@
+import { VirtError } from "../errors.ts";
+import type { BlockJobFacet } from "./block-jobs.ts";
+import type { DomainFacet } from "./domains.ts";
+import type { HostFacet } from "./host.ts";
+import type { MigrationDestinationFacet, MigrationSourceFacet } from "./migration.ts";
+
+export interface Facets {
+  readonly host: HostFacet;
+  readonly domains: DomainFacet;
+  readonly blockJobs: BlockJobFacet;
+  readonly migrationSource: MigrationSourceFacet;
+  readonly migrationDestination: MigrationDestinationFacet;
+}
+
+/** Every method a facet can have: the rows of the support matrix. */
+export const FACET_METHODS = {
+  host: ["info", "capabilities"],
+  domains: [
+    "list",
+    "find",
+    "stats",
+    "subscribe",
+    "parse",
+    "xml",
+    "define",
+    "undefine",
+    "create",
+    "start",
+    "destroy",
+    "shutdown",
+    "reboot",
+    "reset",
+    "suspend",
+    "resume",
+    "setAutostart",
+    "openConsole",
+    "screenshot",
+  ],
+  blockJobs: ["list", "cancel"],
+  migrationSource: ["examine", "open", "reopen"],
+  migrationDestination: ["examine", "prepare", "reopen"],
+} as const satisfies { readonly [F in keyof Facets]: readonly (keyof Facets[F] & string)[] };
+
+/**
+ * One hypervisor. A small mandatory core, optional facets, optional methods: what is absent is declared not to
+ * be supported.
+ */
+export type Driver = {
+  /** `qemu`, `test`, ...: its place in subjects and labels. */
+  readonly name: string;
+  /** Connection URIs it serves on this host, without the host: scheme and path. */
+  readonly serves: readonly { readonly scheme: string; readonly path: string }[];
+} & Pick<Facets, "host" | "domains"> &
+  Partial<Facets> &
+  AsyncDisposable;
+
+type Method<F, M extends keyof F> = NonNullable<F[M]>;
+
+/** The method, bound to its facet. @throws UNSUPPORTED naming the facet and the method when the driver lacks it. */
+export function need<F extends keyof Facets, M extends keyof Facets[F] & string>(
+  driver: Driver,
+  facet: F,
+  method: M,
+): Method<Facets[F], M> {
+  const object: object | undefined = (driver as Partial<Facets>)[facet];
+  const found: unknown = object === undefined ? undefined : Reflect.get(object, method);
+  if (typeof found !== "function") {
+    throw new VirtError("UNSUPPORTED", `the ${driver.name} driver has no ${facet}.${method}`, {
+      metadata: { driver: driver.name, facet, method },
+    });
+  }
+  return found.bind(object) as Method<Facets[F], M>;
+}
+
+/** `["domains.start", ...]`: what the driver can do. */
+export function supportOf(driver: Driver): string[] {
+  const facets: Partial<Record<keyof Facets, object>> = driver;
+  return Object.entries(FACET_METHODS).flatMap(([facet, methods]) => {
+    const object = facets[facet as keyof Facets];
+    if (object === undefined) return [];
+    return methods.filter((m) => typeof Reflect.get(object, m) === "function").map((m) => `${facet}.${m}`);
+  });
+}

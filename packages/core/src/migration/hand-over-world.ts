@@ -1,0 +1,409 @@
+import type { Endpoints } from "./endpoints.ts";
+import { type Generation, generation } from "../ids.ts";
+import {
+  beginDestination,
+  type DestinationEffect,
+  type DestinationEntry,
+  type DestinationState,
+  restartDestination,
+  standingOf,
+  stepDestination,
+} from "./destination.ts";
+import type { DestinationFact, SourceFact } from "./facts.ts";
+import { beginSource, restartSource, stepSource } from "./source.ts";
+import {
+  type Common,
+  type SourceEffect,
+  type SourceEntry,
+  type SourceState,
+  UNDECIDED,
+} from "./source-state.ts";
+
+const ENDPOINTS: Endpoints = {
+  memoryAddress: "tcp:b:1",
+  exports: [],
+  hypervisorVersion: "7.2.0",
+  tlsHostname: "b",
+};
+const NEXT: Generation = generation(2n);
+
+/**
+ * For tests: both machines with two hypervisors, a session that can break, a record server that can be away and answer
+ * late, and agents that can be killed anywhere: a world in which a list of numbers decides what happens next.
+ */
+export class World {
+  readonly common: Common;
+  readonly step: typeof stepSource;
+  source: SourceState | undefined;
+  destination: DestinationState | undefined;
+  sourceJournal: SourceEntry[] = [];
+  destinationJournal: DestinationEntry[] = [];
+  record: "undecided" | "source" | "destination" = "undecided";
+  recordServerUp = true;
+  replyLost = false;
+  linkUp = true;
+  session = false;
+  sourceProcess = true;
+  incoming = false;
+  memoryComplete = false;
+  runsOnSource = true;
+  runsOnDestination = false;
+  clean = new Set<string>();
+  spoiled = false;
+  finished = false;
+  /** The process died between the journalled decision and its first instruction: a crash on the destination. */
+  crashedThere = false;
+  /** Things that will happen, in no particular order between owners. */
+  readonly pending: { readonly owner: "source" | "destination" | "world"; readonly run: () => void }[] = [];
+
+  constructor(disks: readonly string[], step: typeof stepSource = stepSource) {
+    this.step = step;
+    this.common = { mode: "live", disks, abortOnIoError: false };
+    this.sourceJournal.push("begun");
+    this.take("source", beginSource(this.common));
+  }
+
+  take(side: "source", step: { state: SourceState; effects: readonly SourceEffect[] }): void {
+    this.source = step.state;
+    for (const e of step.effects) this.pending.push({ owner: side, run: () => this.doSource(e) });
+  }
+
+  takeDestination(step: { state: DestinationState; effects: readonly DestinationEffect[] }): void {
+    this.destination = step.state;
+    // The destination's runner carries its effects out one after the other.
+    if (step.effects.length > 0) {
+      this.pending.push({
+        owner: "destination",
+        run: () => step.effects.forEach((e) => this.doDestination(e)),
+      });
+    }
+  }
+
+  toSource(fact: SourceFact): void {
+    if (this.source !== undefined) this.take("source", this.step(this.source, fact));
+    this.check();
+  }
+
+  toDestination(fact: DestinationFact): void {
+    if (this.destination !== undefined) this.takeDestination(stepDestination(this.destination, fact));
+    this.check();
+  }
+
+  send(to: "source" | "destination", deliver: () => void): void {
+    if (!this.session) return;
+    this.pending.push({ owner: "world", run: () => (this.session ? deliver() : undefined) });
+    void to;
+  }
+
+  breakSession(): void {
+    if (!this.session) return;
+    this.session = false;
+    this.toSource({ fact: "peerLost", message: "broken" });
+    this.toDestination({ fact: "sourceLost", message: "broken" });
+  }
+
+  endSession(): void {
+    if (this.session && this.pending.some((p) => p.owner === "world"))
+      return this.later("world", () => this.endSession());
+    this.session = false;
+    this.toDestination({ fact: "sourceLost", message: "the source has ended the session" });
+  }
+
+  reachable(): boolean {
+    return this.linkUp && this.destination !== undefined;
+  }
+
+  later(owner: "source" | "destination" | "world", run: () => void): void {
+    this.pending.push({ owner, run });
+  }
+
+  doSource(e: SourceEffect): void {
+    switch (e.effect) {
+      case "offer":
+        if (this.source?.phase !== "preparing") return;
+        if (!this.linkUp) return this.toSource({ fact: "peerLost", message: "no link" });
+        this.session = true;
+        return this.takeDestination(beginDestination());
+      case "startMirrors":
+        for (const disk of this.common.disks)
+          this.later("source", () => this.toSource({ fact: "mirrorReady", disk }));
+        return;
+      case "sendMemory":
+        return this.later("source", () => {
+          if (!this.sourceProcess || !this.incoming)
+            return this.toSource({ fact: "memoryFailed", message: "gone" });
+          if (this.source?.phase !== "sending") return;
+          this.runsOnSource = false;
+          this.toSource({ fact: "switchover", stoppedForMs: 0 });
+        });
+      case "concludeMirrors":
+        for (const disk of this.common.disks) {
+          this.later("source", () => {
+            if (this.source?.phase !== "switching") return;
+            if (this.spoiled || !this.incoming)
+              return this.toSource({ fact: "mirrorFailed", disk, message: "No space left" });
+            this.clean.add(disk);
+            this.toSource({ fact: "mirrorConcluded", disk });
+          });
+        }
+        return;
+      case "continueSwitchover":
+        return this.later("world", () => {
+          if (!this.sourceProcess || !this.incoming || this.source?.phase === "aborting") {
+            return this.toSource({ fact: "memoryFailed", message: "gone" });
+          }
+          this.memoryComplete = true;
+          this.toDestination({ fact: "loaded" });
+        });
+      case "tellMirrorsConcluded":
+        return this.send("destination", () => this.toDestination({ fact: "sourceMirrorsConcluded" }));
+      case "tellDecided":
+        return this.send("destination", () =>
+          this.toDestination({ fact: "sourceDecided", generation: NEXT }),
+        );
+      case "tellAbort":
+        if (!this.session && this.reachable()) this.session = true;
+        if (!this.session) return this.toSource({ fact: "peerLost", message: "no link" });
+        return this.send("destination", () =>
+          this.toDestination({ fact: "sourceAborted", reason: e.reason }),
+        );
+      case "tellRetired":
+        return this.send("destination", () => this.toDestination({ fact: "sourceRetired" }));
+      case "journal":
+        this.sourceJournal.push(e.entry);
+        return this.later("source", () => this.toSource({ fact: "journalled", entry: e.entry }));
+      case "decide":
+        if (!this.recordServerUp) {
+          // The write may still arrive.
+          this.later("world", () => this.write("destination"));
+          return this.toSource({ fact: "recordUnknown", message: "away" });
+        }
+        this.write("destination");
+        if (this.replyLost) return this.toSource({ fact: "recordUnknown", message: "no reply" });
+        return this.later("source", () => this.tellRecord());
+      case "readRecord":
+        if (!this.recordServerUp || this.record === "undecided")
+          return this.later("source", () => this.whileInDoubt(e));
+        return this.tellRecord();
+      case "closeRecord":
+        if (this.recordServerUp) this.write("source");
+        return;
+      case "fence":
+        if (this.recordServerUp) this.record = "source";
+        else this.later("world", () => this.doSource(e));
+        return;
+      case "askPeer":
+        return this.ask(e.demandPromise);
+      case "rollBack":
+        return this.later("source", () => {
+          if (!this.sourceProcess) return this.toSource({ fact: "sourceExited", message: "dead" });
+          this.runsOnSource = true;
+          this.toSource({ fact: "rolledBack" });
+        });
+      case "surrender":
+        return;
+      case "retire":
+        return this.later("source", () => {
+          this.sourceProcess = false;
+          this.runsOnSource = false;
+          this.toSource({ fact: "retired" });
+        });
+      case "startPatience":
+        return this.later("source", () => this.toSource({ fact: "patienceOver" }));
+      case "finish":
+        this.finished = true;
+        // What was sent arrives before the end of the session does.
+        return this.later("world", () => this.endSession());
+    }
+  }
+
+  whileInDoubt(e: SourceEffect): void {
+    if (this.source?.phase === "inDoubt") this.doSource(e);
+  }
+
+  tellRecord(): void {
+    if (this.record === "destination") this.toSource({ fact: "recordDestination", generation: NEXT });
+    else if (this.record === "source") this.toSource({ fact: "recordSource" });
+    else this.toSource({ fact: "recordUnknown", message: "undecided" });
+  }
+
+  write(to: "source" | "destination"): void {
+    if (this.record === "undecided") this.record = to;
+  }
+
+  ask(demandPromise: boolean): void {
+    const doubting =
+      this.source?.phase === "inDoubt" ||
+      this.source?.phase === "resuming" ||
+      this.source?.phase === "deciding";
+    if (!doubting) return;
+    if (!this.linkUp) return this.later("source", () => this.ask(demandPromise));
+    const last = this.destinationJournal.at(-1);
+    if (this.destination === undefined) {
+      // The agent runs but knows nothing live: its journal answers.
+      if (last === undefined && demandPromise) this.destinationJournal.push("promised");
+      return this.toSource({
+        fact: "peerStanding",
+        standing: last === "resumed" ? "resumed" : last === "promised" ? "promised" : "unknown",
+      });
+    }
+    this.session = true;
+    if (demandPromise) this.toDestination({ fact: "promiseDemanded" });
+    this.later("source", () => {
+      if (this.destination === undefined) return this.ask(demandPromise);
+      const phase = this.destination.phase;
+      if (phase === "discarding" || phase === "promising") return this.ask(demandPromise);
+      this.toSource({ fact: "peerStanding", standing: standingOf(this.destination) });
+    });
+  }
+
+  doDestination(e: DestinationEffect): void {
+    switch (e.effect) {
+      case "prepare":
+        this.incoming = true;
+        return this.later("destination", () =>
+          this.toDestination({ fact: "prepared", endpoints: ENDPOINTS }),
+        );
+      case "closeExports":
+        return;
+      case "journal":
+        this.destinationJournal.push(e.entry);
+        return this.later("destination", () => this.toDestination({ fact: "journalled", entry: e.entry }));
+      case "resume":
+        if (!this.incoming) return this.toDestination({ fact: "resumeFailed", message: "gone" });
+        this.runsOnDestination = true;
+        return this.later("destination", () => this.toDestination({ fact: "running", downtimeMs: 1 }));
+      case "adopt":
+        return;
+      case "discard":
+        this.incoming = false;
+        this.runsOnDestination = false;
+        return this.later("destination", () => this.toDestination({ fact: "discarded", leftovers: [] }));
+      case "withdraw":
+        if (!this.recordServerUp) return this.later("destination", () => this.whileWithdrawing(e));
+        this.write("source");
+        return this.later("destination", () =>
+          this.toDestination(
+            this.record === "destination"
+              ? { fact: "recordDestination", generation: NEXT }
+              : { fact: "recordSource" },
+          ),
+        );
+      case "tellPrepared":
+        return this.send("source", () => this.toSource({ fact: "peerPrepared", endpoints: e.endpoints }));
+      case "tellLoaded":
+        return this.send("source", () => this.toSource({ fact: "peerLoaded" }));
+      case "tellResumed":
+        return this.send("source", () => this.toSource({ fact: "peerResumed", downtimeMs: e.downtimeMs }));
+      case "tellFailed":
+        return this.send("source", () =>
+          this.toSource({ fact: "peerFailed", reason: e.reason, message: e.message, promise: true }),
+        );
+      case "tellDiscarded":
+        return this.send("source", () => this.toSource({ fact: "peerDiscarded", leftovers: e.leftovers }));
+      case "finish":
+        return;
+    }
+  }
+
+  whileWithdrawing(e: DestinationEffect): void {
+    if (this.destination?.phase === "loaded" && this.destination.withdrawing) this.doDestination(e);
+  }
+
+  drop(owner: "source" | "destination"): void {
+    const rest = this.pending.filter((p) => p.owner !== owner);
+    this.pending.splice(0, this.pending.length, ...rest);
+  }
+
+  /** Something goes wrong. */
+  fault(which: number): void {
+    switch (which) {
+      case 0: // the source agent is killed and started again
+        if (this.source === undefined || this.finished) return;
+        this.drop("source");
+        this.source = undefined;
+        this.session = false;
+        this.toDestination({ fact: "sourceLost", message: "killed" });
+        return this.take("source", restartSource(this.common, this.sourceJournal.at(-1) ?? "begun"));
+      case 1: {
+        // the destination agent is killed and started again
+        if (this.destination === undefined) return;
+        this.drop("destination");
+        this.destination = undefined;
+        if (this.session) {
+          this.session = false;
+          this.toSource({ fact: "peerLost", message: "killed" });
+        }
+        const last = this.destinationJournal.at(-1);
+        return last === undefined
+          ? undefined
+          : this.takeDestination(restartDestination(last, NEXT, this.incoming));
+      }
+      case 2:
+        this.linkUp = false;
+        return this.breakSession();
+      case 3:
+        return this.breakSession();
+      case 4:
+        this.recordServerUp = false;
+        return;
+      case 5:
+        this.recordServerUp = true;
+        return;
+      case 6: // the source's process dies
+        this.sourceProcess = false;
+        this.runsOnSource = false;
+        return this.toSource({ fact: "sourceExited", message: "killed" });
+      case 7: // the destination's process dies, running or not
+        if (!this.incoming || this.runsOnDestination) return;
+        this.crashedThere = this.destinationJournal.at(-1) === "resuming";
+        this.incoming = false;
+        return this.toDestination({ fact: "incomingFailed", message: "killed" });
+      case 8:
+        if (this.clean.size > 0) return;
+        this.spoiled = true;
+        return this.toSource({ fact: "mirrorFailed", disk: "vda", message: "No space left on device" });
+      case 9:
+        this.replyLost = true;
+        return;
+      default:
+        return this.toSource({ fact: "cancelled", actor: "admin" });
+    }
+  }
+
+  /** The user destroys the guest, as far as the source lets it go. @returns whether it did */
+  destroy(): boolean {
+    const { source } = this;
+    if (source === undefined || !UNDECIDED.has(source.phase) || !this.sourceProcess) return false;
+    this.toSource({ fact: "destroyed", actor: "admin" });
+    this.sourceProcess = false;
+    this.runsOnSource = false;
+    this.toSource({ fact: "sourceExited", message: "destroyed" });
+    return true;
+  }
+
+  heal(): void {
+    this.replyLost = false;
+    this.linkUp = true;
+    this.recordServerUp = true;
+  }
+
+  check(): void {
+    if (this.runsOnSource && this.runsOnDestination) throw new Error(`runs twice: ${this.where()}`);
+    if (this.runsOnDestination && !this.common.disks.every((d) => this.clean.has(d)))
+      throw new Error("runs on a half copy");
+    if (this.runsOnDestination && !this.memoryComplete) throw new Error("runs without its memory");
+  }
+
+  where(): string {
+    return `${this.source?.phase} / ${this.destination?.phase} / record ${this.record}`;
+  }
+
+  /** One thing happens. */
+  tick(choice: number): boolean {
+    const next = this.pending.splice(choice % Math.max(1, this.pending.length), 1)[0];
+    next?.run();
+    this.check();
+    return next !== undefined;
+  }
+}

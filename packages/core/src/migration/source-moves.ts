@@ -1,0 +1,108 @@
+import type { Reason } from "../errors.ts";
+import type { SourceFact } from "./facts.ts";
+import type { Cause, Common, SourceState, SourceStep } from "./source-state.ts";
+
+export function stay(state: SourceState): SourceStep {
+  return { state, effects: [] };
+}
+
+export function common(state: Common): Common {
+  return { mode: state.mode, disks: state.disks, abortOnIoError: state.abortOnIoError };
+}
+
+export function mirrorFailure(fact: Extract<SourceFact, { fact: "mirrorFailed" }>): Cause {
+  const cause = failure("MIGRATION_FAILED", `the copy of disk ${fact.disk} failed: ${fact.message}`);
+  return fact.preliminary === true ? { ...cause, openDisk: fact.disk } : cause;
+}
+
+export function failure(reason: Reason, message: string): Cause {
+  return { reason, message, cancelled: false };
+}
+
+export function send(state: Common): SourceStep {
+  return { state: { phase: "sending", ...common(state) }, effects: [{ effect: "sendMemory" }] };
+}
+
+/** The journal is written while device state travels: "deciding" only says that a decision may follow. */
+export function load(state: Common): SourceStep {
+  return {
+    state: { phase: "loading", journalled: false, loaded: false, ...common(state) },
+    effects: [
+      { effect: "continueSwitchover" },
+      { effect: "tellMirrorsConcluded" },
+      { effect: "journal", entry: "deciding" },
+    ],
+  };
+}
+
+export function decided(state: Common, peerLost: boolean): SourceStep {
+  return {
+    state: { phase: "resuming", ...common(state) },
+    effects: [
+      peerLost ? { effect: "askPeer", demandPromise: false } : { effect: "tellDecided" },
+      { effect: "journal", entry: "decided" },
+    ],
+  };
+}
+
+export function doubt(state: Common): SourceStep {
+  return {
+    state: { phase: "inDoubt", ...common(state) },
+    effects: [{ effect: "readRecord" }, { effect: "askPeer", demandPromise: true }],
+  };
+}
+
+export function promiseOrAsk(
+  state: SourceState,
+  fact: Extract<SourceFact, { fact: "peerFailed" }>,
+): SourceStep {
+  if (fact.promise) return promised(state, `the destination failed: ${fact.message}`, []);
+  return { state, effects: [{ effect: "askPeer", demandPromise: true }] };
+}
+
+/** The destination will never resume: the source may, whatever the record says; the record is forced to follow. */
+export function promised(state: Common, message: string, leftovers: readonly string[]): SourceStep {
+  const step = abort(state, failure("MIGRATION_FAILED", message), { away: "gone", leftovers });
+  return {
+    state: step.state,
+    effects: [{ effect: "fence" }, ...step.effects.filter((e) => e.effect !== "closeRecord")],
+  };
+}
+
+export function retire(state: Common): SourceStep {
+  return {
+    state: { phase: "retiring", attempts: 1, ...common(state) },
+    effects: [{ effect: "retire" }, { effect: "surrender" }, { effect: "journal", entry: "resumed" }],
+  };
+}
+
+interface AbortOptions {
+  /** Do not wait for the network: break the connections. */
+  readonly linkLost?: boolean;
+  readonly guestLost?: boolean;
+  readonly away?: "gone";
+  readonly leftovers?: readonly string[];
+}
+
+export function abort(state: Common, cause: Cause, options: AbortOptions = {}): SourceStep {
+  const linkLost = options.linkLost ?? false;
+  const away = options.away ?? "waiting";
+  return {
+    state: {
+      phase: "aborting",
+      cause,
+      home: options.guestLost === true ? "lost" : "waiting",
+      away,
+      leftovers: options.leftovers ?? [],
+      attempts: 1,
+      ...common(state),
+    },
+    effects: [
+      ...(options.guestLost === true ? [] : [{ effect: "rollBack", linkLost } as const]),
+      { effect: "tellAbort", reason: cause.message },
+      { effect: "journal", entry: "aborting" },
+      { effect: "closeRecord" },
+      { effect: "startPatience" },
+    ],
+  };
+}

@@ -1,0 +1,34 @@
+import { document } from "../schema/document.ts";
+import { inactiveForm, withoutSecrets } from "./forms.ts";
+import type { DomainDefinition } from "./model.ts";
+import { domainSchema } from "./model.ts";
+import { validateDomain } from "./validate.ts";
+
+const domainDocument = document("domain", domainSchema);
+
+/** Which form of a definition is written; all false is the running guest's without its secrets. */
+export interface DomainForm {
+  /** With passwords. */
+  readonly secure?: boolean;
+  /** What to start it from again: without what only holds while it runs (its number, ports and paths given to it). */
+  readonly inactive?: boolean;
+  /** What another host is given: as inactive, and with secrets, without which it could not start there. */
+  readonly migratable?: boolean;
+}
+
+/**
+ * Reads and checks a domain document.
+ * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column; INVALID_NAME
+ */
+export function parseDomain(xml: string): DomainDefinition {
+  const definition = domainDocument.parse(xml);
+  validateDomain(definition);
+  return definition;
+}
+
+/** Writes a definition in libvirt's order. What was parsed is all there, except what the form leaves out. */
+export function formatDomain(definition: DomainDefinition, form: DomainForm = {}): string {
+  const migratable = form.migratable ?? false;
+  const kept = form.secure === true || migratable ? definition : withoutSecrets(definition);
+  return domainDocument.format(form.inactive === true || migratable ? inactiveForm(kept) : kept);
+}

@@ -1,0 +1,33 @@
+import { readXml } from "../xml/read.ts";
+import { errorAt, pathOf } from "../xml/tree.ts";
+import { writeXml } from "../xml/write.ts";
+import { Output } from "./output.ts";
+import type { Schema } from "./schema.ts";
+
+/** A kind of document: its root element, read and written. */
+export interface Document<T> {
+  /** @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_INVALID, XML_UNKNOWN */
+  parse(xml: string): T;
+  /** @throws XML_INVALID for text that XML cannot hold. */
+  format(value: T): string;
+}
+
+export function document<T>(rootName: string, schema: Schema<T>): Document<T> {
+  return {
+    parse: (xml) => {
+      const root = readXml(xml);
+      if (root.local !== rootName || root.uri !== "") {
+        throw errorAt(
+          "XML_INVALID",
+          `the document is a <${root.name}>`,
+          pathOf(root),
+          root,
+          `a <${rootName}> is needed`,
+        );
+      }
+      return schema.read(root);
+    },
+    format: (value) =>
+      writeXml(Output.document({ local: rootName, uri: "", prefix: "" }, (out) => schema.write(value, out))),
+  };
+}

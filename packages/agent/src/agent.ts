@@ -1,0 +1,380 @@
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { type Agent, AgentState } from "@virtmesh/api/gen/virtmesh/v1/agent";
+import type { Event } from "@virtmesh/api/gen/virtmesh/v1/event";
+import { isActive } from "@virtmesh/core/domain/state";
+import type { Driver } from "@virtmesh/core/driver/driver";
+import { VirtError } from "@virtmesh/core/errors";
+import { type HostName, hostName } from "@virtmesh/core/ids";
+import { formatConnectionUri } from "@virtmesh/core/uri";
+import { startServer } from "@virtmesh/kit/grpc-server";
+import { createLogger, type Logger } from "@virtmesh/kit/logger";
+import { createMetrics, type Metrics, serveMetrics } from "@virtmesh/kit/metrics";
+import { Scope } from "@virtmesh/kit/scope";
+import { toRpcStatus } from "@virtmesh/kit/status";
+import type { Telemetry } from "@virtmesh/kit/telemetry";
+import { tlsFrom } from "@virtmesh/kit/tls";
+import { connectMesh, type Mesh } from "@virtmesh/mesh/connection";
+import { writeInventory } from "@virtmesh/mesh/inventory";
+import { keepLease } from "@virtmesh/mesh/registry";
+import { RunTokens } from "@virtmesh/mesh/run-tokens";
+import { autostart } from "./autostart/autostart.ts";
+import { ChangeQueue } from "./changes/queue.ts";
+import type { ServiceModule, ServiceModuleFactory } from "./chassis.ts";
+import { toWireDomain } from "./convert/domain.ts";
+import type { DriverContext } from "./driver-context.ts";
+import { followDriver } from "./driver-events.ts";
+import { EventHub } from "./events/event-hub.ts";
+import { EventLog } from "./events/event-log.ts";
+import { LineLog } from "./journal/line-log.ts";
+import { makeDir } from "./journal/make-dir.ts";
+import { AgentMetrics } from "./metrics/agent-metrics.ts";
+import { MigrationMetrics } from "./metrics/migration-metrics.ts";
+import { Operations } from "./operations/operations.ts";
+import { Outbox } from "./outbox/outbox.ts";
+import { RequestMemory } from "./requests/memory.ts";
+import { agentService } from "./services/agent-service.ts";
+import { blockJobService } from "./services/block-job-service.ts";
+import type { ServiceContext } from "./services/context.ts";
+import { placeOf } from "./services/context.ts";
+import { domainService } from "./services/domain-service.ts";
+import { eventService } from "./services/event-service.ts";
+import { hostService } from "./services/host-service.ts";
+import { guardModule } from "./services/module-guard.ts";
+import { operationService } from "./services/operation-service.ts";
+import { checkUri } from "./services/uris.ts";
+import { TokenGuard } from "./tokens/token-guard.ts";
+import { TokenJournal } from "./tokens/token-journal.ts";
+
+export interface AgentOptions {
+  readonly host: string;
+  readonly version?: string;
+  /** `host:port`, port 0 for any. */
+  readonly listen: string;
+  /** Under which name or address others reach this host; by default the one it listens on. */
+  readonly dataAddress?: string;
+  readonly stateDir: string;
+  readonly runDir: string;
+  /** Absent: the agent works alone, without migrations and without anybody else hearing its events. */
+  readonly nats?: {
+    readonly servers: readonly string[];
+    readonly user?: string;
+    readonly password?: string;
+  };
+  /** `ca.pem`, `cert.pem` and `key.pem`; without it nothing is encrypted. */
+  readonly tlsDir?: string;
+  /** Where `/metrics` is served; absent: nowhere. */
+  readonly metricsListen?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Time to live of the lease, the same in the whole mesh. */
+  readonly leaseTtlMs?: number;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+  readonly telemetry?: Telemetry;
+  readonly createDriver: (context: DriverContext) => Promise<Driver> | Driver;
+  /** Services beside those of the chassis: migrations. */
+  readonly modules?: readonly ServiceModuleFactory[];
+  readonly signal?: AbortSignal;
+}
+
+export interface RunningAgent extends AsyncDisposable {
+  /** Where it answers gRPC, as others reach it. */
+  readonly address: string;
+  readonly metricsAddress: string | undefined;
+  readonly uris: readonly [string, ...string[]];
+  readonly driver: Driver;
+  readonly context: ServiceContext;
+}
+
+const VERSION = "0.1.0";
+
+/**
+ * Starts an agent in this process: the driver, then what the run before left behind (operations, tokens, events,
+ * migrations), then the services, and the lease last, so that nobody is sent here before all of it is there.
+ * Disposing ends the agent and no guest.
+ */
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const scope = new Scope(options.signal);
+  try {
+    return await start(options, scope);
+  } catch (e) {
+    await scope[Symbol.asyncDispose]();
+    throw e;
+  }
+}
+
+async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent> {
+  const host = hostName(options.host);
+  const { stateDir, runDir } = options;
+  for (const dir of [stateDir, runDir]) await makeDir(dir);
+  const logger = options.logger ?? createLogger({ service: "agent", host, level: "silent" });
+  const metrics = options.metrics ?? createMetrics({ service: "agent", host });
+  const tls = options.tlsDir === undefined ? undefined : await tlsFrom(options.tlsDir);
+  const dataAddress = options.dataAddress ?? reachableHost(options.listen);
+  const shared = {
+    host,
+    stateDir,
+    runDir,
+    dataAddress,
+    logger,
+    metrics,
+    signal: scope.signal,
+    ...(tls === undefined ? {} : { tls }),
+    ...(options.tlsDir === undefined ? {} : { tlsDir: options.tlsDir }),
+  };
+  const mesh = connect(options, host, logger, scope);
+  const driver = scope.own(await options.createDriver(shared));
+  const uris = urisOf(driver, host);
+  const startTimeMs = Date.now();
+  const version = options.version ?? VERSION;
+  const labels = options.labels ?? {};
+
+  const agentMetrics = new AgentMetrics(metrics);
+  const outbox = mesh && scope.own(await Outbox.open({ dir: join(stateDir, "outbox"), mesh, logger }));
+  const tokens = scope.own(await openTokens(shared, driver.name, mesh));
+  const events = new EventHub({
+    log: new EventLog(crypto.randomUUID()),
+    uri: uris[0],
+    host,
+    generationOf: (uuid) => tokens.lastGenerationOf(uuid),
+    onEvent: (event) => {
+      agentMetrics.onEvent(event);
+      if (outbox) keep(outbox, event, logger);
+    },
+  });
+  const requests = scope.own(await openRequests(stateDir, logger));
+  const operations = scope.own(await openOperations(stateDir, uris[0], logger));
+  // First of all listeners: what ends because the agent ends is not an outcome of any operation.
+  scope.signal.addEventListener("abort", () => operations.freeze(), { once: true });
+  const queue = scope.own(
+    new ChangeQueue({ onEnd: (verb, seconds) => agentMetrics.onChange(verb, seconds) }),
+  );
+  const migrationMetrics = new MigrationMetrics(metrics);
+
+  let address = options.listen;
+  const context: ServiceContext = {
+    ...shared,
+    driver,
+    hypervisor: driver.name,
+    version,
+    instance: events.instance,
+    startTimeMs,
+    uris,
+    labels,
+    checkUri: (uri) => checkUri(uri, host, uris),
+    queue,
+    requests,
+    operations,
+    tokens,
+    events,
+    migrationMetrics,
+    ...(mesh === undefined ? {} : { mesh }),
+    describeAgent: (): Agent => ({
+      host,
+      hypervisor: driver.name,
+      uris: [...uris],
+      address,
+      version,
+      instance: events.instance,
+      startTime: new Date(startTimeMs),
+      labels: { ...labels },
+      eventsConnected: mesh?.connected ?? false,
+      outboxLength: BigInt(outbox?.length ?? 0),
+      state: AgentState.AGENT_STATE_ALIVE,
+      domains: driver.domains.list().length,
+    }),
+  };
+  const inventory = mesh && scope.own(writeInventory(mesh, { host, uris }));
+  scope.own(followDriver(context, inventory));
+  inventory?.replaceAll(driver.domains.list().map((info) => toWireDomain(info, placeOf(context, info.uuid))));
+
+  const modules = await openModules(options.modules ?? [], context, scope);
+  const abandoned = await operations.abandonRest(new Set(modules.flatMap((m) => [...m.adopted])));
+  if (abandoned > 0) logger.warn({ abandoned }, "operations that ran when the agent ended were not taken up");
+
+  const server = scope.own(
+    await startServer({
+      listen: options.listen,
+      tls,
+      telemetry: options.telemetry,
+      logger,
+      metrics,
+      signal: scope.signal,
+      services: [
+        hostService(context),
+        domainService(context),
+        blockJobService(context),
+        eventService(context),
+        operationService(context),
+        agentService(context),
+        ...modules.flatMap((m) => m.services.map((service) => guardModule(context, service))),
+      ],
+    }),
+  );
+  address = announced(server.address, dataAddress);
+  scope.own(
+    agentMetrics.show({
+      host,
+      stats: () => driver.domains.stats(),
+      migrations: migrationMetrics,
+      owned: () => tokens.held().map((t) => ({ ...t, name: driver.domains.find(t.uuid)?.name ?? "" })),
+      conflicts: () => tokens.conflicts,
+      waitingChanges: () => queue.waiting,
+      outbox: () => outbox,
+      natsConnected: () => mesh?.connected ?? false,
+    }),
+  );
+  const metricsServer =
+    options.metricsListen === undefined
+      ? undefined
+      : scope.own(await serveMetrics(metrics, options.metricsListen, scope.signal));
+  if (mesh) joinMesh(mesh, context, agentMetrics, options, scope);
+  scope.run(
+    () => autostart(context),
+    (err) => logger.error({ err }, "starting the guests that start with their host failed"),
+  );
+  return {
+    address,
+    metricsAddress: metricsServer?.address,
+    uris,
+    driver,
+    context,
+    [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
+  };
+}
+
+function connect(options: AgentOptions, host: HostName, logger: Logger, scope: Scope): Mesh | undefined {
+  const { nats, tlsDir } = options;
+  if (nats === undefined) return undefined;
+  return scope.own(
+    connectMesh({
+      servers: nats.servers,
+      name: `agent of ${host}`,
+      logger,
+      ...(nats.user === undefined ? {} : { user: nats.user }),
+      ...(nats.password === undefined ? {} : { password: nats.password }),
+      ...(tlsDir === undefined
+        ? {}
+        : {
+            tls: { ca: join(tlsDir, "ca.pem"), cert: join(tlsDir, "cert.pem"), key: join(tlsDir, "key.pem") },
+          }),
+    }),
+  );
+}
+
+/** Announces the agent, and compares the run tokens whenever NATS is there again. */
+function joinMesh(
+  mesh: Mesh,
+  context: ServiceContext,
+  agentMetrics: AgentMetrics,
+  options: AgentOptions,
+  scope: Scope,
+): void {
+  scope.own(
+    keepLease(
+      mesh,
+      () => {
+        agentMetrics.onRenewal();
+        return context.describeAgent();
+      },
+      options.leaseTtlMs === undefined ? {} : { ttlMs: options.leaseTtlMs },
+    ),
+  );
+  const compare = (): void =>
+    scope.run(
+      () => {
+        const all = context.driver.domains.list();
+        return context.tokens.reconcile({
+          known: all.map((d) => d.uuid),
+          active: new Set(all.filter((d) => isActive(d.state)).map((d) => d.uuid)),
+          isBusy: (uuid) => context.queue.holderOf(uuid)?.exclusive ?? false,
+        });
+      },
+      (err) =>
+        context.logger.warn({ err }, "the run tokens could not be compared with NATS, it is tried again"),
+    );
+  scope.own(mesh.onSession(compare));
+}
+
+async function openTokens(
+  shared: {
+    readonly host: HostName;
+    readonly stateDir: string;
+    readonly logger: Logger;
+    readonly signal: AbortSignal;
+  },
+  hypervisor: string,
+  mesh: Mesh | undefined,
+): Promise<TokenGuard> {
+  const journal = await TokenJournal.open(join(shared.stateDir, "tokens.json"));
+  return new TokenGuard({
+    journal,
+    hypervisor,
+    host: shared.host,
+    logger: shared.logger,
+    signal: shared.signal,
+    ...(mesh ? { owners: new RunTokens(mesh), isConnected: () => mesh.connected } : {}),
+  });
+}
+
+async function openRequests(stateDir: string, logger: Logger): Promise<RequestMemory> {
+  const { log, read } = await LineLog.open(join(stateDir, "requests.log"));
+  const onProblem = (err: unknown): void =>
+    logger.error({ err }, "an answer could not be written down for retries");
+  return new RequestMemory({ log, entries: read.entries, onProblem });
+}
+
+async function openOperations(stateDir: string, uri: string, logger: Logger): Promise<Operations> {
+  const { log, read } = await LineLog.open(join(stateDir, "operations.log"));
+  return new Operations({
+    uri,
+    log,
+    entries: read.entries,
+    toStatus: toRpcStatus,
+    onProblem: (err, what) => logger.error({ err, what }, "an operation met a problem of ours"),
+  });
+}
+
+async function openModules(
+  factories: readonly ServiceModuleFactory[],
+  context: ServiceContext,
+  scope: Scope,
+): Promise<ServiceModule[]> {
+  const modules: ServiceModule[] = [];
+  for (const make of factories) modules.push(scope.own(await make(context)));
+  return modules;
+}
+
+/** The outbox has its own order and its own queue; only a full disk makes it fail. */
+function keep(outbox: Outbox, event: Event, logger: Logger): void {
+  outbox.append(event).catch((err: unknown) => {
+    logger.error(
+      { err, event: event.id },
+      "an event could not be kept for NATS and is lost to its readers there",
+    );
+  });
+}
+
+function urisOf(driver: Driver, host: HostName): readonly [string, ...string[]] {
+  const [first, ...rest] = driver.serves.map(({ scheme, path }) =>
+    formatConnectionUri({ scheme, host, path }),
+  );
+  if (first === undefined)
+    throw new VirtError("INTERNAL", `the ${driver.name} driver serves no connection URI`);
+  return [first, ...rest];
+}
+
+/** The host part of an address to listen on, or this machine's name when that is "all of them". */
+function reachableHost(listen: string): string {
+  const host = /^(?:\[([^\]]+)\]|([^:]*)):\d+$/.exec(listen);
+  const name = host?.[1] ?? host?.[2] ?? "";
+  return name === "" || name === "0.0.0.0" || name === "::" ? hostname() : name;
+}
+
+/** Where others reach what is bound to an address. */
+function announced(bound: string, dataAddress: string): string {
+  const port = /^(?:0\.0\.0\.0|\[::\]|):(\d+)$/.exec(bound)?.[1];
+  if (port === undefined) return bound;
+  return `${isIP(dataAddress) === 6 ? `[${dataAddress}]` : dataAddress}:${port}`;
+}

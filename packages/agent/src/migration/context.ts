@@ -1,0 +1,51 @@
+import type { HostName } from "@virtmesh/core/ids";
+import type { Progress } from "@virtmesh/core/migration/progress";
+import type { Channel } from "@virtmesh/kit/grpc-client";
+import type { MigrationRecords } from "@virtmesh/mesh/records";
+import type { Chassis } from "../chassis.ts";
+import type { JournalHeader, JournalSide } from "./journal.ts";
+import type { Report } from "./report.ts";
+
+/** What the migrations of an agent need of it. */
+export interface MigrationContext
+  extends Pick<Chassis, "driver" | "tokens" | "logger" | "queue" | "operations" | "signal"> {
+  readonly host: HostName;
+  /** Connection URI of this agent, with its host. */
+  readonly uri: string;
+  readonly journalDir: string;
+  readonly records: MigrationRecords;
+  /** Callers prove who they are: an agent speaks only for its own host. */
+  readonly authenticated: boolean;
+  /** A channel to the agent that serves a URI. @throws UNKNOWN_HOST, HOST_GONE */
+  peer(uri: string): Channel;
+  /** Calls back when some agent comes back: a good moment to try again. */
+  onChance(listener: () => void): Disposable;
+  /** Tells the world (events, metrics, the operation). */
+  readonly news: MigrationNews;
+}
+
+export interface MigrationNews {
+  began(header: JournalHeader, side: JournalSide): void;
+  /** A fact that a machine was fed with: kept in the stream MIGRATIONS for whoever wants to know what happened. */
+  heard(header: JournalHeader, side: JournalSide, fact: { readonly fact: string }): void;
+  progressed(header: JournalHeader, progress: Progress): void;
+  ended(header: JournalHeader, side: JournalSide, outcome: Outcome): void;
+}
+
+/** How a migration ended, seen from one side. */
+export type Outcome =
+  | {
+      readonly outcome: "moved";
+      /** Only the source measures. */
+      readonly report: Report | undefined;
+      readonly leftovers: readonly string[];
+    }
+  | {
+      readonly outcome: "stayed";
+      readonly cancelled: boolean;
+      readonly reason: string;
+      readonly message: string;
+      /** The guest died on the source: it runs nowhere. */
+      readonly guestLost: boolean;
+      readonly leftovers: readonly string[];
+    };

@@ -1,0 +1,291 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { SessionRequest, SessionResponse } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
+import { type Call, ownCall } from "@virtmesh/core/call";
+import { need } from "@virtmesh/core/driver/driver";
+import type { IncomingMigration } from "@virtmesh/core/driver/migration";
+import { messageOf, VirtError } from "@virtmesh/core/errors";
+import { generation } from "@virtmesh/core/ids";
+import {
+  beginDestination,
+  type DestinationEffect,
+  type DestinationEntry,
+  type DestinationState,
+  type DestinationStep,
+  restartDestination,
+  standingOf,
+  stepDestination,
+} from "@virtmesh/core/migration/destination";
+import type { DestinationFact, Standing } from "@virtmesh/core/migration/facts";
+import { withSpan } from "@virtmesh/kit/telemetry";
+import type { MigrationContext } from "./context.ts";
+import type { JournalHeader, MigrationJournal } from "./journal.ts";
+import type { PeerLink } from "./peer-link.ts";
+import { endpointsToWire, standingToWire } from "./wire.ts";
+
+const RECORD_TIMEOUT_MS = 1_000;
+const WITHDRAW_AGAIN_MS = 500;
+
+/** Not kept waiting by the work before them: what is said was made durable before the machine says it. */
+const AT_ONCE: ReadonlySet<DestinationEffect["effect"]> = new Set([
+  "withdraw",
+  "tellPrepared",
+  "tellLoaded",
+  "tellResumed",
+  "tellFailed",
+  "tellDiscarded",
+]);
+
+export type DestinationLink = PeerLink<SessionResponse, SessionRequest>;
+
+/** The shell of the destination's machine. What it does here is done one after the other; what it says is said at once. */
+export class DestinationRunner implements AsyncDisposable {
+  readonly header: JournalHeader;
+  readonly #c: MigrationContext;
+  readonly #journal: MigrationJournal;
+  readonly #over = new AbortController();
+  readonly #call: Call;
+  readonly #facts: DestinationFact[] = [];
+  readonly #changed = new Set<() => void>();
+  readonly #onEnd: () => void;
+  #state: DestinationState = { phase: "preparing" };
+  #incoming: IncomingMigration | undefined;
+  #link: DestinationLink | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #draining = false;
+  #ended = false;
+
+  /** `onEnd`: it is over, and the guest and its name are free for others. */
+  constructor(c: MigrationContext, header: JournalHeader, journal: MigrationJournal, onEnd: () => void) {
+    this.#onEnd = onEnd;
+    this.#c = c;
+    this.header = header;
+    this.#journal = journal;
+    this.#call = ownCall(AbortSignal.any([this.#over.signal, c.signal]), header.trace);
+  }
+
+  get standing(): Standing {
+    return standingOf(this.#state);
+  }
+
+  get phase(): DestinationState["phase"] {
+    return this.#state.phase;
+  }
+
+  begin(link: DestinationLink): void {
+    this.#link = link;
+    this.#enter(beginDestination());
+  }
+
+  /** Takes it up again after a restart of the agent. */
+  async resume(entry: DestinationEntry): Promise<void> {
+    const reopen = need(this.#c.driver, "migrationDestination", "reopen");
+    this.#incoming = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
+    this.#enter(restartDestination(entry, this.header.offer.nextGeneration, this.#incoming?.alive ?? false));
+  }
+
+  /** A source that came back: the session goes on over this link. */
+  attach(link: DestinationLink): void {
+    this.#link = link;
+    link.send({
+      message: { $case: "standing", value: { standing: standingToWire(this.standing), failure: "" } },
+    });
+    if (this.#ended) link[Symbol.dispose]();
+  }
+
+  /** That link broke. One that was replaced does not count. */
+  lost(link: DestinationLink, why: string): void {
+    if (this.#link !== link) return;
+    this.#link = undefined;
+    this.tell({ fact: "sourceLost", message: why });
+  }
+
+  hear(request: SessionRequest): void {
+    const m = request.message;
+    if (m === undefined) return;
+    switch (m.$case) {
+      case "mirrorsConcluded":
+        return this.tell({ fact: "sourceMirrorsConcluded" });
+      case "decided":
+        return this.tell({ fact: "sourceDecided", generation: generation(m.value.generation) });
+      case "abort":
+        return this.tell({ fact: "sourceAborted", reason: m.value.reason });
+      case "retired":
+        return this.tell({ fact: "sourceRetired" });
+      case "prepare":
+      case "reattach":
+      case "heartbeat":
+        return;
+    }
+  }
+
+  /** Where it stands once it is not between two stands. With a promise demanded, it gives one unless it has resumed. */
+  async settled(demandPromise: boolean, signal: AbortSignal): Promise<Standing> {
+    if (demandPromise) this.tell({ fact: "promiseDemanded" });
+    while (this.#state.phase === "discarding" || this.#state.phase === "promising") {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        this.#changed.add(resolve);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    return this.standing;
+  }
+
+  tell(fact: DestinationFact): void {
+    this.#facts.push(fact);
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let next = this.#facts.shift(); next !== undefined; next = this.#facts.shift()) {
+        this.#c.logger.debug(
+          { migration: this.header.offer.plan.id, phase: this.#state.phase, fact: next },
+          "incoming migration fact",
+        );
+        this.#c.news.heard(this.header, "destination", next);
+        this.#enter(stepDestination(this.#state, next));
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #enter(step: DestinationStep): void {
+    this.#state = step.state;
+    for (const effect of step.effects) {
+      if (AT_ONCE.has(effect.effect)) void this.#guard(effect);
+      else this.#work = this.#work.then(() => this.#guard(effect));
+    }
+    for (const wake of this.#changed) wake();
+    this.#changed.clear();
+  }
+
+  async #guard(effect: DestinationEffect): Promise<void> {
+    if (this.#over.signal.aborted) return;
+    try {
+      const span = {
+        parentTrace: this.header.trace,
+        attributes: { "vm.migration.id": this.header.offer.plan.id },
+      };
+      await withSpan(`incoming.${effect.effect}`, span, () => this.#carryOut(effect));
+    } catch (e) {
+      if (this.#over.signal.aborted) return;
+      const error = VirtError.is(e) ? e : new VirtError("INTERNAL", messageOf(e), {}, { cause: e });
+      this.#c.logger.warn(
+        { migration: this.header.offer.plan.id, effect: effect.effect, err: e },
+        "incoming migration command failed",
+      );
+      this.tell({
+        fact: "commandFailed",
+        effect: effect.effect,
+        reason: error.reason,
+        message: error.message,
+      });
+    }
+  }
+
+  async #carryOut(effect: DestinationEffect): Promise<void> {
+    const { plan } = this.header.offer;
+    switch (effect.effect) {
+      case "prepare":
+        return this.#prepare();
+      case "closeExports":
+        return this.#incoming?.closeExports(this.#call);
+      case "journal":
+        await this.#journal.append(effect.entry);
+        return this.tell({ fact: "journalled", entry: effect.entry });
+      case "resume":
+        return this.#incoming?.resume(this.#call);
+      case "adopt":
+        return this.#c.tokens.adopt(plan.uuid, effect.generation);
+      case "discard": {
+        const leftovers = (await this.#incoming?.discard(this.#call)) ?? [];
+        return this.tell({ fact: "discarded", leftovers });
+      }
+      case "withdraw":
+        return this.#withdraw();
+      case "tellPrepared":
+        return this.#send({ $case: "prepared", value: endpointsToWire(effect.endpoints) });
+      case "tellLoaded":
+        return this.#send({ $case: "loaded", value: {} });
+      case "tellResumed":
+        return this.#send({
+          $case: "resumed",
+          value: { hypervisorDowntimeMs: BigInt(Math.round(effect.downtimeMs)) },
+        });
+      case "tellFailed":
+        return this.#send({
+          $case: "failed",
+          value: { reason: effect.reason, message: effect.message, promise: true },
+        });
+      case "tellDiscarded":
+        return this.#send({ $case: "discarded", value: { leftovers: [...effect.leftovers] } });
+      case "finish":
+        return this.#finish();
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const prepare = need(this.#c.driver, "migrationDestination", "prepare");
+    try {
+      this.#incoming = await prepare(this.header.offer, (fact) => this.tell(fact), this.#call);
+    } catch (e) {
+      const error = VirtError.from(e);
+      this.#c.logger.warn(
+        { migration: this.header.offer.plan.id, err: e },
+        "preparing an incoming migration failed",
+      );
+      return this.tell({ fact: "prepareFailed", reason: error.reason, message: error.message });
+    }
+    this.tell({ fact: "prepared", endpoints: this.#incoming.endpoints });
+  }
+
+  async #withdraw(): Promise<void> {
+    const { plan, nextGeneration } = this.header.offer;
+    const said = await this.#c.records.decide(plan.id, "source", generation(nextGeneration - 1n), {
+      timeoutMs: RECORD_TIMEOUT_MS,
+      signal: this.#call.signal,
+    });
+    if (said === "source") return this.tell({ fact: "recordSource" });
+    if (said === "destination") return this.tell({ fact: "recordDestination", generation: nextGeneration });
+    await delay(WITHDRAW_AGAIN_MS, undefined, { signal: this.#call.signal });
+    this.tell({ fact: "recordUnknown", message: "the record could not be reached" });
+  }
+
+  #send(message: NonNullable<SessionResponse["message"]>): void {
+    this.#link?.send({ message });
+  }
+
+  async #finish(): Promise<void> {
+    await this.#journal.append("ended", this.#state.phase);
+    await this.#journal[Symbol.asyncDispose]();
+    if (this.#state.phase === "running" && this.#incoming?.alive === false)
+      await this.#incoming.settleCrashed(this.#call);
+    this.#incoming?.close();
+    this.#onEnd();
+    this.#c.news.ended(
+      this.header,
+      "destination",
+      this.#state.phase === "discarded"
+        ? {
+            outcome: "stayed",
+            cancelled: false,
+            reason: this.#state.why.failure,
+            message: this.#state.why.message,
+            guestLost: false,
+            leftovers: [],
+          }
+        : { outcome: "moved", report: undefined, leftovers: [] },
+    );
+    // The source hears by this that the guest and its name are free here.
+    this.#ended = true;
+    this.#link?.[Symbol.dispose]();
+  }
+
+  /** The agent ends, the migration does not. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort();
+    this.#link?.[Symbol.dispose]();
+    await this.#work;
+    await this.#journal[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,186 @@
+import { mkdir, open, readdir, readFile, rm, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { MigrationOffer } from "@virtmesh/core/driver/migration";
+import { VirtError } from "@virtmesh/core/errors";
+import type { MigrationId } from "@virtmesh/core/ids";
+import type { DestinationEntry } from "@virtmesh/core/migration/destination";
+import type { SourceEntry } from "@virtmesh/core/migration/source-state";
+
+/** What one agent has made durable of one migration: a JSON object a line, the offer first. */
+export type JournalSide = "source" | "destination";
+
+export interface JournalHeader {
+  readonly side: JournalSide;
+  readonly offer: MigrationOffer;
+  readonly sourceUri: string;
+  readonly destinationUri: string;
+  /** Remove the definition from the source at the end. */
+  readonly undefineSource: boolean;
+  readonly startedAtMs: number;
+  readonly actor: string;
+  readonly trace: string;
+}
+
+/** Beside the machines' own entries: a fence still to be put up, one that stands, and the end. */
+export type JournalEntry = SourceEntry | DestinationEntry | "fencing" | "fenced" | "ended";
+
+export interface JournalLine {
+  readonly entry: JournalEntry;
+  readonly atMs: number;
+  /** For people: why, or how it ended. */
+  readonly note?: string;
+}
+
+export interface JournalFile {
+  readonly header: JournalHeader;
+  readonly lines: readonly JournalLine[];
+}
+
+export class MigrationJournal implements AsyncDisposable {
+  readonly #file: FileHandle;
+  #last: Promise<void> = Promise.resolve();
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Durable when it resolves, and so is the file's name. @throws WRONG_STATE when there is one for this migration and side. */
+  static async create(dir: string, header: JournalHeader): Promise<MigrationJournal> {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    const path = pathOf(dir, header.offer.plan.id, header.side);
+    const file = await open(path, "ax", 0o600).catch((e: unknown) => {
+      throw new VirtError(
+        "WRONG_STATE",
+        `migration ${header.offer.plan.id} is known here already`,
+        {},
+        { cause: e },
+      );
+    });
+    const journal = new MigrationJournal(file);
+    await journal.#write(JSON.stringify(header, bigintOut));
+    await syncDirectory(dir);
+    return journal;
+  }
+
+  /** Goes on with one that is there. */
+  static async reopen(dir: string, id: MigrationId, side: JournalSide): Promise<MigrationJournal> {
+    return new MigrationJournal(await open(pathOf(dir, id, side), "a"));
+  }
+
+  /** Durable when it resolves; entries reach the disk in the order of the calls. */
+  append(entry: JournalEntry, note?: string): Promise<void> {
+    const line: JournalLine = { entry, atMs: Date.now(), ...(note === undefined ? {} : { note }) };
+    this.#last = this.#last.then(() => this.#write(JSON.stringify(line)));
+    return this.#last;
+  }
+
+  async #write(text: string): Promise<void> {
+    await this.#file.write(`${text}\n`);
+    await this.#file.datasync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#last.catch(() => undefined);
+    await this.#file.close();
+  }
+}
+
+/** Promise never to run a guest of a migration that this agent knows nothing of, durably. */
+export async function journalRefusal(dir: string, id: MigrationId): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const file = await open(refusalOf(dir, id), "a", 0o600);
+  try {
+    await file.write(`${JSON.stringify({ entry: "promised", atMs: Date.now() } satisfies JournalLine)}\n`);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await syncDirectory(dir);
+}
+
+export async function isRefused(dir: string, id: MigrationId): Promise<boolean> {
+  return (await readText(refusalOf(dir, id))) !== undefined;
+}
+
+/** undefined when there is none. A torn last line, the trace of a power cut, counts as not written. */
+export async function readJournal(
+  dir: string,
+  id: MigrationId,
+  side: JournalSide,
+): Promise<JournalFile | undefined> {
+  const text = await readText(pathOf(dir, id, side));
+  return text === undefined ? undefined : parseJournal(text);
+}
+
+export async function readJournals(dir: string): Promise<readonly JournalFile[]> {
+  const names = await readdir(dir).catch((e: unknown) => {
+    if (isMissing(e)) return [];
+    throw e;
+  });
+  const files: JournalFile[] = [];
+  for (const name of names.filter((n) => n.endsWith(".source.jsonl") || n.endsWith(".destination.jsonl"))) {
+    const file = parseJournal((await readText(join(dir, name))) ?? "");
+    if (file !== undefined) files.push(file);
+  }
+  return files;
+}
+
+/** Forgets journals that ended long ago. */
+export async function pruneJournals(dir: string, olderThanMs: number): Promise<void> {
+  for (const { header, lines } of await readJournals(dir)) {
+    const last = lines.at(-1);
+    if (last?.entry === "ended" && last.atMs < olderThanMs)
+      await rm(pathOf(dir, header.offer.plan.id, header.side));
+  }
+}
+
+export function parseJournal(text: string): JournalFile | undefined {
+  const lines = text.split("\n");
+  // Whatever follows the last newline was not written whole.
+  lines.pop();
+  const [head, ...rest] = lines;
+  if (head === undefined) return undefined;
+  return {
+    header: JSON.parse(head, bigintIn) as JournalHeader,
+    lines: rest.map((l) => JSON.parse(l) as JournalLine),
+  };
+}
+
+function pathOf(dir: string, id: MigrationId, side: JournalSide): string {
+  return join(dir, `${id}.${side}.jsonl`);
+}
+
+function refusalOf(dir: string, id: MigrationId): string {
+  return join(dir, `${id}.refused.jsonl`);
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (e) {
+    if (isMissing(e)) return undefined;
+    throw e;
+  }
+}
+
+function isMissing(e: unknown): boolean {
+  return typeof e === "object" && e !== null && "code" in e && e.code === "ENOENT";
+}
+
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function bigintOut(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? { $bigint: value.toString() } : value;
+}
+
+function bigintIn(_key: string, value: unknown): unknown {
+  if (typeof value === "object" && value !== null && "$bigint" in value) return BigInt(String(value.$bigint));
+  return value;
+}

@@ -1,0 +1,341 @@
+import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
+import { MigrationReport, type MigrateDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/migration";
+import type { Call } from "@virtmesh/core/call";
+import { isActive } from "@virtmesh/core/domain/state";
+import type { MigrationOffer, MigrationPlan, Tuning } from "@virtmesh/core/driver/migration";
+import { REASONS, type Reason, VirtError } from "@virtmesh/core/errors";
+import { type MigrationId, newMigrationId } from "@virtmesh/core/ids";
+import type { DestinationEntry } from "@virtmesh/core/migration/destination";
+import type { Standing } from "@virtmesh/core/migration/facts";
+import type { SourceEntry } from "@virtmesh/core/migration/source-state";
+import { parseConnectionUri } from "@virtmesh/core/uri";
+import type { ChangeInfo, Hold } from "../changes/queue.ts";
+import { packAny } from "../operations/any.ts";
+import type { MigrationContext, Outcome } from "./context.ts";
+import { type DestinationLink, DestinationRunner } from "./destination-runner.ts";
+import {
+  isRefused,
+  type JournalFile,
+  type JournalHeader,
+  journalRefusal,
+  MigrationJournal,
+  readJournal,
+} from "./journal.ts";
+import type { News } from "./news.ts";
+import { blocked, examineBoth, examineDestination, type Preflight } from "./preflight.ts";
+import { reportToWire } from "./progress-wire.ts";
+import { fence } from "./record-hand.ts";
+import { SourceRunner } from "./source-runner.ts";
+import { planOf } from "./wire.ts";
+
+/** Journals of finished migrations are kept for so long: a late question about one still gets its answer. */
+export const KEEP_JOURNALS_MS = 7 * 24 * 3600 * 1000;
+
+/** The migrations of one agent, outgoing and incoming. */
+export class Migrations implements AsyncDisposable {
+  readonly context: MigrationContext;
+  readonly #news: News;
+  readonly #sources = new Map<MigrationId, { readonly runner: SourceRunner; readonly hold: Hold }>();
+  readonly #destinations = new Map<
+    MigrationId,
+    { readonly runner: DestinationRunner; readonly hold: Hold }
+  >();
+
+  constructor(context: MigrationContext, news: News) {
+    this.context = context;
+    this.#news = news;
+  }
+
+  /** What would be in the way; changes nothing. */
+  async check(
+    request: MigrateDomainRequest,
+    call: Call,
+  ): Promise<Preflight & { plan: MigrationPlan; name: string }> {
+    const c = this.context;
+    const domain = c.driver.domains.find(request.domain);
+    if (domain === undefined) {
+      throw new VirtError("DOMAIN_NOT_FOUND", `there is no guest "${request.domain}" on ${c.host}`, {
+        resource: { type: "domain", name: request.domain },
+      });
+    }
+    c.queue.admit({ uuid: domain.uuid, name: domain.name });
+    if (request.destinationUri === "") {
+      throw new VirtError("INVALID_FIELD", "destination_uri: say where to, such as qemu://host-b/system", {
+        violations: [{ field: "destination_uri", description: "must not be empty" }],
+      });
+    }
+    const plan = planOf(request, newMigrationId(), domain.uuid);
+    if (plan.mode === "live" && !isActive(domain.state)) {
+      throw new VirtError(
+        "DOMAIN_NOT_RUNNING",
+        `guest "${domain.name}" does not run: migrate it offline, or start it first`,
+      );
+    }
+    if (plan.mode === "offline" && isActive(domain.state)) {
+      throw new VirtError(
+        "DOMAIN_RUNNING",
+        `guest "${domain.name}" runs: an offline migration moves only the definition of one that is off`,
+      );
+    }
+    const found = await examineBoth(c, plan, request.destinationUri, call);
+    return { ...found, plan, name: domain.name };
+  }
+
+  /** Starts a migration; resolves with its operation. @throws MIGRATION_BLOCKED listing everything in the way. */
+  async start(request: MigrateDomainRequest, call: Call): Promise<Operation> {
+    const c = this.context;
+    const { plan, offer, obstacles, name } = await this.check(request, call);
+    if (obstacles.length > 0) throw blocked(name, obstacles);
+    const hold = await c.queue.acquire({ uuid: plan.uuid, name }, this.#holding(plan.id), call);
+    try {
+      const info = c.driver.domains.find(plan.uuid);
+      const header: JournalHeader = {
+        side: "source",
+        offer,
+        sourceUri: c.uri,
+        destinationUri: request.destinationUri,
+        undefineSource: plan.undefineSource ?? plan.persistDestination ?? info?.persistent === true,
+        startedAtMs: Date.now(),
+        actor: call.actor,
+        trace: call.trace,
+      };
+      await c.records.open(
+        {
+          id: plan.id,
+          domainUuid: plan.uuid,
+          domainName: name,
+          sourceHost: c.host,
+          sourceUri: c.uri,
+          destinationHost: parseConnectionUri(request.destinationUri).host,
+          destinationUri: request.destinationUri,
+          generation: offer.nextGeneration,
+        },
+        { signal: call.signal },
+      );
+      const journal = await MigrationJournal.create(c.journalDir, header);
+      await journal.append("begun");
+      const runner = new SourceRunner(c, header, journal);
+      this.#sources.set(plan.id, { runner, hold });
+      c.news.began(header, "source");
+      return await c.operations.start(
+        { id: plan.id, verb: "migrate", uuid: plan.uuid, name, call },
+        async (op) => {
+          this.#news.watchedBy(plan.id, op);
+          await this.#guard(runner, () => runner.begin());
+          return this.#conclude(runner, hold, op.signal);
+        },
+      );
+    } catch (e) {
+      hold[Symbol.dispose]();
+      throw e;
+    }
+  }
+
+  tune(id: MigrationId, change: (now: Tuning) => Tuning): Promise<void> {
+    const live = this.#sources.get(id);
+    if (live === undefined) throw new VirtError("MIGRATION_NOT_FOUND", `no migration ${id} runs here`);
+    return live.runner.tune(change);
+  }
+
+  /** A source offers a guest. @throws whatever speaks against it; then it was never begun. */
+  async accept(
+    offer: MigrationOffer,
+    uri: string,
+    link: DestinationLink,
+    call: Call,
+  ): Promise<DestinationRunner> {
+    const c = this.context;
+    const { id, uuid, destinationName } = offer.plan;
+    const name = destinationName === "" ? offer.name : destinationName;
+    if (await isRefused(c.journalDir, id)) {
+      throw new VirtError("WRONG_STATE", `${c.host} has promised never to run the guest of migration ${id}`);
+    }
+    const hold = await c.queue.acquire(
+      { uuid, name },
+      { verb: "migrate", operation: `operations/${id}`, exclusive: true },
+      call,
+    );
+    try {
+      // Looked at again with the guest and its name held: nothing can come between now.
+      const { obstacles } = await examineDestination(c, offer, call);
+      if (obstacles.length > 0) throw blocked(name, obstacles);
+      const header: JournalHeader = {
+        side: "destination",
+        offer,
+        sourceUri: "",
+        destinationUri: uri,
+        undefineSource: false,
+        startedAtMs: Date.now(),
+        actor: call.actor,
+        trace: call.trace,
+      };
+      const journal = await MigrationJournal.create(c.journalDir, header);
+      const runner = new DestinationRunner(c, header, journal, () => this.#release(id));
+      this.#destinations.set(id, { runner, hold });
+      c.news.began(header, "destination");
+      runner.begin(link);
+      return runner;
+    } catch (e) {
+      hold[Symbol.dispose]();
+      await journalRefusal(c.journalDir, id);
+      throw e;
+    }
+  }
+
+  incoming(id: MigrationId): DestinationRunner | undefined {
+    return this.#destinations.get(id)?.runner;
+  }
+
+  outgoing(id: MigrationId): SourceRunner | undefined {
+    return this.#sources.get(id)?.runner;
+  }
+
+  /** What this agent, as a destination, can say of a migration; with a promise demanded, never less than one. */
+  async standing(id: MigrationId, demandPromise: boolean, signal: AbortSignal): Promise<Standing> {
+    const live = this.incoming(id);
+    if (live !== undefined) return live.settled(demandPromise, signal);
+    const file = await readJournal(this.context.journalDir, id, "destination");
+    const last = file === undefined ? undefined : lastOf<DestinationEntry>(file, DESTINATION_ENTRIES);
+    if (last === "resumed") return "resumed";
+    if (last === "promised" || (await isRefused(this.context.journalDir, id))) return "promised";
+    if (!demandPromise) return "unknown";
+    await journalRefusal(this.context.journalDir, id);
+    return "promised";
+  }
+
+  /** Takes up an outgoing migration that was under way when the agent ended. */
+  async recoverSource(file: JournalFile): Promise<void> {
+    const c = this.context;
+    const { header, lines } = file;
+    const { plan, name } = header.offer;
+    if (lines.some((l) => l.entry === "fencing") && !lines.some((l) => l.entry === "fenced"))
+      this.#fenceInBackground(header);
+    if (lines.some((l) => l.entry === "ended")) return;
+    const hold = c.queue.seize({ uuid: plan.uuid, name }, this.#holding(plan.id));
+    const journal = await MigrationJournal.reopen(c.journalDir, plan.id, "source");
+    const runner = new SourceRunner(c, header, journal);
+    this.#sources.set(plan.id, { runner, hold });
+    c.news.began(header, "source");
+    const call = { actor: header.actor, requestId: "", trace: header.trace };
+    await c.operations.adopt({ id: plan.id, verb: "migrate", uuid: plan.uuid, name, call }, async (op) => {
+      this.#news.watchedBy(plan.id, op);
+      await this.#guard(runner, () => runner.resume(lastOf<SourceEntry>(file, SOURCE_ENTRIES) ?? "begun"));
+      return this.#conclude(runner, hold, op.signal);
+    });
+  }
+
+  /** Takes up an incoming migration that was under way when the agent ended. */
+  async recoverDestination(file: JournalFile): Promise<void> {
+    const c = this.context;
+    const { header, lines } = file;
+    if (lines.some((l) => l.entry === "ended")) return;
+    const { plan } = header.offer;
+    const name = plan.destinationName === "" ? header.offer.name : plan.destinationName;
+    const hold = c.queue.seize(
+      { uuid: plan.uuid, name },
+      { verb: "migrate", operation: `operations/${plan.id}`, exclusive: true },
+    );
+    const journal = await MigrationJournal.reopen(c.journalDir, plan.id, "destination");
+    const runner = new DestinationRunner(c, header, journal, () => this.#release(plan.id));
+    this.#destinations.set(plan.id, { runner, hold });
+    c.news.began(header, "destination");
+    await runner.resume(lastOf<DestinationEntry>(file, DESTINATION_ENTRIES) ?? "begun");
+  }
+
+  /** The agent ends; the migrations go on in their journals. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const runners = [...this.#sources.values(), ...this.#destinations.values()];
+    await Promise.all(runners.map(({ runner }) => runner[Symbol.asyncDispose]()));
+  }
+
+  /** Nobody changes a guest that is on its way out, but it may be ended as long as it is not decided where it runs. */
+  #holding(id: MigrationId): ChangeInfo {
+    return {
+      verb: "migrate",
+      operation: `operations/${id}`,
+      exclusive: true,
+      letGo: (actor) => this.#sources.get(id)?.runner.abandon(actor) ?? false,
+    };
+  }
+
+  /** A guest that could not be taken: the machine is told, so that what was begun is undone. */
+  async #guard(runner: SourceRunner, begin: () => Promise<void>): Promise<void> {
+    try {
+      await begin();
+    } catch (e) {
+      const error = VirtError.from(e);
+      this.context.logger.warn(
+        { err: e, migration: runner.header.offer.plan.id },
+        "a migration could not be begun",
+      );
+      runner.tell({ fact: "commandFailed", effect: "begin", reason: error.reason, message: error.message });
+    }
+  }
+
+  async #conclude(runner: SourceRunner, hold: Hold, cancel: AbortSignal) {
+    const id = runner.header.offer.plan.id;
+    const stop = (): void => runner.cancel("");
+    cancel.addEventListener("abort", stop, { once: true });
+    if (cancel.aborted) stop();
+    const outcome = await runner.done;
+    cancel.removeEventListener("abort", stop);
+    this.#sources.delete(id);
+    hold[Symbol.dispose]();
+    return resultOf(runner.header, outcome);
+  }
+
+  /** From here on its journal answers a source that asks. */
+  #release(id: MigrationId): void {
+    this.#destinations.get(id)?.hold[Symbol.dispose]();
+    this.#destinations.delete(id);
+  }
+
+  #fenceInBackground(header: JournalHeader): void {
+    fence(this.context, header).catch((e: unknown) => {
+      if (!this.context.signal.aborted)
+        this.context.logger.error({ err: e, migration: header.offer.plan.id }, "a fence could not be put up");
+    });
+  }
+}
+
+const SOURCE_ENTRIES: readonly string[] = [
+  "begun",
+  "deciding",
+  "decided",
+  "resumed",
+  "aborting",
+] satisfies SourceEntry[];
+const DESTINATION_ENTRIES: readonly string[] = [
+  "begun",
+  "resuming",
+  "resumed",
+  "promised",
+] satisfies DestinationEntry[];
+
+function lastOf<E extends string>(file: JournalFile, entries: readonly string[]): E | undefined {
+  return file.lines.map((l) => l.entry as string).findLast((entry): entry is E => entries.includes(entry));
+}
+
+function resultOf(header: JournalHeader, outcome: Outcome) {
+  if (outcome.outcome === "moved" && outcome.report !== undefined) {
+    return packAny("virtmesh.v1.MigrationReport", MigrationReport, reportToWire(outcome.report, header));
+  }
+  if (outcome.outcome === "moved") throw new VirtError("INTERNAL", "a migration ended without its report");
+  const { offer, destinationUri, sourceUri } = header;
+  const where = outcome.guestLost
+    ? "the guest runs nowhere: it stopped on the source"
+    : `the guest is on ${sourceUri}, as before`;
+  const left = outcome.leftovers.length === 0 ? "" : `; left behind: ${outcome.leftovers.join("; ")}`;
+  throw new VirtError(
+    reasonOf(outcome),
+    `guest "${offer.name}" was not migrated to ${destinationUri}: ${outcome.message}; ${where}${left}`,
+    {
+      metadata: { migration: offer.plan.id, ran_on: outcome.guestLost ? "" : sourceUri },
+      resource: { type: "domain", name: offer.name },
+    },
+  );
+}
+
+function reasonOf(outcome: Extract<Outcome, { outcome: "stayed" }>): Reason {
+  return outcome.reason in REASONS ? (outcome.reason as Reason) : "MIGRATION_FAILED";
+}

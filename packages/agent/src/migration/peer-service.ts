@@ -1,0 +1,107 @@
+import {
+  type ExamineRequest,
+  type ExamineResponse,
+  type InquireRequest,
+  type InquireResponse,
+  MigrationPeerServiceService,
+  type SessionRequest,
+  type SessionResponse,
+} from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
+import type { Call } from "@virtmesh/core/call";
+import { VirtError } from "@virtmesh/core/errors";
+import type { MigrationId } from "@virtmesh/core/ids";
+import { bidi, type ServiceEntry, unary } from "@virtmesh/kit/grpc-server";
+import type { DestinationRunner } from "./destination-runner.ts";
+import type { Migrations } from "./migrations.ts";
+import { PeerLink } from "./peer-link.ts";
+import { examineDestination } from "./preflight.ts";
+import { offerFromWire, standingToWire } from "./wire.ts";
+
+/** The destination's ear: what source agents say. */
+export function peerService(migrations: Migrations): ServiceEntry {
+  return {
+    definition: MigrationPeerServiceService,
+    implementation: {
+      examine: unary((request: ExamineRequest, c: Call) => examine(migrations, request, c)),
+      inquire: unary((request: InquireRequest, c: Call) => inquire(migrations, request, c)),
+      session: bidi((requests: AsyncIterable<SessionRequest>, c: Call) => session(migrations, requests, c)),
+    },
+  };
+}
+
+async function examine(migrations: Migrations, request: ExamineRequest, c: Call): Promise<ExamineResponse> {
+  checkPeer(migrations, c, request.offer?.sourceHost);
+  if (request.offer === undefined) throw new VirtError("PROTOCOL", "an examination came without an offer");
+  const found = await examineDestination(migrations.context, offerFromWire(request.offer), c);
+  return { obstacles: found.obstacles.map((o) => ({ ...o })), warnings: [...found.warnings] };
+}
+
+async function inquire(migrations: Migrations, request: InquireRequest, c: Call): Promise<InquireResponse> {
+  const standing = await migrations.standing(
+    request.migrationId as MigrationId,
+    request.demandPromise,
+    c.signal,
+  );
+  return { standing: standingToWire(standing), failure: "" };
+}
+
+async function* session(
+  migrations: Migrations,
+  requests: AsyncIterable<SessionRequest>,
+  c: Call,
+): AsyncGenerator<SessionResponse> {
+  const incoming = requests[Symbol.asyncIterator]();
+  const first = await incoming.next();
+  if (first.done === true) return;
+  const { message } = first.value;
+  checkPeer(migrations, c, message?.$case === "prepare" ? message.value.sourceHost : undefined);
+  const id = first.value.migrationId as MigrationId;
+  let lost: (why: string) => void = () => undefined;
+  let hear: (request: SessionRequest) => void = () => undefined;
+  using link = new PeerLink<SessionResponse, SessionRequest>({
+    heartbeat: { message: { $case: "heartbeat", value: {} } },
+    onMessage: (m) => hear(m),
+    onLost: (why) => lost(why),
+  });
+  let runner: DestinationRunner | undefined;
+  try {
+    runner =
+      message?.$case === "prepare"
+        ? await migrations.accept(offerFromWire(message.value), first.value.uri, link, c)
+        : migrations.incoming(id);
+  } catch (e) {
+    // Refused for good, and journalled so: to the source that is a promise.
+    const { reason, message: text } = VirtError.from(e);
+    yield { message: { $case: "failed", value: { reason, message: text, promise: true } } };
+    return;
+  }
+  if (runner === undefined) {
+    // Nothing live: what the journal says is all there is, and what it does not know it will never run.
+    const standing = await migrations.standing(id, true, c.signal);
+    yield standing === "resumed"
+      ? { message: { $case: "standing", value: { standing: standingToWire(standing), failure: "" } } }
+      : { message: { $case: "discarded", value: { leftovers: [] } } };
+    return;
+  }
+  hear = (m) => runner.hear(m);
+  lost = (why) => runner.lost(link, why);
+  if (message?.$case !== "prepare") {
+    runner.attach(link);
+    runner.hear(first.value);
+  }
+  // It never throws, and ends with this call at the latest.
+  void link.listen({ [Symbol.asyncIterator]: () => incoming });
+  yield* link.outgoing;
+}
+
+/** Only agents talk here, each for its own host. @throws NOT_PERMITTED */
+function checkPeer(migrations: Migrations, c: Call, host: string | undefined): void {
+  if (!migrations.context.authenticated) return;
+  const caller = /^host\/([^/]+)\/agent$/.exec(c.actor)?.[1];
+  if (caller !== undefined && (host === undefined || host === caller)) return;
+  const whose = host === undefined ? "of an agent" : `of the agent of ${host}`;
+  throw new VirtError(
+    "NOT_PERMITTED",
+    `"${c.actor}" may not speak here: this takes the certificate ${whose}`,
+  );
+}

@@ -1,0 +1,75 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Generation, generation } from "@virtmesh/core/ids";
+import type { RecordFact } from "@virtmesh/core/migration/facts";
+import type { MigrationContext } from "./context.ts";
+import { type JournalHeader, MigrationJournal } from "./journal.ts";
+
+/** How long a write of the record may take before the source is in doubt. */
+export const RECORD_TIMEOUT_MS = 1_000;
+const FENCE_AGAIN_MS = 1_000;
+
+/** The record that decides, in the hands of the source. */
+export class RecordHand {
+  readonly #c: MigrationContext;
+  readonly #header: JournalHeader;
+  #watching = false;
+
+  constructor(c: MigrationContext, header: JournalHeader) {
+    this.#c = c;
+    this.#header = header;
+  }
+
+  async decide(signal: AbortSignal): Promise<RecordFact> {
+    const { plan, nextGeneration } = this.#header.offer;
+    const bounds = { timeoutMs: RECORD_TIMEOUT_MS, signal };
+    const said = await this.#c.records.decide(plan.id, "destination", nextGeneration, bounds);
+    if (said === "destination") return { fact: "recordDestination", generation: nextGeneration };
+    if (said === "source") return { fact: "recordSource" };
+    return { fact: "recordUnknown", message: "the record could not be written in time" };
+  }
+
+  /** Nobody need wait for it: it only spares the destination a question. */
+  async close(signal: AbortSignal): Promise<void> {
+    const { plan } = this.#header.offer;
+    await this.#c.records.decide(plan.id, "source", ownGeneration(this.#header), {
+      timeoutMs: RECORD_TIMEOUT_MS,
+      signal,
+    });
+  }
+
+  /**
+   * Waits for a decision in the record. One that looks undecided is never trusted: the write may be on its way, or
+   * the server may have lost it.
+   */
+  async watch(signal: AbortSignal, stillWanted: () => boolean): Promise<RecordFact | undefined> {
+    if (this.#watching) return undefined;
+    this.#watching = true;
+    const { plan, nextGeneration } = this.#header.offer;
+    try {
+      for await (const standing of this.#c.records.watch(plan.id, signal)) {
+        if (!stillWanted()) return undefined;
+        if (standing === "destination") return { fact: "recordDestination", generation: nextGeneration };
+        if (standing === "source") return { fact: "recordSource" };
+      }
+      return undefined;
+    } finally {
+      this.#watching = false;
+    }
+  }
+}
+
+function ownGeneration(header: JournalHeader): Generation {
+  return generation(header.offer.nextGeneration - 1n);
+}
+
+/** After a promise of the destination: the record says source from here on, through any outage of NATS. */
+export async function fence(c: MigrationContext, header: JournalHeader): Promise<void> {
+  const { plan, nextGeneration } = header.offer;
+  const raised = generation(nextGeneration + 1n);
+  await c.tokens.bump(plan.uuid, raised);
+  while ((await c.records.fence(plan.id, raised, { signal: c.signal })) !== "source") {
+    await delay(FENCE_AGAIN_MS, undefined, { signal: c.signal });
+  }
+  await using journal = await MigrationJournal.reopen(c.journalDir, plan.id, "source");
+  await journal.append("fenced");
+}

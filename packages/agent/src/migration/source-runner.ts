@@ -1,0 +1,376 @@
+import { type Call, ownCall } from "@virtmesh/core/call";
+import { need } from "@virtmesh/core/driver/driver";
+import type { OutgoingMigration, Tuning } from "@virtmesh/core/driver/migration";
+import type { Endpoints } from "@virtmesh/core/migration/endpoints";
+import { messageOf, type Reason, VirtError } from "@virtmesh/core/errors";
+import type { SourceFact } from "@virtmesh/core/migration/facts";
+import { advance, noProgress, type Progress } from "@virtmesh/core/migration/progress";
+import { beginSource, restartSource, stepSource } from "@virtmesh/core/migration/source";
+import {
+  type Common,
+  type SourceEffect,
+  type SourceEntry,
+  type SourceState,
+  type SourceStep,
+  UNDECIDED,
+} from "@virtmesh/core/migration/source-state";
+import { parseConnectionUri } from "@virtmesh/core/uri";
+import { withSpan } from "@virtmesh/kit/telemetry";
+import type { MigrationContext, Outcome } from "./context.ts";
+import { DestinationPeer } from "./destination-peer.ts";
+import type { JournalHeader, MigrationJournal } from "./journal.ts";
+import { fence, RecordHand } from "./record-hand.ts";
+import { Timeline } from "./report.ts";
+import { offerToWire } from "./wire.ts";
+
+/** How often the hypervisor is looked at for the progress that people see. Never a ground for a decision. */
+const SAMPLE_MS = 250;
+/** How long a destination that was told to give up may take to say that it did. */
+const PATIENCE_MS = 10_000;
+
+/** How long a destination may take, when all is decided, to become free for the next change. */
+const THROUGH_MS = 2_000;
+
+/**
+ * The shell of the source's machine: carries its effects out and brings back what came of them. All that
+ * decides is in the machine; here are only the hands.
+ */
+export class SourceRunner implements AsyncDisposable {
+  readonly header: JournalHeader;
+  readonly done: Promise<Outcome>;
+  readonly #c: MigrationContext;
+  readonly #journal: MigrationJournal;
+  readonly #common: Common;
+  readonly #timeline = new Timeline();
+  readonly #over = new AbortController();
+  readonly #call: Call;
+  readonly #peer: DestinationPeer;
+  readonly #record: RecordHand;
+  readonly #facts: SourceFact[] = [];
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #resolve: (outcome: Outcome) => void = () => undefined;
+  #state: SourceState;
+  #progress: Progress;
+  #tuning: Tuning;
+  #outgoing: OutgoingMigration | undefined;
+  #endpoints: Endpoints | undefined;
+  #draining = false;
+  #hypervisorDowntimeMs = 0;
+
+  constructor(c: MigrationContext, header: JournalHeader, journal: MigrationJournal) {
+    this.#c = c;
+    this.header = header;
+    this.#journal = journal;
+    const { offer } = header;
+    this.#common = {
+      mode: offer.plan.mode,
+      disks: offer.disks.filter((d) => d.copy).map((d) => d.target),
+      abortOnIoError: offer.plan.abortOnIoError,
+    };
+    this.#state = { phase: "preparing", ...this.#common };
+    this.#tuning = offer.plan.tuning;
+    this.#call = ownCall(AbortSignal.any([this.#over.signal, c.signal]), header.trace);
+    this.#progress = noProgress(
+      offer.disks
+        .filter((d) => d.copy)
+        .map((d) => ({
+          target: d.target,
+          totalBytes: d.capacityBytes,
+          copiedBytes: 0n,
+          ready: false,
+          destinationPath: d.destinationPath,
+        })),
+      offer.memoryBytes,
+      Date.now(),
+    );
+    this.#peer = new DestinationPeer(c, header, this.#over.signal, (fact) => this.tell(fact));
+    this.#record = new RecordHand(c, header);
+    this.done = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  get state(): SourceState {
+    return this.#state;
+  }
+
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** Takes the guest and begins. */
+  async begin(): Promise<void> {
+    if (this.#common.mode === "live") {
+      const open = need(this.#c.driver, "migrationSource", "open");
+      this.#outgoing = await open(this.header.offer, (fact) => this.tell(fact), this.#call);
+    }
+    this.#enter(beginSource(this.#common));
+    const limit = this.header.offer.plan.timeoutMs;
+    if (limit > 0) this.#after(limit, () => this.tell({ fact: "timedOut" }));
+    this.#sampleLater();
+  }
+
+  /** Takes it up again after a restart of the agent. */
+  async resume(entry: SourceEntry): Promise<void> {
+    if (this.#common.mode === "live") {
+      const reopen = need(this.#c.driver, "migrationSource", "reopen");
+      this.#outgoing = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
+    }
+    this.#enter(restartSource(this.#common, entry));
+    if (this.#outgoing === undefined && this.#common.mode === "live") {
+      this.tell({ fact: "sourceExited", message: "its process was gone when the agent came back" });
+    }
+  }
+
+  cancel(actor: string): void {
+    this.tell({ fact: "cancelled", actor });
+  }
+
+  /**
+   * The guest itself is about to be ended: gives up, without a word to its process.
+   * @returns false, and goes on, when it may have been decided already that it runs elsewhere
+   */
+  abandon(actor: string): boolean {
+    if (this.#outgoing === undefined || !UNDECIDED.has(this.#state.phase)) return false;
+    this.tell({ fact: "destroyed", actor });
+    return true;
+  }
+
+  /** Changes limits, from what they are now. */
+  async tune(change: (now: Tuning) => Tuning): Promise<void> {
+    if (this.#outgoing === undefined)
+      throw new VirtError("WRONG_STATE", "an offline migration has no limits to change");
+    const tuning = change(this.#tuning);
+    await this.#outgoing.tune(tuning, this.#call);
+    this.#tuning = tuning;
+  }
+
+  /** One fact: steps the machine and starts what follows from it, in order. */
+  tell(fact: SourceFact): void {
+    this.#facts.push(fact);
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let next = this.#facts.shift(); next !== undefined; next = this.#facts.shift()) {
+        this.#note(next);
+        this.#enter(stepSource(this.#state, next));
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #note(fact: SourceFact): void {
+    if (fact.fact !== "journalled")
+      this.#c.logger.debug(
+        { migration: this.header.offer.plan.id, phase: this.#state.phase, fact },
+        "migration fact",
+      );
+    this.#c.news.heard(this.header, "source", fact);
+    if (fact.fact === "peerPrepared") this.#endpoints = fact.endpoints;
+    if (fact.fact === "switchover") this.#timeline.stopped(fact.stoppedForMs);
+    if (fact.fact === "peerResumed") this.#hypervisorDowntimeMs = fact.downtimeMs;
+    if (fact.fact === "mirrorReady") this.#show({ ready: [fact.disk] });
+  }
+
+  #enter(step: SourceStep): void {
+    const moved = step.state.phase !== this.#state.phase;
+    this.#state = step.state;
+    this.#timeline.enter(step.state.phase);
+    for (const effect of step.effects) this.#start(effect);
+    if (moved) this.#show({});
+    // The last look, for the report: all was sent, and the source's QEMU waits for nothing any more.
+    if (moved && step.state.phase === "resuming") void this.#sampleOnce();
+  }
+
+  #show(now: { sample?: Parameters<typeof advance>[1]["sample"]; ready?: readonly string[] }): void {
+    const { sample, ready } = now;
+    this.#progress = advance(this.#progress, {
+      phase: this.#state.phase,
+      nowMs: Date.now(),
+      ...(sample === undefined ? {} : { sample }),
+      ...(ready === undefined ? {} : { ready }),
+    });
+    this.#c.news.progressed(this.header, this.#progress);
+  }
+
+  /** Starts an effect; what comes of it is a fact. */
+  #start(effect: SourceEffect): void {
+    const span = {
+      parentTrace: this.header.trace,
+      attributes: { "vm.migration.id": this.header.offer.plan.id },
+    };
+    withSpan(`migration.${effect.effect}`, span, () => this.#carryOut(effect)).catch((e: unknown) => {
+      if (this.#over.signal.aborted) return;
+      const error = VirtError.is(e) ? e : new VirtError("INTERNAL", messageOf(e), {}, { cause: e });
+      this.#c.logger.warn(
+        { migration: this.header.offer.plan.id, effect: effect.effect, err: e },
+        "migration command failed",
+      );
+      this.tell({
+        fact: "commandFailed",
+        effect: effect.effect,
+        reason: error.reason,
+        message: error.message,
+      });
+    });
+  }
+
+  async #carryOut(effect: SourceEffect): Promise<void> {
+    const { plan, nextGeneration } = this.header.offer;
+    switch (effect.effect) {
+      case "offer":
+        return this.#peer.open({ $case: "prepare", value: offerToWire(this.header.offer) });
+      case "startMirrors":
+        return this.#outgoing?.startMirrors(effect.endpoints, this.#call);
+      case "sendMemory":
+        return this.#outgoing?.sendMemory(this.#knownEndpoints(), this.#call);
+      case "concludeMirrors":
+        return this.#outgoing?.concludeMirrors(this.#call);
+      case "continueSwitchover":
+        return this.#outgoing?.continueSwitchover(this.#call);
+      case "tellMirrorsConcluded":
+        return this.#peer.say({ $case: "mirrorsConcluded", value: {} });
+      case "tellDecided":
+        return this.#peer.say({
+          $case: "decided",
+          value: { generation: nextGeneration },
+        });
+      case "tellAbort":
+        return this.#peer.sayOrOpen({ $case: "abort", value: { reason: effect.reason } });
+      case "tellRetired":
+        return this.#peer.say({ $case: "retired", value: {} });
+      case "journal":
+        await this.#journal.append(effect.entry);
+        return this.tell({ fact: "journalled", entry: effect.entry });
+      case "decide":
+        return this.tell(await this.#record.decide(this.#call.signal));
+      case "readRecord": {
+        const fact = await this.#record.watch(this.#call.signal, () => this.#state.phase === "inDoubt");
+        return fact === undefined ? undefined : this.tell(fact);
+      }
+      case "closeRecord":
+        return this.#record.close(this.#call.signal);
+      case "fence":
+        await this.#journal.append("fencing");
+        return fence(this.#c, this.header);
+      case "askPeer":
+        return this.#peer.ask(effect.demandPromise, () => this.#needsAnswer());
+      case "rollBack":
+        if (this.#outgoing === undefined) return this.tell({ fact: "rolledBack" });
+        return this.#outgoing.rollBack({ linkLost: effect.linkLost }, this.#call);
+      case "surrender":
+        return this.#c.tokens.surrender(plan.uuid, {
+          host: parseConnectionUri(this.header.destinationUri).host,
+          generation: nextGeneration,
+        });
+      case "retire":
+        return this.#retire();
+      case "startPatience":
+        return this.#after(PATIENCE_MS, () => this.tell({ fact: "patienceOver" }));
+      case "finish":
+        return this.#finish();
+    }
+  }
+
+  #knownEndpoints(): Endpoints {
+    if (this.#endpoints === undefined)
+      throw new VirtError("INTERNAL", "memory was to be sent before the destination was ready");
+    return this.#endpoints;
+  }
+
+  async #retire(): Promise<void> {
+    const undefine = this.header.undefineSource;
+    if (this.#outgoing !== undefined) return this.#outgoing.retire({ undefine }, this.#call);
+    if (undefine && this.#c.driver.domains.find(this.header.offer.plan.uuid) !== undefined) {
+      await this.#c.driver.domains.undefine(this.header.offer.plan.uuid, this.#call);
+    }
+    this.tell({ fact: "retired" });
+  }
+
+  #needsAnswer(): boolean {
+    const { phase } = this.#state;
+    return (
+      !this.#call.signal.aborted && (phase === "deciding" || phase === "inDoubt" || phase === "resuming")
+    );
+  }
+
+  #after(ms: number, run: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  #sampleLater(): void {
+    const { phase } = this.#state;
+    if (this.#outgoing === undefined || this.#over.signal.aborted) return;
+    if (phase !== "preparing" && phase !== "copying" && phase !== "sending") return;
+    this.#after(SAMPLE_MS, () => {
+      const copies = this.#state.phase === "copying" || this.#state.phase === "sending";
+      void (copies ? this.#sampleOnce() : Promise.resolve()).finally(() => this.#sampleLater());
+    });
+  }
+
+  async #sampleOnce(): Promise<void> {
+    const { phase } = this.#state;
+    if (this.#outgoing === undefined) return;
+    try {
+      const sample = await this.#outgoing.sample(this.#call);
+      if (this.#state.phase === phase) this.#show({ sample });
+    } catch (e) {
+      this.#c.logger.debug(
+        { migration: this.header.offer.plan.id, err: e },
+        "no sample of the progress this time",
+      );
+    }
+  }
+
+  async #finish(): Promise<void> {
+    const state = this.#state;
+    const outcome = this.#outcomeOf(state);
+    // Who hears that it is over may change the guest there at once: the destination must have let go of it.
+    await this.#peer.through(THROUGH_MS);
+    if (this.#over.signal.aborted) return;
+    await this.#journal.append("ended", outcome.outcome === "moved" ? "moved" : outcome.message);
+    await this.#journal[Symbol.asyncDispose]();
+    this.#letGo();
+    this.#c.news.ended(this.header, "source", outcome);
+    this.#resolve(outcome);
+  }
+
+  #outcomeOf(state: SourceState): Outcome {
+    if (state.phase === "failed" || state.phase === "cancelled") {
+      const reason: Reason = state.cause.reason;
+      return {
+        outcome: "stayed",
+        cancelled: state.phase === "cancelled",
+        reason,
+        message: state.cause.message,
+        guestLost: state.guestLost,
+        leftovers: state.leftovers,
+      };
+    }
+    return {
+      outcome: "moved",
+      report: this.#timeline.report(this.#progress, this.#hypervisorDowntimeMs),
+      leftovers: state.phase === "completed" ? state.leftovers : [],
+    };
+  }
+
+  /** Ends what this runner owns; what was sent to the peer still goes out. */
+  #letGo(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#peer[Symbol.dispose]();
+    this.#outgoing?.close();
+  }
+
+  /** The agent ends, the migration does not: its journal says where it goes on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#letGo();
+    this.#over.abort();
+    await this.#journal[Symbol.asyncDispose]();
+  }
+}

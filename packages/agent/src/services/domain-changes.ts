@@ -1,0 +1,172 @@
+import type {
+  CreateDomainRequest,
+  DefineDomainRequest,
+  Domain,
+  UndefineDomainRequest,
+  UndefineDomainResponse,
+} from "@virtmesh/api/gen/virtmesh/v1/domain";
+import type { Call } from "@virtmesh/core/call";
+import type { DomainInfo, ParsedDomain } from "@virtmesh/core/driver/domains";
+import { VirtError } from "@virtmesh/core/errors";
+import { isActive } from "@virtmesh/core/domain/state";
+import { toCheckedDomain, toWireDomain } from "../convert/domain.ts";
+import type { ServiceContext } from "./context.ts";
+import { findDomain, placeOf } from "./context.ts";
+
+/** What of a guest a change needs beside its turn. */
+export interface ChangeOptions {
+  readonly verb: string;
+  /** The guest will run, or run on, by this change: this host must hold its run token. */
+  readonly runs?: boolean;
+}
+
+/** One change of a guest that is there, in its turn; answers the guest as the driver leaves it. */
+export async function changeDomain(
+  c: ServiceContext,
+  ref: string,
+  options: ChangeOptions,
+  call: Call,
+  work: (info: DomainInfo) => Promise<DomainInfo>,
+): Promise<Domain> {
+  const { uuid } = findDomain(c, ref);
+  const info = await c.queue.run({ uuid }, { verb: options.verb, trace: call.trace }, call, async () => {
+    // What was true when the change was asked for may not be when its turn comes.
+    const now = findDomain(c, uuid);
+    if (options.runs) await c.tokens.ensure(uuid, false, call);
+    return await work(now);
+  });
+  return toWireDomain(info, placeOf(c, uuid));
+}
+
+/** Ends a guest at once. One on its way to another host does not have to be waited for, until that is decided. */
+export async function destroyDomain(c: ServiceContext, ref: string, call: Call): Promise<Domain> {
+  const { uuid, state } = findDomain(c, ref);
+  if (!isActive(state) || !c.queue.letsGo(uuid, call.actor)) {
+    return await changeDomain(c, ref, { verb: "destroy" }, call, (now) =>
+      c.driver.domains.destroy(now.uuid, call),
+    );
+  }
+  return toWireDomain(await c.driver.domains.destroy(uuid, call), placeOf(c, uuid));
+}
+
+export async function defineDomain(
+  c: ServiceContext,
+  request: DefineDomainRequest,
+  call: Call,
+): Promise<Domain> {
+  const parsed = c.driver.domains.parse(request.xml);
+  const check = (): void => {
+    const existing = checkIdentity(c, parsed);
+    checkEtag(request.etag, existing, parsed.name);
+  };
+  if (request.validateOnly) {
+    check();
+    return toCheckedDomain(parsed, placeOf(c, parsed.uuid), true);
+  }
+  const info = await c.queue.run(parsed, { verb: "define", trace: call.trace }, call, async () => {
+    check();
+    return await withNewToken(c, parsed, call, () => c.driver.domains.define(parsed, call));
+  });
+  return toWireDomain(info, placeOf(c, info.uuid));
+}
+
+export async function createDomain(
+  c: ServiceContext,
+  request: CreateDomainRequest,
+  call: Call,
+): Promise<Domain> {
+  const parsed = c.driver.domains.parse(request.xml);
+  const check = (): void => {
+    const existing = checkIdentity(c, parsed);
+    if (existing && isActive(existing.state)) {
+      throw new VirtError(
+        "DOMAIN_RUNNING",
+        `guest "${existing.name}" runs already, it is ${existing.state}`,
+        {
+          resource: { type: "domain", name: existing.name },
+        },
+      );
+    }
+  };
+  if (request.validateOnly) {
+    check();
+    return toCheckedDomain(parsed, placeOf(c, parsed.uuid), false);
+  }
+  const info = await c.queue.run(parsed, { verb: "create", trace: call.trace }, call, async () => {
+    check();
+    const create = () => c.driver.domains.create(parsed, { paused: request.paused }, call);
+    if (c.driver.domains.find(parsed.uuid)) {
+      await c.tokens.ensure(parsed.uuid, false, call);
+      return await create();
+    }
+    return await withNewToken(c, parsed, call, create);
+  });
+  return toWireDomain(info, placeOf(c, info.uuid));
+}
+
+export async function undefineDomain(
+  c: ServiceContext,
+  request: UndefineDomainRequest,
+  call: Call,
+): Promise<UndefineDomainResponse> {
+  const { uuid } = findDomain(c, request.domain);
+  await c.queue.run({ uuid }, { verb: "undefine", trace: call.trace }, call, async () => {
+    const now = findDomain(c, uuid);
+    checkEtag(request.etag, now, now.name);
+    await c.driver.domains.undefine(uuid, call);
+  });
+  return {};
+}
+
+/** A guest that is new here gets its token first, and gives it back when it does not come to be. */
+async function withNewToken(
+  c: ServiceContext,
+  parsed: ParsedDomain,
+  call: Call,
+  make: () => Promise<DomainInfo>,
+): Promise<DomainInfo> {
+  if (c.driver.domains.find(parsed.uuid)) return await make();
+  await c.tokens.ensure(parsed.uuid, parsed.uuidGenerated, call);
+  try {
+    return await make();
+  } catch (e) {
+    if (!c.driver.domains.find(parsed.uuid)) await c.tokens.release(parsed.uuid);
+    throw e;
+  }
+}
+
+/** The guest that a definition is about, if there is one. Throws DOMAIN_EXISTS when name and UUID belong to two. */
+function checkIdentity(c: ServiceContext, parsed: ParsedDomain): DomainInfo | undefined {
+  const byUuid = c.driver.domains.find(parsed.uuid);
+  if (byUuid && byUuid.name !== parsed.name) {
+    throw exists(
+      `guest "${byUuid.name}" has the UUID ${parsed.uuid} already, it cannot be defined as "${parsed.name}"`,
+      byUuid,
+    );
+  }
+  const byName = c.driver.domains.find(parsed.name);
+  if (byName && byName.uuid !== parsed.uuid && byName.name === parsed.name) {
+    throw exists(
+      `there is a guest "${parsed.name}" with UUID ${byName.uuid} already; give that UUID in the definition to replace it, or another name`,
+      byName,
+    );
+  }
+  return byUuid;
+}
+
+function exists(message: string, info: DomainInfo): VirtError {
+  return new VirtError("DOMAIN_EXISTS", message, {
+    resource: { type: "domain", name: info.name },
+    metadata: { uuid: info.uuid },
+  });
+}
+
+function checkEtag(wanted: string, existing: DomainInfo | undefined, name: string): void {
+  if (wanted === "" || existing?.etag === wanted) return;
+  const found = existing ? `it has ${existing.etag} now` : "there is no such guest";
+  throw new VirtError(
+    "ETAG_MISMATCH",
+    `the definition of guest "${name}" is not the one with etag ${wanted}, ${found}; read it anew and repeat the change`,
+    { resource: { type: "domain", name }, metadata: { etag: existing?.etag ?? "" } },
+  );
+}

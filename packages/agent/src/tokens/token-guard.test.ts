@@ -1,0 +1,90 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { generation, hostName, newDomainUuid } from "@virtmesh/core/ids";
+import { createLogger } from "@virtmesh/kit/logger";
+import { TokenGuard } from "./token-guard.ts";
+import { TokenJournal } from "./token-journal.ts";
+
+const call = { signal: new AbortController().signal };
+let dir: string;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "tokens-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+/** A guard without NATS: the journal alone decides. How it deals with NATS is tested against a real one. */
+async function alone(): Promise<TokenGuard> {
+  return new TokenGuard({
+    journal: await TokenJournal.open(join(dir, "tokens.json")),
+    host: hostName("host-a"),
+    hypervisor: "test",
+    logger: createLogger({ service: "test", level: "silent" }),
+    signal: call.signal,
+  });
+}
+
+describe("run tokens of an agent that works alone", () => {
+  it("begin with generation 1 and stay", async () => {
+    await using guard = await alone();
+    const uuid = newDomainUuid();
+    expect(guard.generationOf(uuid)).toBe(0n);
+    expect(await guard.ensure(uuid, false, call)).toBe(1n);
+    expect(await guard.ensure(uuid, false, call)).toBe(1n);
+    expect(guard.generationOf(uuid)).toBe(1n);
+  });
+
+  it("survive a restart of the agent", async () => {
+    const uuid = newDomainUuid();
+    {
+      await using guard = await alone();
+      await guard.adopt(uuid, generation(7n));
+    }
+    await using guard = await alone();
+    expect(guard.generationOf(uuid)).toBe(7n);
+    expect(guard.held()).toEqual([{ uuid, generation: 7n }]);
+  });
+
+  it("keep a guest from starting that was handed to another host, naming it, also after a restart", async () => {
+    const uuid = newDomainUuid();
+    {
+      await using guard = await alone();
+      await guard.ensure(uuid, false, call);
+      await guard.surrender(uuid, { host: "host-b", generation: generation(2n) });
+    }
+    await using guard = await alone();
+    expect(guard.generationOf(uuid)).toBe(0n);
+    expect(guard.lastGenerationOf(uuid)).toBe(2n);
+    await expect(guard.ensure(uuid, false, call)).rejects.toMatchObject({
+      reason: "RUN_TOKEN_ELSEWHERE",
+      context: { metadata: { owner_host: "host-b", generation: "2" } },
+    });
+  });
+
+  it("come back with a guest that comes back, under its new generation", async () => {
+    await using guard = await alone();
+    const uuid = newDomainUuid();
+    await guard.ensure(uuid, false, call);
+    await guard.surrender(uuid, { host: "host-b", generation: generation(2n) });
+    await guard.adopt(uuid, generation(3n));
+    expect(await guard.ensure(uuid, false, call)).toBe(3n);
+  });
+
+  it("are forgotten with the guest", async () => {
+    await using guard = await alone();
+    const uuid = newDomainUuid();
+    await guard.ensure(uuid, false, call);
+    await guard.release(uuid);
+    expect(guard.held()).toEqual([]);
+    expect(JSON.parse(await readFile(join(dir, "tokens.json"), "utf8"))).toEqual({});
+  });
+
+  it("are all on disk when many are asked for at once", async () => {
+    await using guard = await alone();
+    await Promise.all(Array.from({ length: 50 }, () => guard.ensure(newDomainUuid(), true, call)));
+    expect(Object.keys(JSON.parse(await readFile(join(dir, "tokens.json"), "utf8")) as object)).toHaveLength(
+      50,
+    );
+  });
+});

@@ -1,0 +1,27 @@
+import type { MethodDefinition } from "@grpc/grpc-js";
+import { bidiCall, type Channel, streamCall, unaryCall } from "@virtmesh/kit/grpc-client";
+
+/** A call that hangs must end its test with the call's name, not with the runner's time-out. */
+const CALL_MS = 20_000;
+
+/** How a contract suite speaks to what it tests: through any of the ways a call can take. */
+export interface MeshClient extends AsyncDisposable {
+  unary<Q, R>(method: MethodDefinition<Q, R>, request: Q, signal?: AbortSignal): Promise<R>;
+  stream<Q, R>(method: MethodDefinition<Q, R>, request: Q, signal: AbortSignal): AsyncGenerator<R, void>;
+  bidi<Q, R>(
+    method: MethodDefinition<Q, R>,
+    requests: AsyncIterable<Q>,
+    signal: AbortSignal,
+  ): AsyncGenerator<R, void>;
+}
+
+/** Over gRPC: to an agent, or to a gateway before it. */
+export function grpcClient(channel: Channel): MeshClient {
+  return {
+    unary: (method, request, signal = AbortSignal.timeout(CALL_MS)) =>
+      unaryCall(channel, method, request, { signal }),
+    stream: (method, request, signal) => streamCall(channel, method, request, { signal }),
+    bidi: (method, requests, signal) => bidiCall(channel, method, requests, { signal }),
+    [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type RunningAgent, startAgent } from "@virtmesh/agent/agent";
+import type { DriverContext } from "@virtmesh/agent/driver-context";
+import { migrationModule } from "@virtmesh/agent/migration/module";
+import { agentService } from "@virtmesh/agent/services/agent-service";
+import { blockJobService } from "@virtmesh/agent/services/block-job-service";
+import { domainService } from "@virtmesh/agent/services/domain-service";
+import { eventService } from "@virtmesh/agent/services/event-service";
+import { hostService } from "@virtmesh/agent/services/host-service";
+import { operationService } from "@virtmesh/agent/services/operation-service";
+import { type Driver, supportOf } from "@virtmesh/core/driver/driver";
+import { connect } from "@virtmesh/kit/grpc-client";
+import { Scope } from "@virtmesh/kit/scope";
+import { startNats } from "@virtmesh/lab/nats";
+import { grpcClient, type MeshClient } from "./client.ts";
+import type { Subject, SubjectKind } from "./contract/subject.ts";
+import { directClient } from "./direct-client.ts";
+
+/** A driver as the suites need it. */
+export interface DriverKind {
+  readonly name: string;
+  createDriver(context: DriverContext): Promise<Driver> | Driver;
+  guestXml(name: string, uuid: string | undefined, dir: string): Promise<string>;
+  readonly guestsReact: boolean;
+}
+
+/** A gateway on a NATS server, ready when it knows `host`. Given by the test, since a package must not know services. */
+export type OpenGateway = (
+  nats: string,
+  host: string,
+) => Promise<AsyncDisposable & { readonly address: string }>;
+
+const HOST = "host-a";
+
+/** The driver behind its chassis, without a wire between. */
+export function inProcess(kind: DriverKind): SubjectKind {
+  return {
+    name: `${kind.name}, in process`,
+    open: () =>
+      openSubject(kind, async ({ agent }) => {
+        const { context } = agent;
+        const migrations = await migrationModule(context);
+        const served = [
+          hostService,
+          domainService,
+          blockJobService,
+          eventService,
+          operationService,
+          agentService,
+        ];
+        return directClient([...served.map((make) => make(context)), ...migrations.services]);
+      }),
+  };
+}
+
+/** The driver behind its own gRPC server. */
+export function overGrpc(kind: DriverKind): SubjectKind {
+  return {
+    name: `${kind.name}, over gRPC`,
+    open: () => openSubject(kind, async ({ agent }) => grpcClient(connect(agent.address))),
+  };
+}
+
+/** The driver behind a gateway, with a real NATS between. */
+export function throughGateway(kind: DriverKind, openGateway: OpenGateway): SubjectKind {
+  return {
+    name: `${kind.name}, through the gateway`,
+    open: () =>
+      openSubject(kind, async ({ scope, nats }) =>
+        grpcClient(connect(scope.own(await openGateway(nats, HOST)).address)),
+      ),
+  };
+}
+
+interface Opened {
+  readonly scope: Scope;
+  readonly agent: RunningAgent;
+  readonly nats: string;
+}
+
+async function openSubject(
+  kind: DriverKind,
+  openClient: (opened: Opened) => Promise<MeshClient>,
+): Promise<Subject> {
+  const scope = new Scope();
+  try {
+    // Short: UNIX sockets are made in it, whose paths may have 107 bytes.
+    const dir = await mkdtemp(join(tmpdir(), "vm-"));
+    scope.defer(() => rm(dir, { recursive: true, force: true }));
+    const nats = scope.own(await startNats());
+    const agent = scope.own(
+      await startAgent({
+        host: HOST,
+        listen: "127.0.0.1:0",
+        stateDir: join(dir, "state"),
+        runDir: join(dir, "run"),
+        nats: { servers: [nats.url] },
+        createDriver: (context) => kind.createDriver(context),
+        modules: [migrationModule],
+      }),
+    );
+    const client = scope.own(await openClient({ scope, agent, nats: nats.url }));
+    return {
+      client,
+      uri: agent.uris[0],
+      host: HOST,
+      support: new Set(supportOf(agent.driver)),
+      guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
+      guestsReact: kind.guestsReact,
+      [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
+    };
+  } catch (e) {
+    await scope[Symbol.asyncDispose]();
+    throw e;
+  }
+}

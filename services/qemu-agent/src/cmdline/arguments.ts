@@ -1,0 +1,52 @@
+import { VirtError } from "@virtmesh/core/errors";
+
+type Value = string | number | bigint | boolean | undefined;
+
+/** A JSON object for -device, -blockdev, ...; undefined members are left out. */
+export type Json = { readonly [key: string]: JsonValue };
+type JsonValue = string | number | bigint | boolean | null | undefined | Json | readonly string[];
+
+/** The arguments of one QEMU, in order. Values never meet a shell; commas in `key=value` lists are doubled. */
+export class Arguments {
+  private readonly list: string[] = [];
+
+  get all(): readonly string[] {
+    return this.list;
+  }
+
+  flag(name: string, ...values: readonly string[]): void {
+    this.list.push(name, ...values);
+  }
+
+  /** `-name kind,key=value,...`; undefined values are left out, booleans are on and off. */
+  options(name: string, kind: string | undefined, values: Readonly<Record<string, Value>>): void {
+    const pairs = Object.entries(values).flatMap(([key, value]) =>
+      value === undefined ? [] : [`${key}=${optionText(value)}`],
+    );
+    this.list.push(name, [...(kind === undefined ? [] : [kind]), ...pairs].join(","));
+  }
+
+  json(name: string, value: Json): void {
+    this.list.push(name, jsonText(value));
+  }
+}
+
+/** JSON with whole 64-bit numbers, which JSON.stringify refuses. The mark is a character that XML cannot hold. */
+function jsonText(value: Json): string {
+  const marked = JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `\0${v}` : v));
+  return marked.replaceAll(/"\\u0000(\d+)"/g, "$1");
+}
+
+function optionText(value: Exclude<Value, undefined>): string {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return String(value).replaceAll(",", ",,");
+}
+
+/** The error for what this agent or this QEMU cannot do; the path is that of the element in the document. */
+export function unsupported(path: string, what: string): VirtError {
+  const place = `/domain/${path}`;
+  return new VirtError("CONFIG_UNSUPPORTED", `${what} (${place})`, {
+    metadata: { path: place },
+    violations: [{ field: place, description: what }],
+  });
+}

@@ -1,0 +1,111 @@
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import type { QemuCapabilities } from "../capabilities/model.ts";
+import { Arguments } from "./arguments.ts";
+import { bootOrder } from "./boot-order.ts";
+import { chardevArguments } from "./chardevs.ts";
+import { clockArguments } from "./clock.ts";
+import type { BuildContext } from "./context.ts";
+import { controllerArguments } from "./controllers.ts";
+import { cpuArguments } from "./cpu.ts";
+import { diskArguments } from "./disks.ts";
+import { displayArguments } from "./display.ts";
+import { firmwareArguments } from "./firmware.ts";
+import { interfaceArguments } from "./interfaces.ts";
+import { boardOf, machineArguments, machineOf } from "./machine.ts";
+import { PciSlots } from "./pci.ts";
+import { refuseUnknown } from "./refuse.ts";
+import type { Runtime } from "./runtime.ts";
+import { smallDeviceArguments } from "./small-devices.ts";
+
+/**
+ * The arguments of QEMU (without the binary) for a guest, for QEMU 7.2 and newer. It starts with the CPUs
+ * stopped (`-S`): send `settleCommands`, then `cont`. Pure: the same definition and capabilities give the same
+ * hardware on every host.
+ * @throws CONFIG_UNSUPPORTED naming the element that this QEMU or this agent cannot honour
+ */
+export function buildCommandLine(
+  definition: IdentifiedDomain,
+  capabilities: QemuCapabilities,
+  runtime: Runtime,
+): readonly string[] {
+  refuseUnknown(definition, runtime);
+  const board = boardOf(machineOf(definition, capabilities));
+  const c: BuildContext = {
+    definition,
+    capabilities,
+    runtime,
+    board,
+    args: new Arguments(),
+    pci: new PciSlots(board, definition),
+    boot: bootOrder(definition),
+  };
+  processArguments(c);
+  machineArguments(c);
+  cpuArguments(c);
+  clockArguments(c);
+  powerArguments(c);
+  firmwareArguments(c);
+  for (let n = 1; n <= (definition.iothreads ?? 0); n += 1) {
+    c.args.json("-object", { "qom-type": "iothread", id: `iothread${n}` });
+  }
+  controllerArguments(c);
+  diskArguments(c);
+  interfaceArguments(c);
+  chardevArguments(c);
+  displayArguments(c);
+  smallDeviceArguments(c);
+  for (const { value } of definition.qemuCommandline?.args ?? []) c.args.flag(value);
+  return c.args.all;
+}
+
+/** What the definition adds to QEMU's environment, where the agent allows that. */
+export function environmentOf(
+  definition: IdentifiedDomain,
+  runtime: Runtime,
+): Readonly<Record<string, string>> {
+  const variables = runtime.allowPassthrough ? (definition.qemuCommandline?.env ?? []) : [];
+  return Object.fromEntries(variables.map((v) => [v.name, v.value ?? ""]));
+}
+
+/** The process itself: its name, its monitor, what it may do on the host. */
+function processArguments({ definition, capabilities, runtime, args }: BuildContext): void {
+  args.options("-name", undefined, { guest: definition.name, "debug-threads": true });
+  args.flag("-S");
+  if (runtime.incoming) args.flag("-incoming", "defer");
+  args.flag("-no-user-config");
+  args.flag("-nodefaults");
+  args.flag("-display", "none");
+  args.flag("-msg", "timestamp=on");
+  if (capabilities.sandbox) {
+    const deny = { obsolete: "deny", elevateprivileges: "deny", spawn: "deny", resourcecontrol: "deny" };
+    args.options("-sandbox", "on", deny);
+  }
+  args.options("-chardev", "socket", {
+    id: "charmonitor",
+    fd: runtime.qmpFd,
+    server: true,
+    wait: false,
+  });
+  args.options("-mon", undefined, { chardev: "charmonitor", id: "monitor", mode: "control" });
+}
+
+/**
+ * What QEMU does by itself when the guest ends, restarts or panics. QEMU exits where the guest is to be gone; it
+ * stands still where the agent decides (SHUTDOWN and GUEST_PANICKED events tell it).
+ */
+function powerArguments({ definition, args, board }: BuildContext): void {
+  const { onPoweroff = "destroy", onReboot = "restart", onCrash = "destroy", pm } = definition;
+  args.options("-action", undefined, {
+    shutdown: onPoweroff === "destroy" ? "poweroff" : "pause",
+    reboot: onReboot === "restart" ? "reset" : "shutdown",
+    panic: onCrash === "destroy" ? "shutdown" : "pause",
+  });
+  const driver = board === "q35" ? "ICH9-LPC" : "PIIX4_PM";
+  for (const [property, enabled] of [
+    ["disable_s3", pm?.suspendToMem],
+    ["disable_s4", pm?.suspendToDisk],
+  ] as const) {
+    if (enabled !== undefined)
+      args.options("-global", undefined, { driver, property, value: enabled ? 0 : 1 });
+  }
+}

@@ -1,0 +1,81 @@
+import type { Clock, Timer } from "@virtmesh/documents/domain/clock";
+import { unsupported } from "./arguments.ts";
+import type { BuildContext } from "./context.ts";
+
+/** -rtc, and what becomes of ticks that the guest missed. */
+export function clockArguments(c: BuildContext): void {
+  const { definition, runtime, args } = c;
+  const clock: Clock = definition.clock ?? { offset: "utc", timers: [] };
+  const rtc = clock.timers.find((t) => t.name === "rtc");
+  args.options("-rtc", undefined, {
+    base: base(clock, runtime.startTimeMs),
+    clock: rtc === undefined ? undefined : rtcClock(rtc),
+    driftfix: rtc?.tickpolicy === "catchup" ? "slew" : undefined,
+  });
+  for (const [i, timer] of clock.timers.entries()) checkTimer(c, timer, `clock/timer[${i + 1}]`);
+  const pit = clock.timers.find((t) => t.name === "pit")?.tickpolicy;
+  if (pit !== undefined && runtime.accelerator === "kvm") {
+    args.options("-global", undefined, { driver: "kvm-pit", property: "lost_tick_policy", value: pit });
+  }
+}
+
+function base(clock: Clock, nowMs: number): string {
+  switch (clock.offset) {
+    case "utc":
+    case "localtime": {
+      if (clock.adjustment === undefined || clock.adjustment === "reset") return clock.offset;
+      const seconds = Number(clock.adjustment);
+      if (!Number.isSafeInteger(seconds))
+        throw unsupported("clock/@adjustment", `"${clock.adjustment}" is no number of seconds`);
+      if (clock.offset === "localtime")
+        throw unsupported("clock/@adjustment", "a local time cannot be adjusted, use variable");
+      return isoTime(nowMs + seconds * 1000);
+    }
+    case "variable":
+      if (clock.basis === "localtime")
+        throw unsupported("clock/@basis", "a clock relative to local time is not supported");
+      return isoTime(nowMs + (clock.adjustment ?? 0) * 1000);
+    case "absolute":
+      return isoTime(clock.start * 1000);
+    case "timezone":
+      throw unsupported("clock/@offset", "a clock in a time zone is not supported, use utc or localtime");
+  }
+}
+
+/** QEMU takes seconds without a zone. */
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString().slice(0, "2026-01-01T00:00:00".length);
+}
+
+function rtcClock(timer: Timer): string | undefined {
+  switch (timer.track) {
+    case "guest":
+      return "vm";
+    case "wall":
+    case "realtime":
+      return "host";
+    case "boot":
+    case undefined:
+      return undefined;
+  }
+}
+
+function checkTimer(c: BuildContext, timer: Timer, path: string): void {
+  if (timer.catchup !== undefined)
+    throw unsupported(`${path}/catchup`, "limits of catching up are not supported");
+  if (timer.name === "platform" || timer.name === "armvtimer")
+    throw unsupported(`${path}/@name`, `x86 has no timer ${timer.name}`);
+  if ((timer.name === "pit" || timer.name === "rtc") && timer.present === false) {
+    throw unsupported(`${path}/@present`, `a guest without the timer ${timer.name} is not supported`);
+  }
+  if (timer.mode !== undefined) throw unsupported(`${path}/@mode`, "modes of timers are not supported");
+  const { tickpolicy } = timer;
+  if (tickpolicy === undefined) return;
+  const taken =
+    (timer.name === "rtc" && (tickpolicy === "catchup" || tickpolicy === "delay")) ||
+    (timer.name === "pit" && (tickpolicy === "delay" || tickpolicy === "discard"));
+  // Without KVM, QEMU's own PIT delays missed ticks and knows nothing else.
+  const emulated = timer.name === "pit" && tickpolicy === "discard" && c.runtime.accelerator === "tcg";
+  if (!taken || emulated)
+    throw unsupported(`${path}/@tickpolicy`, `${timer.name} cannot ${tickpolicy} missed ticks here`);
+}

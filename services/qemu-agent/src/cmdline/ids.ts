@@ -1,0 +1,31 @@
+import type { Disk } from "@virtmesh/documents/domain/devices/disk";
+import type { DomainDefinition } from "@virtmesh/documents/domain/model";
+
+/** Id of a disk's device: `disk-vda`, as in QMP's `/machine/peripheral/disk-vda`. */
+export function diskDeviceId(disk: Disk): string {
+  return `disk-${disk.target.dev}`;
+}
+
+/** Id of a network card's device, by its place in `devices.interfaces`; its netdev is `host<id>`. */
+export function interfaceDeviceId(index: number): string {
+  return `net${index}`;
+}
+
+export type ChardevKind = "serial" | "parallel" | "console" | "channel";
+
+/** Id of the host's side of a character device: `charserial0`. */
+export function chardevId(kind: ChardevKind, index: number): string {
+  return `char${kind}${index}`;
+}
+
+/** Id of its device in the guest: `serial0`, `channel0`. */
+export function chardevDeviceId(kind: ChardevKind, index: number): string {
+  return `${kind}${index}`;
+}
+
+/** Where QEMU listens for a channel of type unix that names no path itself. */
+export function channelSocket(directory: string, definition: DomainDefinition, index: number): string {
+  const channel = definition.devices.channels[index];
+  const named = channel?.type === "unix" ? channel.source?.path : undefined;
+  return named ?? `${directory}/channel${index}.sock`;
+}

@@ -1,0 +1,14 @@
+/** Name of the node that a disk's device uses: jobs, exports and migrations address the disk by it. */
+export function formatNodeName(target: string): string {
+  return `disk-${target}-format`;
+}
+
+/** Name of the node below it, which opens the file. */
+export function storageNodeName(target: string): string {
+  return `disk-${target}-storage`;
+}
+
+/** Target of the disk whose node that is; undefined for any other node. */
+export function targetOfNode(node: string): string | undefined {
+  return /^disk-(.+)-(?:format|storage)$/.exec(node)?.[1];
+}

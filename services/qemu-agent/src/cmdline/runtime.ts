@@ -1,0 +1,46 @@
+/** The host's end of a network card. `fds` are descriptors that QEMU inherits, one a queue. */
+export type Tap =
+  | { readonly ifname: string }
+  | { readonly fds: readonly number[]; readonly vhostFds?: readonly number[] };
+
+/** Where VNC listens: a unix socket, or an address and port that were found free. */
+export type VncPlace =
+  | { readonly socket: string }
+  | { readonly address: string; readonly port: number; readonly websocket?: number };
+
+/** UEFI images chosen for a guest that says `firmware="efi"` without naming them. */
+export interface FirmwareFiles {
+  readonly code: string;
+  /** The guest's own copy of the variables. */
+  readonly variables: string;
+}
+
+/**
+ * What the agent allots for one start on this host. Nothing of it changes the guest's hardware: the same
+ * definition gives the same devices with any other runtime.
+ */
+export interface Runtime {
+  readonly accelerator: "kvm" | "tcg";
+  /** Descriptor, as QEMU sees it, of the listening unix socket on which it serves QMP. */
+  readonly qmpFd: number;
+  /** Of the running guest: sockets that the definition gives no path for are made in it. */
+  readonly directory: string;
+  /** Waits for `migrate-incoming` instead of starting from the firmware. */
+  readonly incoming: boolean;
+  /** By place in `devices.interfaces`; needed for all but `user`. */
+  readonly taps: ReadonlyMap<number, Tap>;
+  /** Whether cards of a tap use the host's vhost-net when the definition leaves it open. */
+  readonly vhost: boolean;
+  /** By place in `devices.graphics`; one without it uses what the definition says. */
+  readonly vnc: ReadonlyMap<number, VncPlace>;
+  /**
+   * Unix sockets instead of pseudo terminals for the console, by chardev id (`charserial0`, see `chardevId`): QEMU
+   * listens there. A `pty` device without one gets a pty from QEMU, whose path `query-chardev` tells.
+   */
+  readonly consoleSockets: ReadonlyMap<string, string>;
+  readonly firmware?: FirmwareFiles;
+  /** Milliseconds since the epoch at the start, for clocks relative to it. */
+  readonly startTimeMs: number;
+  /** Whether `<qemu:commandline>` of the definition is honoured: it can do anything that QEMU can. */
+  readonly allowPassthrough: boolean;
+}

@@ -1,0 +1,35 @@
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { interfaceDeviceId } from "./ids.ts";
+
+/** A QMP command that brings a started QEMU to what its definition says. */
+export interface SettleCommand {
+  readonly execute: "set_link" | "set_password" | "expire_password" | "balloon";
+  readonly arguments: Readonly<Record<string, string | number | boolean>>;
+}
+
+/**
+ * What the command line cannot say, to be sent after QMP is up and before `cont`: links that are down, passwords,
+ * the memory at start. The list holds secrets and must not be logged. Before an incoming migration the balloon is left
+ * out: its state comes with the guest.
+ */
+export function settleCommands(definition: IdentifiedDomain, incoming: boolean): readonly SettleCommand[] {
+  const { devices, memory, currentMemory } = definition;
+  const commands: SettleCommand[] = [];
+  for (const [i, nic] of devices.interfaces.entries()) {
+    if (nic.link === "down")
+      commands.push({ execute: "set_link", arguments: { name: interfaceDeviceId(i), up: false } });
+  }
+  for (const graphics of devices.graphics) {
+    if (graphics.type !== "vnc" || graphics.passwd === undefined) continue;
+    commands.push({ execute: "set_password", arguments: { protocol: "vnc", password: graphics.passwd } });
+    if (graphics.passwdValidTo !== undefined) {
+      const time = String(Math.floor(Date.parse(`${graphics.passwdValidTo}Z`) / 1000));
+      commands.push({ execute: "expire_password", arguments: { protocol: "vnc", time } });
+    }
+  }
+  const hasBalloon = devices.memballoons.some((b) => b.model.startsWith("virtio"));
+  if (!incoming && hasBalloon && currentMemory !== undefined && currentMemory.bytes < memory.bytes) {
+    commands.push({ execute: "balloon", arguments: { value: Number(currentMemory.bytes) } });
+  }
+  return commands;
+}

@@ -1,0 +1,106 @@
+import { completeDomain } from "@virtmesh/documents/domain/complete";
+import { parseDomain } from "@virtmesh/documents/domain/document";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import type { QemuCapabilities } from "../../capabilities/model.ts";
+import { buildCommandLine } from "../build.ts";
+import type { Runtime } from "../runtime.ts";
+
+/** QEMU 7.2 as Debian 12 has it, as far as the tests ask; without SPICE. */
+export const CAPABILITIES: QemuCapabilities = {
+  binary: "/usr/bin/qemu-system-x86_64",
+  arch: "x86_64",
+  version: { major: 7, minor: 2, micro: 22 },
+  package: "Debian 1:7.2",
+  machines: [
+    { name: "pc-q35-7.2", alias: "q35", maxCpus: 288, deprecated: false },
+    { name: "pc-q35-7.1", maxCpus: 288, deprecated: false },
+    { name: "pc-i440fx-7.2", alias: "pc", maxCpus: 255, deprecated: false },
+    { name: "microvm", maxCpus: 288, deprecated: false },
+  ],
+  devices: new Set([
+    ...[
+      "virtio-blk-pci",
+      "virtio-blk-pci-non-transitional",
+      "virtio-scsi-pci",
+      "virtio-net-pci",
+      "virtio-serial-pci",
+    ],
+    ...["virtio-rng-pci", "virtio-balloon-pci", "virtio-vga", "virtio-gpu-pci", "virtio-keyboard-pci"],
+    ...[
+      "scsi-hd",
+      "scsi-cd",
+      "ide-hd",
+      "ide-cd",
+      "usb-storage",
+      "floppy",
+      "ich9-ahci",
+      "qemu-xhci",
+      "piix3-usb-uhci",
+    ],
+    ...[
+      "usb-tablet",
+      "usb-kbd",
+      "e1000e",
+      "rtl8139",
+      "isa-serial",
+      "pci-serial",
+      "virtserialport",
+      "virtconsole",
+    ],
+    ...["VGA", "cirrus-vga", "i6300esb", "ib700", "pvpanic", "pvpanic-pci", "pcie-root-port", "pci-bridge"],
+  ]),
+  objects: new Set(["rng-random", "rng-builtin", "iothread"]),
+  cpuModels: new Set(["qemu64", "Haswell", "max", "host"]),
+  sandbox: true,
+  accelerators: new Set(["kvm", "tcg"]),
+};
+
+export const RUNTIME: Runtime = {
+  accelerator: "tcg",
+  qmpFd: 3,
+  directory: "/run/guest",
+  incoming: false,
+  taps: new Map(),
+  vhost: false,
+  vnc: new Map(),
+  consoleSockets: new Map(),
+  startTimeMs: Date.UTC(2026, 0, 2, 3, 4, 5),
+  allowPassthrough: false,
+};
+
+/** A guest on q35 with these children of its root and these devices. */
+export function guest(inside = "", devices = "", machine = "q35"): IdentifiedDomain {
+  return completeDomain(
+    parseDomain(`<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+      <name>g</name>
+      <uuid>3c7f2a4e-9d0b-4f63-8a56-0d0f3b9f6b11</uuid>
+      <memory unit='MiB'>64</memory>
+      ${inside.includes("<os") ? "" : `<os><type machine='${machine}'>hvm</type></os>`}
+      ${inside}
+      <devices>${devices}</devices>
+    </domain>`),
+  ).definition;
+}
+
+export function argv(definition: IdentifiedDomain, runtime: Partial<Runtime> = {}): readonly string[] {
+  return buildCommandLine(definition, CAPABILITIES, { ...RUNTIME, ...runtime });
+}
+
+/** Every value of an argument: `["-m", "size=65536k"]` has `size=65536k` for `-m`. */
+export function valuesOf(list: readonly string[], name: string): readonly string[] {
+  return list.flatMap((argument, i) => (list[i - 1] === name ? [argument] : []));
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The JSON values of an argument. */
+export function objectsOf(list: readonly string[], name: string): readonly Json[] {
+  return valuesOf(list, name)
+    .filter((value) => value.startsWith("{"))
+    .map((value) => JSON.parse(value) as Json);
+}
+
+/** The device with that id. */
+export function device(list: readonly string[], id: string): Json | undefined {
+  return objectsOf(list, "-device").find((d) => d["id"] === id);
+}

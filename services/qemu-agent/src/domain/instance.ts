@@ -1,0 +1,226 @@
+import type { HypervisorEventBody } from "@virtmesh/core/driver/events";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { formatDomain } from "@virtmesh/documents/domain/document";
+import type { HostTap } from "../host/taps.ts";
+import type { ExitStatus, QemuProcess } from "../process/qemu-process.ts";
+import { QmpConnection, type QmpObserver } from "../qmp/connection.ts";
+import type { QmpError } from "../qmp/errors.ts";
+import type { QmpEvent } from "../qmp/events.ts";
+import type { InstanceMigration, InstanceStatus } from "../state/instance-status.ts";
+import type { StatusStore } from "../state/status-store.ts";
+import { StatusWriter } from "../state/status-store.ts";
+import { BlockJobs } from "./jobs.ts";
+import { type Situation, translate } from "./translate.ts";
+
+/** What was allotted to one run of a guest. */
+export interface Allotment {
+  readonly directory: string;
+  readonly logPath: string;
+  readonly id: number;
+  readonly startTimeMs: number;
+  /** Hash of the definition it was started from. */
+  readonly etag: string;
+  readonly vncPorts: Readonly<Record<string, number>>;
+  readonly taps: Readonly<Record<string, HostTap>>;
+  readonly consoles: Readonly<Record<string, string>>;
+}
+
+/** Hears of a running guest, in order. */
+export interface InstanceListener {
+  event(body: HypervisorEventBody, timeMs: number): void;
+  /** Its situation is another one. */
+  changed(): void;
+  /** The connection broke although QEMU may live. */
+  disconnected(reason: QmpError): void;
+}
+
+export interface InstanceOptions {
+  readonly definition: IdentifiedDomain;
+  readonly allotment: Allotment;
+  readonly process: QemuProcess;
+  readonly situation: Situation;
+  readonly statuses: StatusStore;
+  readonly onWriteError: (error: unknown) => void;
+  readonly migration?: InstanceMigration;
+  readonly observe?: QmpObserver;
+}
+
+export function qmpPath(directory: string): string {
+  return `${directory}/qmp.sock`;
+}
+
+/** A socket that QEMU holds and never accepts from: its end is QEMU's end. */
+export function alivePath(directory: string): string {
+  return `${directory}/alive.sock`;
+}
+
+/** QEMU removes it when it ends in order. */
+export function pidfilePath(directory: string): string {
+  return `${directory}/qemu.pid`;
+}
+
+/** One run of a guest: its QEMU, the connection to it, and what its events have told. */
+export class Instance {
+  readonly allotment: Allotment;
+  readonly process: QemuProcess;
+  readonly jobs = new BlockJobs();
+  /** Resolves when QEMU has ended. */
+  readonly exited: Promise<ExitStatus>;
+  /** Somebody ordered its end: what follows is no crash. */
+  ordered: "destroyed" | "migrated" | "discarded" | undefined;
+  #definition: IdentifiedDomain;
+  #situation: Situation;
+  #migration: InstanceMigration | undefined;
+  #qmp: QmpConnection | undefined;
+  #listener: InstanceListener | undefined;
+  #released = false;
+  /** Others have been told that it started: before that its events wait, and its end is a failed start. */
+  #announced = false;
+  readonly #held: { readonly body: HypervisorEventBody; readonly timeMs: number }[] = [];
+  readonly #writer: StatusWriter;
+  readonly #observe: QmpObserver | undefined;
+
+  constructor(options: InstanceOptions) {
+    this.allotment = options.allotment;
+    this.process = options.process;
+    this.exited = options.process.exited;
+    this.#definition = options.definition;
+    this.#situation = options.situation;
+    this.#migration = options.migration;
+    this.#observe = options.observe;
+    this.#writer = new StatusWriter(options.statuses, options.onWriteError);
+  }
+
+  /** What runs, with what was allotted to it. */
+  get definition(): IdentifiedDomain {
+    return this.#definition;
+  }
+
+  get situation(): Situation {
+    return this.#situation;
+  }
+
+  get migration(): InstanceMigration | undefined {
+    return this.#migration;
+  }
+
+  get qmp(): QmpConnection | undefined {
+    return this.#qmp;
+  }
+
+  listen(listener: InstanceListener): void {
+    this.#listener = listener;
+  }
+
+  get isAnnounced(): boolean {
+    return this.#announced;
+  }
+
+  /** Its start has been told: what it said meanwhile follows. */
+  announce(): void {
+    this.#announced = true;
+    for (const { body, timeMs } of this.#held.splice(0)) this.#listener?.event(body, timeMs);
+  }
+
+  /** Connects to the monitor; a second time after the connection broke. @throws QmpError */
+  async connect(signal: AbortSignal | undefined, greetingTimeoutMs?: number): Promise<QmpConnection> {
+    const qmp = await QmpConnection.open({
+      path: qmpPath(this.allotment.directory),
+      ...(signal ? { signal } : {}),
+      ...(greetingTimeoutMs === undefined ? {} : { greetingTimeoutMs }),
+      ...(this.#observe ? { observe: this.#observe } : {}),
+      onEvent: (event) => this.#onEvent(event),
+    });
+    this.#qmp = qmp;
+    void qmp.closed.then((reason) => {
+      if (!this.#released && this.#qmp === qmp && !this.process.hasExited)
+        this.#listener?.disconnected(reason);
+    });
+    return qmp;
+  }
+
+  /** Changes what is known of it, and writes that down. */
+  update(change: Partial<Situation>): void {
+    this.#situation = { ...this.#situation, ...change };
+    this.save();
+    this.#listener?.changed();
+  }
+
+  setMigration(migration: InstanceMigration | undefined): void {
+    this.#migration = migration;
+    const { migrating: _, ...rest } = this.#situation;
+    this.#situation = migration === undefined ? rest : { ...rest, migrating: migration.side };
+    this.save();
+  }
+
+  setDefinition(definition: IdentifiedDomain): void {
+    this.#definition = definition;
+    this.save();
+    this.#listener?.changed();
+  }
+
+  save(): void {
+    this.#writer.update(this.status());
+  }
+
+  /** Resolves when what was saved is durable. */
+  flush(): Promise<void> {
+    return this.#writer.flush();
+  }
+
+  status(): InstanceStatus {
+    const { directory: _, ...allotted } = this.allotment;
+    const { pid, startTicks } = this.process;
+    return {
+      format: 1,
+      uuid: this.#definition.uuid,
+      name: this.#definition.name,
+      process: { pid, startTicks },
+      ...allotted,
+      situation: this.#situation,
+      xml: formatDomain(this.#definition, { secure: true }),
+      ...(this.#migration === undefined ? {} : { migration: this.#migration }),
+    };
+  }
+
+  /** Lets go of QEMU, which goes on. */
+  async release(): Promise<void> {
+    this.#released = true;
+    this.#listener = undefined;
+    this.#qmp?.close();
+    this.process.release();
+    await this.flush();
+  }
+
+  #onEvent(event: QmpEvent): void {
+    const { situation, bodies } = translate(event, this.#situation);
+    const changed = situation !== this.#situation;
+    this.#situation = situation;
+    const job = this.jobs.observe(event);
+    if (
+      event.event === "JOB_STATUS_CHANGE" &&
+      event.data.status === "created" &&
+      !this.jobs.find(event.data.id)
+    ) {
+      this.#meetJob();
+    }
+    if (changed) this.#listener?.changed();
+    for (const body of bodies) this.#tell(body, event.timeMs);
+    if (job) this.#tell({ kind: "blockJob", job }, event.timeMs);
+    if (changed) this.save();
+  }
+
+  /** A job that nobody announced: somebody uses the monitor beside us, or QEMU itself does. */
+  #meetJob(): void {
+    void this.#qmp?.execute("query-block-jobs").then(
+      (jobs) => this.jobs.reconcile(jobs, () => undefined),
+      // The connection's end is told elsewhere; without an answer the job stays unknown.
+      () => undefined,
+    );
+  }
+
+  #tell(body: HypervisorEventBody, timeMs: number): void {
+    if (this.#announced) this.#listener?.event(body, timeMs);
+    else this.#held.push({ body, timeMs });
+  }
+}

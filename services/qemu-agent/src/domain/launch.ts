@@ -1,0 +1,304 @@
+import { VirtError } from "@virtmesh/core/errors";
+import type { Graphics } from "@virtmesh/documents/domain/devices/graphics";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { formatDomain } from "@virtmesh/documents/domain/document";
+import type { QemuCapabilities } from "../capabilities/model.ts";
+import { buildCommandLine, environmentOf } from "../cmdline/build.ts";
+import { chardevId } from "../cmdline/ids.ts";
+import { settleCommands } from "../cmdline/settle.ts";
+import type { Runtime, Tap, VncPlace } from "../cmdline/runtime.ts";
+import type { PortRange } from "../host/ports.ts";
+import type { Taps } from "../host/taps.ts";
+import { HandedSocket } from "../process/handed-socket.ts";
+import { LogFile } from "../process/log-file.ts";
+import { QemuProcess, type SpawnOptions } from "../process/qemu-process.ts";
+import type { QmpObserver } from "../qmp/connection.ts";
+import { QmpError } from "../qmp/errors.ts";
+import type { InstanceMigration } from "../state/instance-status.ts";
+import type { StatusStore } from "../state/status-store.ts";
+import { etagOf } from "./definition.ts";
+import { diskPaths } from "./disk-check.ts";
+import { commandFailure, isPortTaken, startFailure } from "./failures.ts";
+import { alivePath, type Allotment, Instance, pidfilePath, qmpPath } from "./instance.ts";
+import type { Situation } from "./translate.ts";
+
+/** What starting guests needs of the host. */
+export interface LaunchSite {
+  readonly capabilities: QemuCapabilities;
+  readonly statuses: StatusStore;
+  readonly logDir: string;
+  readonly vncPorts: PortRange;
+  readonly vncAddress: string;
+  readonly taps: Taps;
+  /** Guests of type kvm run by emulation where KVM does not work. */
+  readonly allowTcgForKvm: boolean;
+  readonly allowPassthrough: boolean;
+  readonly onWriteError: (error: unknown) => void;
+  readonly observe?: QmpObserver;
+}
+
+export interface LaunchOptions {
+  readonly id: number;
+  readonly signal: AbortSignal;
+  /** Waits for a migration instead of starting from the firmware. */
+  readonly incoming?: InstanceMigration;
+}
+
+const STARTING: Situation = { state: "paused", reason: "starting-up", rebooting: false, begun: false };
+/** QEMU sets up the memory of large guests before it answers. */
+const GREETING_TIMEOUT_MS = 60_000;
+const PORT_ATTEMPTS = 5;
+/** The monitor's socket; the one that is held and never used follows. */
+const FIRST_INHERITED_FD = 3;
+
+/**
+ * Starts QEMU for a guest, with its CPUs stopped, and connects to it. What was made on the way is gone when it
+ * throws. @throws CONFIG_UNSUPPORTED, DISK_IN_USE, FILE_NOT_FOUND, HOST_SETUP, LIMIT_REACHED, HYPERVISOR_FAILED
+ */
+export async function launch(
+  definition: IdentifiedDomain,
+  site: LaunchSite,
+  options: LaunchOptions,
+): Promise<Instance> {
+  const accelerator = acceleratorOf(definition, site);
+  for (let attempt = 1; ; attempt += 1) {
+    const allotment = await allot(definition, site, options);
+    try {
+      return await start(definition, site, options, allotment, accelerator);
+    } catch (e) {
+      await giveBack(definition.name, site, allotment);
+      await site.statuses.remove(definition.uuid);
+      if (!isPortTaken(e) || attempt === PORT_ATTEMPTS || !hasAutoport(definition)) throw e;
+    }
+  }
+}
+
+/** Returns what was allotted to a run that is over; its directory stays for whoever reads it last. */
+export async function giveBack(
+  guest: string,
+  site: Pick<LaunchSite, "vncPorts" | "taps">,
+  { vncPorts, taps }: Pick<Allotment, "vncPorts" | "taps">,
+): Promise<void> {
+  for (const port of Object.values(vncPorts)) site.vncPorts.release(port, guest);
+  await site.taps.remove(taps);
+}
+
+export function acceleratorOf(
+  { type, name }: IdentifiedDomain,
+  { capabilities, allowTcgForKvm }: Pick<LaunchSite, "capabilities" | "allowTcgForKvm">,
+): "kvm" | "tcg" {
+  if (type === "qemu") return "tcg";
+  if (type !== "kvm") {
+    throw new VirtError(
+      "CONFIG_UNSUPPORTED",
+      `guest "${name}" is of the type "${type}", QEMU runs guests of the types "kvm" and "qemu"`,
+    );
+  }
+  if (capabilities.accelerators.has("kvm")) return "kvm";
+  if (allowTcgForKvm) return "tcg";
+  throw new VirtError(
+    "CONFIG_UNSUPPORTED",
+    `guest "${name}" is of the type "kvm" and KVM does not work on this host; use type="qemu", or start the agent with --allow-tcg-for-kvm`,
+  );
+}
+
+async function allot(
+  definition: IdentifiedDomain,
+  site: LaunchSite,
+  { id }: LaunchOptions,
+): Promise<Allotment> {
+  const directory = await site.statuses.create(definition.uuid);
+  const vncPorts = await allotPorts(definition, site);
+  const allotment = {
+    directory,
+    logPath: `${site.logDir}/${definition.uuid}.log`,
+    id,
+    startTimeMs: Date.now(),
+    etag: etagOf(definition),
+    vncPorts,
+    taps: {},
+    consoles: consoleSockets(definition, directory),
+  };
+  try {
+    return { ...allotment, taps: await site.taps.make(definition) };
+  } catch (e) {
+    await giveBack(definition.name, site, allotment);
+    await site.statuses.remove(definition.uuid);
+    throw e;
+  }
+}
+
+function isAutoport(graphics: Graphics): boolean {
+  if (graphics.type !== "vnc" || graphics.socket !== undefined) return false;
+  return graphics.autoport === true || graphics.port === undefined || graphics.port === -1;
+}
+
+function hasAutoport(definition: IdentifiedDomain): boolean {
+  return definition.devices.graphics.some(isAutoport);
+}
+
+async function allotPorts(
+  { name, devices }: IdentifiedDomain,
+  site: LaunchSite,
+): Promise<Readonly<Record<string, number>>> {
+  const ports: Record<string, number> = {};
+  for (const [index, graphics] of devices.graphics.entries()) {
+    if (graphics.type !== "vnc" || graphics.socket !== undefined) continue;
+    if (isAutoport(graphics)) {
+      ports[index] = await site.vncPorts.allot(listenAddress(graphics, site.vncAddress), name);
+    } else if (graphics.port !== undefined) {
+      site.vncPorts.reserve(graphics.port, name);
+      ports[index] = graphics.port;
+    }
+  }
+  return ports;
+}
+
+/** The address a definition names, in either of the two places where it can. */
+export function listenAddress(graphics: Graphics, otherwise: string): string {
+  const named = graphics.listens.find((l) => l.type === "address");
+  return graphics.listen ?? (named?.type === "address" ? named.address : undefined) ?? otherwise;
+}
+
+/** A console is a unix socket instead of a pseudo terminal: that outlives the agent, and has one reader. */
+function consoleSockets({ devices }: IdentifiedDomain, directory: string): Readonly<Record<string, string>> {
+  const sockets: Record<string, string> = {};
+  for (const kind of ["serial", "console"] as const) {
+    for (const [index, { type }] of devices[`${kind}s`].entries()) {
+      if (type === "pty") sockets[chardevId(kind, index)] = `${directory}/${kind}${index}.sock`;
+    }
+  }
+  return sockets;
+}
+
+async function start(
+  definition: IdentifiedDomain,
+  site: LaunchSite,
+  options: LaunchOptions,
+  allotment: Allotment,
+  accelerator: "kvm" | "tcg",
+): Promise<Instance> {
+  const { directory, logPath } = allotment;
+  const live = withAllotment(definition, site, allotment);
+  const runtime = runtimeOf(live, site, options, allotment, accelerator);
+  const argv = [
+    ...buildCommandLine(withConsoleLogs(live, logPath), site.capabilities, runtime),
+    ...["-pidfile", pidfilePath(directory)],
+  ];
+  // Before the start, so that an agent that dies now is followed by one that knows where to look.
+  const { logPath: _log, directory: _directory, ...known } = allotment;
+  await site.statuses.save({
+    ...{ format: 1, uuid: live.uuid, name: live.name, situation: STARTING, logPath, ...known },
+    xml: formatDomain(live, { secure: true }),
+    ...(options.incoming ? { migration: options.incoming } : {}),
+  });
+  await using log = await LogFile.open(logPath);
+  await log.begin([site.capabilities.binary, ...argv]);
+  const env = environmentOf(live, runtime);
+  const process = await spawnQemu({ binary: site.capabilities.binary, args: argv, env }, log, directory);
+  const instance = new Instance({
+    ...{ definition: live, allotment, process, statuses: site.statuses, onWriteError: site.onWriteError },
+    situation: options.incoming
+      ? { ...STARTING, reason: "migration", migrating: "in", begun: true }
+      : STARTING,
+    ...(options.incoming ? { migration: options.incoming } : {}),
+    ...(site.observe ? { observe: site.observe } : {}),
+  });
+  instance.save();
+  try {
+    const qmp = await instance.connect(options.signal, GREETING_TIMEOUT_MS);
+    const commands = settleCommands(live, options.incoming !== undefined);
+    await Promise.all(commands.map((c) => qmp.execute(c.execute, c.arguments as never)));
+    // Its pid is durable before its CPUs run: an agent that is killed now is followed by one that finds it.
+    await instance.flush();
+    return instance;
+  } catch (e) {
+    process.kill("SIGKILL");
+    await process.exited;
+    await instance.release();
+    if (options.signal.aborted) throw VirtError.from(options.signal.reason);
+    if (e instanceof QmpError && e.failure === "refused") throw commandFailure(definition.name, e);
+    throw startFailure(definition.name, await log.tail(), diskPaths(definition), e);
+  }
+}
+
+async function spawnQemu(
+  program: Pick<SpawnOptions, "binary" | "args" | "env">,
+  log: LogFile,
+  directory: string,
+): Promise<QemuProcess> {
+  await using qmp = await HandedSocket.listen(qmpPath(directory));
+  await using alive = await HandedSocket.listen(alivePath(directory));
+  return await QemuProcess.spawn({ ...program, logFd: log.fd, inherit: [qmp.fd, alive.fd] });
+}
+
+function runtimeOf(
+  definition: IdentifiedDomain,
+  site: LaunchSite,
+  { incoming }: LaunchOptions,
+  { directory, vncPorts, taps, consoles, startTimeMs }: Allotment,
+  accelerator: "kvm" | "tcg",
+): Runtime {
+  const places = new Map<number, VncPlace>();
+  for (const [index, port] of Object.entries(vncPorts)) {
+    const graphics = definition.devices.graphics[Number(index)];
+    if (graphics) places.set(Number(index), { address: listenAddress(graphics, site.vncAddress), port });
+  }
+  return {
+    accelerator,
+    qmpFd: FIRST_INHERITED_FD,
+    directory,
+    incoming: incoming !== undefined,
+    taps: new Map(Object.entries(taps).map(([i, { ifname }]): [number, Tap] => [Number(i), { ifname }])),
+    vhost: false,
+    vnc: places,
+    consoleSockets: new Map(Object.entries(consoles)),
+    startTimeMs,
+    allowPassthrough: site.allowPassthrough,
+  };
+}
+
+/** The definition as it runs: with its number, its ports and the names of its interfaces. */
+function withAllotment(
+  definition: IdentifiedDomain,
+  site: LaunchSite,
+  { id, vncPorts, taps }: Allotment,
+): IdentifiedDomain {
+  const { devices } = definition;
+  return {
+    ...definition,
+    id,
+    devices: {
+      ...devices,
+      graphics: devices.graphics.map((graphics, index) => {
+        const port = vncPorts[index];
+        if (port === undefined) return graphics;
+        return { ...graphics, port, listen: listenAddress(graphics, site.vncAddress) };
+      }),
+      interfaces: devices.interfaces.map((nic, index) => {
+        const tap = taps[index];
+        return tap === undefined ? nic : { ...nic, target: { ...nic.target, dev: tap.ifname } };
+      }),
+    },
+  };
+}
+
+/** What consoles print is kept beside the log of QEMU, unless the definition says where. */
+function withConsoleLogs(definition: IdentifiedDomain, logPath: string): IdentifiedDomain {
+  const { devices } = definition;
+  const file = (kind: string, index: number) => logPath.replace(/\.log$/, `.${kind}${index}.log`);
+  const logged =
+    <C extends { readonly type: string; readonly log?: unknown }>(kind: string) =>
+    (device: C, index: number): C =>
+      device.type !== "pty" || device.log !== undefined
+        ? device
+        : { ...device, log: { file: file(kind, index), append: true } };
+  return {
+    ...definition,
+    devices: {
+      ...devices,
+      serials: devices.serials.map(logged("serial")),
+      consoles: devices.consoles.map(logged("console")),
+    },
+  };
+}

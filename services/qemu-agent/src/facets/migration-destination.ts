@@ -1,0 +1,220 @@
+import { stat } from "node:fs/promises";
+import type { Call } from "@virtmesh/core/call";
+import type {
+  IncomingMigration,
+  MigrationDestinationFacet,
+  MigrationOffer,
+  Obstacle,
+} from "@virtmesh/core/driver/migration";
+import { VirtError } from "@virtmesh/core/errors";
+import type { DestinationHypervisorFact } from "@virtmesh/core/migration/facts";
+import { completeDomain } from "@virtmesh/documents/domain/complete";
+import { parseDomain } from "@virtmesh/documents/domain/document";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import type { QemuCapabilities } from "../capabilities/model.ts";
+import { imageUsers } from "../domain/disk-check.ts";
+import { commandFailure } from "../domain/failures.ts";
+import type { Guest } from "../domain/guest.ts";
+import type { Guests } from "../domain/guests.ts";
+import { acceleratorOf } from "../domain/launch.ts";
+import type { PortRange } from "../host/ports.ts";
+import { imageObstacles } from "../migration/images.ts";
+import { type DestinationSite, QemuIncoming, type WaitingGuest } from "../migration/incoming.ts";
+import { IncomingRecords } from "../migration/incoming-record.ts";
+import type { LeftImages } from "../migration/left-images.ts";
+import type { DefinitionStore } from "../state/definition-store.ts";
+
+export interface MigrationDestinationOptions {
+  readonly guests: Guests;
+  readonly definitions: DefinitionStore;
+  readonly capabilities: QemuCapabilities;
+  readonly stateDir: string;
+  readonly leftImages: LeftImages;
+  readonly ports: PortRange;
+  readonly dataAddress: string;
+  readonly host: string;
+  readonly tlsDir: string | undefined;
+  readonly allowPlaintext: boolean;
+  readonly allowTcgForKvm: boolean;
+}
+
+type Sink = (fact: DestinationHypervisorFact) => void;
+
+/** Guests on their way to this host. */
+export class MigrationDestination implements MigrationDestinationFacet {
+  readonly #o: MigrationDestinationOptions;
+  readonly #site: DestinationSite;
+
+  constructor(options: MigrationDestinationOptions) {
+    this.#o = options;
+    const { version } = options.capabilities;
+    this.#site = {
+      records: new IncomingRecords(options.stateDir),
+      clearLeftImages: async (offer) =>
+        options.leftImages.clear(offer.plan.uuid, [...(await this.#replaceable(offer))]),
+      ports: options.ports,
+      dataAddress: options.dataAddress,
+      host: options.host,
+      hypervisorVersion: `${version.major}.${version.minor}.${version.micro}`,
+      tlsDir: options.tlsDir,
+      startIncoming: (offer, c) => this.#start(offer, c),
+      keepDefinition: (offer) => this.#keep(offer),
+      dropDefinition: (offer) => this.#drop(offer),
+      define: async (offer) => {
+        const persist = persistentOf(offer);
+        if (persist !== undefined) await options.guests.define(persist);
+      },
+    };
+  }
+
+  async examine(
+    offer: MigrationOffer,
+    _c: Call,
+  ): Promise<{ obstacles: readonly Obstacle[]; warnings: readonly string[] }> {
+    const images =
+      offer.plan.mode === "live"
+        ? await imageObstacles(offer, await this.#replaceable(offer))
+        : { obstacles: [], warnings: [] };
+    const definition = definitionOf(offer);
+    return {
+      obstacles: [
+        ...this.#hostObstacles(offer, definition),
+        ...images.obstacles,
+        ...(await missingFiles(definition)),
+      ],
+      warnings: images.warnings,
+    };
+  }
+
+  async prepare(offer: MigrationOffer, sink: Sink, c: Call): Promise<IncomingMigration> {
+    try {
+      return await QemuIncoming.prepare(offer, this.#site, sink, c);
+    } catch (e) {
+      throw commandFailure(offer.name, e, c.signal);
+    }
+  }
+
+  async reopen(offer: MigrationOffer, sink: Sink, _c: Call): Promise<IncomingMigration | undefined> {
+    const guest = this.#o.guests.incoming(offer.plan.uuid);
+    const made = await this.#site.records.read(offer.plan.id);
+    if (guest?.instance === undefined && made === undefined) return undefined;
+    return QemuIncoming.reopen(
+      offer,
+      this.#site,
+      guest?.instance === undefined ? undefined : this.#waiting(guest, offer),
+      sink,
+    );
+  }
+
+  /** Images that this guest left here, as they were then, and that no other guest has taken up. */
+  async #replaceable(offer: MigrationOffer): Promise<ReadonlySet<string>> {
+    const { guests, leftImages } = this.#o;
+    const others = guests.all().filter((g) => g.uuid !== offer.plan.uuid);
+    const used = new Set(others.flatMap((g) => imageUsers(g.definition).map((u) => u.path)));
+    const paths = offer.disks.filter((d) => d.copy && !used.has(d.destinationPath));
+    return leftImages.untouched(
+      offer.plan.uuid,
+      paths.map((d) => d.destinationPath),
+    );
+  }
+
+  async #start(offer: MigrationOffer, c: Call): Promise<WaitingGuest> {
+    const guest = await this.#o.guests.startIncoming(definitionOf(offer), {
+      migrationId: offer.plan.id,
+      signal: c.signal,
+    });
+    return this.#waiting(guest, offer);
+  }
+
+  #waiting(guest: Guest, offer: MigrationOffer): WaitingGuest {
+    const { guests } = this.#o;
+    return {
+      qmp: guest.qmp,
+      exited: guest.exited.then(({ code, signal }) =>
+        signal === undefined ? `code ${code ?? "unknown"}` : `signal ${signal}`,
+      ),
+      adopt: async () => {
+        const persist = persistentOf(offer);
+        await guests.adopt(guest, persist === undefined ? {} : { persist });
+      },
+      discard: () => guests.discard(guest),
+    };
+  }
+
+  async #keep(offer: MigrationOffer): Promise<void> {
+    const persist = persistentOf(offer);
+    if (persist !== undefined) await this.#o.definitions.save(persist);
+  }
+
+  /** As it was before the migration: a definition that was here stays. */
+  async #drop(offer: MigrationOffer): Promise<void> {
+    if (offer.persistentXml === "") return;
+    const before = this.#o.guests.get(offer.plan.uuid)?.persistentDefinition;
+    if (before === undefined) await this.#o.definitions.remove(offer.plan.uuid);
+    else await this.#o.definitions.save(before);
+  }
+
+  #hostObstacles(offer: MigrationOffer, definition: IdentifiedDomain): readonly Obstacle[] {
+    const { plan } = offer;
+    const { host, capabilities, tlsDir, allowPlaintext, allowTcgForKvm } = this.#o;
+    const found: Obstacle[] = [];
+    const live = plan.mode === "live";
+    if (live && plan.tls && tlsDir === undefined) {
+      found.push({
+        type: "NO_CERTIFICATES",
+        subject: host,
+        description: `the agent of ${host} has no certificates; start it with --tls-dir, or ask for plaintext`,
+      });
+    }
+    if (live && !plan.tls && !allowPlaintext) {
+      found.push({
+        type: "PLAINTEXT_REFUSED",
+        subject: host,
+        description: `the agent of ${host} takes no guests in the clear; start it with --allow-plaintext-migration to permit that`,
+      });
+    }
+    const { machine } = definition.os.type;
+    if (
+      machine !== undefined &&
+      !capabilities.machines.some((m) => m.name === machine || m.alias === machine)
+    ) {
+      found.push({
+        type: "MACHINE_TYPE",
+        subject: machine,
+        description: `QEMU on ${host} has no machine type ${machine}: it is older than the source's`,
+      });
+    }
+    try {
+      acceleratorOf(definition, { capabilities, allowTcgForKvm });
+    } catch (e) {
+      found.push({ type: "ACCELERATOR", subject: definition.type, description: VirtError.from(e).message });
+    }
+    return found;
+  }
+}
+
+function definitionOf(offer: MigrationOffer): IdentifiedDomain {
+  return completeDomain(parseDomain(offer.xml)).definition;
+}
+
+function persistentOf(offer: MigrationOffer): IdentifiedDomain | undefined {
+  return offer.persistentXml === "" ? undefined : completeDomain(parseDomain(offer.persistentXml)).definition;
+}
+
+/** Files that QEMU opens at its start and that no migration copies. */
+async function missingFiles({ os }: IdentifiedDomain): Promise<readonly Obstacle[]> {
+  const files = { kernel: os.kernel, initrd: os.initrd, loader: os.loader?.path };
+  const found = await Promise.all(
+    Object.entries(files).map(async ([what, path]) => {
+      if (path === undefined || (await stat(path).catch(() => undefined)) !== undefined) return [];
+      return [
+        {
+          type: "FILE_MISSING",
+          subject: path,
+          description: `the ${what} ${path} does not exist on the destination`,
+        },
+      ];
+    }),
+  );
+  return found.flat();
+}

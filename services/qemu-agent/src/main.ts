@@ -1,0 +1,16 @@
+import { runAgent } from "@virtmesh/agent/run-agent";
+import { QEMU_OPTIONS } from "./config.ts";
+import { createQemuDriver } from "./driver.ts";
+import { qmpSpans } from "./qmp-spans.ts";
+
+await runAgent({
+  name: "qemu-agent",
+  summary: "serves QEMU/KVM guests of this host",
+  extraConfig: QEMU_OPTIONS,
+  createDriver: ({ host, stateDir, runDir, dataAddress, tlsDir, logger, signal }, extra) =>
+    createQemuDriver({
+      ...{ hostName: host, stateDir, runDir, dataAddress, logger, signal, observe: qmpSpans },
+      ...extra,
+      ...(tlsDir === undefined ? {} : { tlsDir }),
+    }),
+});

@@ -1,0 +1,111 @@
+import type { MigrationStatus, YankInstance } from "../qmp/commands.ts";
+import type { QmpConnection } from "../qmp/connection.ts";
+import type { QmpEvent } from "../qmp/events.ts";
+import { awaitEvent } from "./await-event.ts";
+import { DEFAULT_CAPABILITIES, DEFAULT_PARAMETERS } from "./parameters.ts";
+
+/** Everything an outgoing migration may have made on the source. */
+interface Undoing {
+  readonly qmp: QmpConnection;
+  /** Mirror jobs, and the NBD node that each writes to. */
+  readonly jobs: ReadonlyMap<string, string>;
+  /** Whether the CPUs ran when the migration began. */
+  readonly wasRunning: boolean;
+  readonly tlsObject: string | undefined;
+}
+
+/** A healthy job or stream ends within milliseconds; past this its connection is broken by force. */
+const PATIENCE_MS = 300;
+const LAST_PATIENCE_MS = 5_000;
+
+const ENDED: ReadonlySet<MigrationStatus> = new Set(["none", "completed", "failed", "cancelled"]);
+
+export const rollBack = { all, breakLinks };
+
+/**
+ * Lets the guest run on as before and removes what was made: memory stream, mirrors, NBD nodes, settings. `linkLost`
+ * breaks the connections first, since QEMU would otherwise wait for the network for as long as TCP does.
+ */
+async function all(job: Undoing, linkLost: boolean): Promise<void> {
+  if (linkLost) await breakLinks(job);
+  await endMemory(job);
+  await goOn(job);
+  await endMirrors(job);
+  await removeNodes(job);
+  await resetSettings(job);
+}
+
+/** `yank` (qapi/yank.json): shuts the sockets down, so that whoever waits for them gets an error at once. */
+async function breakLinks({ qmp, jobs }: Undoing): Promise<void> {
+  const nodes = new Set(jobs.values());
+  const present = await qmp.execute("query-yank");
+  const instances = present.filter(
+    (i: YankInstance) => i.type === "migration" || (i.type === "block-node" && nodes.has(i["node-name"])),
+  );
+  if (instances.length > 0) await qmp.execute("yank", { instances }, { outOfBand: true });
+}
+
+async function endMemory(job: Undoing): Promise<void> {
+  const { qmp } = job;
+  const isEnd = (e: QmpEvent): boolean => e.event === "MIGRATION" && ENDED.has(e.data.status);
+  const { status = "none" } = await qmp.execute("query-migrate");
+  if (ENDED.has(status)) return;
+  const gentle = awaitEvent(qmp, isEnd, PATIENCE_MS);
+  await qmp.execute("migrate_cancel");
+  if ((await gentle) !== undefined) return;
+  const forced = awaitEvent(qmp, isEnd, LAST_PATIENCE_MS);
+  await breakLinks(job);
+  if (ENDED.has((await qmp.execute("query-migrate")).status ?? "none")) return;
+  await forced;
+}
+
+/** A cancelled switch-over resumes by itself; one that had sent everything (`postmigrate`) does not. */
+async function goOn({ qmp, wasRunning }: Undoing): Promise<void> {
+  if (!wasRunning) return;
+  const { running } = await qmp.execute("query-status");
+  if (!running) await qmp.execute("cont");
+}
+
+async function endMirrors(job: Undoing): Promise<void> {
+  const { qmp, jobs } = job;
+  const ours = async () => (await qmp.execute("query-jobs")).filter((j) => jobs.has(j.id));
+  // A mirror whose write failed sleeps on until its rate limit lets it go. Without a limit it ends now and says what
+  // was wrong; cancelled in its sleep it would only say that it was cancelled.
+  for (const { id, status } of await ours())
+    if (status === "running" || status === "ready")
+      // It may end between the question and this.
+      await qmp.execute("block-job-set-speed", { device: id, speed: 0 }).catch(() => undefined);
+  const present = await ours();
+  await Promise.all(
+    present.map(async ({ id, status }) => {
+      if (status !== "concluded") {
+        const isEnd = (e: QmpEvent): boolean =>
+          e.event === "JOB_STATUS_CHANGE" && e.data.id === id && e.data.status === "concluded";
+        const gentle = awaitEvent(qmp, isEnd, PATIENCE_MS);
+        // A job that concludes in this very moment refuses; its event is what counts.
+        await qmp.execute("block-job-cancel", { device: id, force: true }).catch(() => undefined);
+        if ((await gentle) === undefined) {
+          const forced = awaitEvent(qmp, isEnd, LAST_PATIENCE_MS);
+          await breakLinks(job);
+          await forced;
+        }
+      }
+      await qmp.execute("job-dismiss", { id });
+    }),
+  );
+}
+
+async function removeNodes({ qmp, jobs }: Undoing): Promise<void> {
+  const nodes = new Set(jobs.values());
+  const present = await qmp.execute("query-named-block-nodes", { flat: true });
+  const ours = present.flatMap((n) =>
+    n["node-name"] !== undefined && nodes.has(n["node-name"]) ? [n["node-name"]] : [],
+  );
+  await Promise.all(ours.map((node) => qmp.execute("blockdev-del", { "node-name": node })));
+}
+
+async function resetSettings({ qmp, tlsObject }: Undoing): Promise<void> {
+  await qmp.execute("migrate-set-capabilities", { capabilities: DEFAULT_CAPABILITIES });
+  await qmp.execute("migrate-set-parameters", DEFAULT_PARAMETERS);
+  if (tlsObject !== undefined) await qmp.execute("object-del", { id: tlsObject });
+}

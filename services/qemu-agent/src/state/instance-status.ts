@@ -1,0 +1,33 @@
+import type { DomainUuid, MigrationId } from "@virtmesh/core/ids";
+import type { Situation } from "../domain/translate.ts";
+
+/** What an agent must know to take up a running guest that an earlier one started: `<run>/<uuid>/status.json`. */
+export interface InstanceStatus {
+  readonly format: 1;
+  readonly uuid: DomainUuid;
+  readonly name: string;
+  /** Absent between the decision to start and the start: an agent that finds that ends what it may find. */
+  readonly process?: { readonly pid: number; readonly startTicks: number };
+  /** Small number of the running instance. */
+  readonly id: number;
+  readonly startTimeMs: number;
+  /** Hash of the definition it was started from. */
+  readonly etag: string;
+  readonly situation: Situation;
+  /** What runs: the definition with what was allotted at its start. */
+  readonly xml: string;
+  readonly logPath: string;
+  /** Host ports by place in `devices.graphics`. */
+  readonly vncPorts: Readonly<Record<string, number>>;
+  /** Interfaces on the host by place in `devices.interfaces`; those that were made for it go with it. */
+  readonly taps: Readonly<Record<string, { readonly ifname: string; readonly made: boolean }>>;
+  /** Unix sockets of consoles by chardev id. */
+  readonly consoles: Readonly<Record<string, string>>;
+  /** It waits for, or is part of, a migration. An incoming guest is no guest of this host before it was adopted. */
+  readonly migration?: InstanceMigration;
+}
+
+export interface InstanceMigration {
+  readonly id: MigrationId;
+  readonly side: "out" | "in";
+}

@@ -1,0 +1,90 @@
+import { readFile } from "node:fs/promises";
+import type { BlockStats, InterfaceStats } from "@virtmesh/core/driver/domains";
+import { sourcePath } from "@virtmesh/documents/domain/devices/disk";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { targetOfNode } from "../cmdline/node-names.ts";
+import type { QmpBlockNode, QmpBlockStats } from "../qmp/commands.ts";
+
+/** Counters of a guest's disks, out of what QEMU says of its devices and their nodes. */
+export function blockStats(
+  definition: IdentifiedDomain,
+  devices: readonly QmpBlockStats[],
+  nodes: readonly QmpBlockNode[],
+): readonly BlockStats[] {
+  const counters = new Map(devices.map((d) => [targetOfDevice(d), d.stats]));
+  const images = new Map(nodes.map((n) => [n["node-name"] ?? "", n.image]));
+  return definition.devices.disks.flatMap((disk) => {
+    const path = sourcePath(disk);
+    if (path === undefined) return [];
+    const target = disk.target.dev;
+    const c = counters.get(target);
+    const image = images.get(`disk-${target}-format`);
+    const big = (n: number | undefined): bigint => BigInt(n ?? 0);
+    return [
+      {
+        target,
+        source: path,
+        readRequests: big(c?.rd_operations),
+        readBytes: big(c?.rd_bytes),
+        readTimeNs: big(c?.rd_total_time_ns),
+        writeRequests: big(c?.wr_operations),
+        writeBytes: big(c?.wr_bytes),
+        writeTimeNs: big(c?.wr_total_time_ns),
+        flushRequests: big(c?.flush_operations),
+        flushTimeNs: big(c?.flush_total_time_ns),
+        allocationBytes: big(c?.wr_highest_offset),
+        capacityBytes: big(image?.["virtual-size"]),
+        physicalBytes: big(image?.["actual-size"]),
+      },
+    ];
+  });
+}
+
+/** A disk without a medium's node is named by its device: `/machine/peripheral/disk-vda/virtio-backend`. */
+function targetOfDevice(device: QmpBlockStats): string {
+  const node = targetOfNode(device["node-name"] ?? "");
+  return node ?? /\/peripheral\/disk-([^/]+)/.exec(device.qdev ?? "")?.[1] ?? "";
+}
+
+/** Counters of a network interface of the host, by their names in /sys/class/net/<dev>/statistics. */
+export interface HostCounters {
+  readonly rx_bytes: bigint;
+  readonly rx_packets: bigint;
+  readonly rx_errors: bigint;
+  readonly rx_dropped: bigint;
+  readonly tx_bytes: bigint;
+  readonly tx_packets: bigint;
+  readonly tx_errors: bigint;
+  readonly tx_dropped: bigint;
+}
+
+const COUNTERS = [
+  ...(["rx_bytes", "rx_packets", "rx_errors", "rx_dropped"] as const),
+  ...(["tx_bytes", "tx_packets", "tx_errors", "tx_dropped"] as const),
+];
+
+/** undefined when there is no such interface. */
+export async function readHostCounters(device: string): Promise<HostCounters | undefined> {
+  const read = async (name: keyof HostCounters): Promise<readonly [keyof HostCounters, bigint]> => {
+    const text = await readFile(`/sys/class/net/${device}/statistics/${name}`, "utf8");
+    return [name, BigInt(text.trim())];
+  };
+  const all = await Promise.all(COUNTERS.map(read)).catch(() => undefined);
+  return all === undefined ? undefined : (Object.fromEntries(all) as unknown as HostCounters);
+}
+
+/** What the guest receives is what the host's end of the tap sends, and the other way round. */
+export function interfaceStats(device: string, mac: string, host: HostCounters): InterfaceStats {
+  return {
+    device,
+    mac,
+    receiveBytes: host.tx_bytes,
+    receivePackets: host.tx_packets,
+    receiveErrors: host.tx_errors,
+    receiveDrops: host.tx_dropped,
+    transmitBytes: host.rx_bytes,
+    transmitPackets: host.rx_packets,
+    transmitErrors: host.rx_errors,
+    transmitDrops: host.rx_dropped,
+  };
+}

@@ -6,12 +6,17 @@ import { watchBucket } from "./bucket-watch.ts";
 import type { Mesh } from "./connection.ts";
 import type { AgentChange, AgentDirectory } from "./registry.ts";
 
+/** An answer within this part of the time to live came at once. */
+const AT_ONCE = 10;
+
 interface Known {
   readonly key: string;
   agent: Agent;
   value: Uint8Array;
   /** Of the last renewal that was seen. */
   revision: number;
+  /** The server stood still when this lease was last looked at. */
+  stalled: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -79,7 +84,7 @@ export class LiveDirectory implements AgentDirectory {
     const agent = this.#read(key, value);
     if (!agent) return;
     if (!known) {
-      const entry: Known = { key, agent, value, revision, timer: undefined };
+      const entry: Known = { key, agent, value, revision, stalled: false, timer: undefined };
       this.#known.set(key, entry);
       this.#index(entry);
       this.#expectRenewal(entry);
@@ -89,6 +94,7 @@ export class LiveDirectory implements AgentDirectory {
     const wasLost = known.agent.state === AgentState.AGENT_STATE_LOST;
     const same = Buffer.compare(known.value, value) === 0;
     known.revision = revision;
+    known.stalled = false;
     this.#expectRenewal(known);
     if (same && !wasLost) return;
     this.#unindex(known);
@@ -125,11 +131,13 @@ export class LiveDirectory implements AgentDirectory {
   }
 
   /**
-   * The time is up. But a server that stands still delivers no renewals either, and does not look
-   * disconnected for a while: only when it answers at once, and has seen no renewal, is the agent lost.
+   * The time is up. But a server that stands still takes and delivers no renewals either, and does not look
+   * disconnected for a while; when it goes on, it may answer us before it reads what the agent has long sent.
+   * So an agent is lost only when the server answers at once, did so the time before, and has seen no renewal.
    */
   async #doubt(known: Known): Promise<void> {
-    const { revision } = known;
+    const { revision, stalled } = known;
+    const start = performance.now();
     let heardOfServer = true;
     try {
       await this.#mesh.run(
@@ -144,7 +152,8 @@ export class LiveDirectory implements AgentDirectory {
     // The answer came over the connection that brings the renewals: those that were under way are here by now.
     if (this.#stop.signal.aborted || known.revision !== revision || this.#known.get(known.key) !== known)
       return;
-    if (heardOfServer) this.#lose(known);
+    known.stalled = !heardOfServer || performance.now() - start > this.#ttlMs / AT_ONCE;
+    if (!known.stalled && !stalled) this.#lose(known);
     else if (this.#mesh.connected) this.#expectRenewal(known);
   }
 

@@ -45,7 +45,6 @@ const steps: readonly Step[] = [
   breakingStep(root),
   generatedCodeStep(root),
   generatedDocumentStep(root, "docs/errors.md", "tools/error-table.ts"),
-  generatedDocumentStep(root, "docs/support-matrix.md", "tools/support-matrix.ts"),
   pureStep("floors", () => checkFloors({ files: withImports, packages: declaredPackages() })),
   pureStep("no import cycles", () => findCycles(withImports).map((cycle) => cycle.join(" -> "))),
   pureStep("no default exports", () => defaultExports(sources)),

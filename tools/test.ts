@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DEMO_NEEDS, ensurePackages, NAMESPACE_NEEDS } from "@virtmesh/lab/apt";
+import { DEMO_NEEDS, ensurePackages, MONITORING_NEEDS, NAMESPACE_NEEDS } from "@virtmesh/lab/apt";
 import { countLines, type ProjectResult, readLines, summaryLine } from "./test-report.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -79,7 +79,9 @@ const words = process.argv.slice(2);
 const projects = chosen(words.filter((word) => !word.startsWith("--")));
 // Unit tests need nothing but Node.
 if (projects.some((project) => project.name !== "unit")) {
-  await ensurePackages([...DEMO_NEEDS, ...NAMESPACE_NEEDS], (text) => console.error(text));
+  await ensurePackages([...DEMO_NEEDS, ...NAMESPACE_NEEDS, ...MONITORING_NEEDS], (text) =>
+    console.error(text),
+  );
 }
 
 const work = mkdtempSync(join(tmpdir(), "virtmesh-test-"));

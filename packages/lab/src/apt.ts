@@ -34,6 +34,12 @@ export const NAMESPACE_NEEDS: readonly Need[] = [
   { package: "util-linux", file: "nsenter" },
 ];
 
+/** What the tests of metrics, rules and dashboards take. */
+export const MONITORING_NEEDS: readonly Need[] = [
+  { package: "prometheus", file: "prometheus" },
+  { package: "prometheus", file: "promtool" },
+];
+
 export const DEMO_NEEDS: readonly Need[] = [...NATS_NEEDS, ...QEMU_NEEDS, ...GUEST_NEEDS];
 
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];

@@ -25,6 +25,7 @@ module.exports = {
       "clients/*/src/**/*.test.ts",
       "tools/**/*.test.ts",
       "tests/bench/**/*.test.ts",
+      "tests/conformance/**/*.test.ts",
     ]),
     project("contract", ["tests/contract/**/*.test.ts"]),
     project("integration", ["tests/integration/**/*.test.ts"]),

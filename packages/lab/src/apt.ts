@@ -40,6 +40,12 @@ export const MONITORING_NEEDS: readonly Need[] = [
   { package: "prometheus", file: "promtool" },
 ];
 
+/** What scoring against libvirt's own test data takes. */
+export const CORPUS_NEEDS: readonly Need[] = [
+  { package: "libxml2-utils", file: "xmllint" },
+  { package: "xz-utils", file: "xz" },
+];
+
 export const DEMO_NEEDS: readonly Need[] = [...NATS_NEEDS, ...QEMU_NEEDS, ...GUEST_NEEDS];
 
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];

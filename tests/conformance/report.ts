@@ -1,0 +1,48 @@
+import type { Failure, Score } from "./run.ts";
+import { percent } from "./run.ts";
+
+/** A line for programs. */
+export function jsonLine(score: Score, withFailures: boolean): string {
+  const { failures, seconds, ...counts } = score;
+  const line = { ...counts, percent: round(percent(score)), seconds: round(seconds) };
+  return JSON.stringify(withFailures ? { ...line, failures } : line);
+}
+
+/** A table for people. */
+export function scoreTable(scores: readonly Score[]): string {
+  const rows = [
+    ["suite", "total", "pass", "fail", "skipped", "per cent", "goal"],
+    ...scores.map((score) => [
+      score.suite,
+      String(score.total),
+      String(score.pass),
+      String(score.fail),
+      String(score.total - score.pass - score.fail),
+      percent(score).toFixed(1),
+      String(score.goal),
+    ]),
+  ];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export function failureLine(suite: string, failure: Failure): string {
+  return `${suite} ${failure.case}: ${failure.difference}`;
+}
+
+export function skippedLines(score: Score): readonly string[] {
+  return Object.entries(score.skipped_with_reason).map(
+    ([reason, count]) => `${score.suite}: ${count} skipped: ${reason}`,
+  );
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(1));
+}

@@ -1,0 +1,29 @@
+import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
+import { firstDifference } from "../canonical.ts";
+import { fail, PASS, type Suite } from "../suite.ts";
+import { structuresOf } from "../program/facts.ts";
+import { refused } from "../refused.ts";
+
+/** The cases of genericxml2xmltest: what no hypervisor has a say in. */
+export const generic: Suite = {
+  name: "generic",
+  about: "domain definitions of no certain hypervisor: in to out, or refused",
+  goal: 100,
+  cases: (corpus) =>
+    structuresOf(corpus.program("genericxml2xmltest.c"), "testInfo").map((info) => ({
+      name: info["name"] ?? "",
+      run: () => {
+        const given = corpus.read("genericxml2xmlindata", `${info["name"]}.xml`);
+        if (info["expectResult"]?.endsWith("FAIL_PARSE") === true) return refused(() => parseDomain(given));
+        const folder = info["different"] === "0" ? "genericxml2xmlindata" : "genericxml2xmloutdata";
+        const written = formatDomain(parseDomain(given), {
+          secure: true,
+          inactive: info["active_only"] !== "true",
+        });
+        const difference = firstDifference(corpus.read(folder, `${info["name"]}.xml`), written);
+        return difference === undefined
+          ? { ...PASS, written: { schema: "domain", xml: written } }
+          : fail(difference);
+      },
+    })),
+};

@@ -1,6 +1,19 @@
 import type { Suite } from "./suite.ts";
 import { generic } from "./suites/generic.ts";
+import { hostInterface } from "./suites/interface.ts";
+import { network } from "./suites/network.ts";
+import { networkPort } from "./suites/network-port.ts";
+import { networkUpdate } from "./suites/network-update.ts";
 import { qemuRoundtrip } from "./suites/qemu-roundtrip.ts";
+import { secret } from "./suites/secret.ts";
 
 /** Every suite, in the order in which they run. A new one is a file in suites/ and a line here. */
-export const SUITES: readonly Suite[] = [generic, qemuRoundtrip];
+export const SUITES: readonly Suite[] = [
+  generic,
+  qemuRoundtrip,
+  network,
+  networkUpdate,
+  networkPort,
+  hostInterface,
+  secret,
+];

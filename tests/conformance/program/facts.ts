@@ -34,6 +34,15 @@ export function structuresOf(facts: readonly Fact[], type: string): readonly Fie
   return facts.flatMap((fact) => (fact.kind === "structure" && fact.type === type ? [fact.fields] : []));
 }
 
+/** What programs whose cases are plain names run their cases with: `virtTestRun("title", helper, "name")`. */
+export function argumentsOfRuns(facts: readonly Fact[]): readonly string[] {
+  return facts.flatMap((fact) => {
+    if (fact.kind !== "call" || fact.function !== "virTestRun") return [];
+    const [, , argument = "&"] = fact.arguments;
+    return argument.startsWith("&") ? [] : [argument];
+  });
+}
+
 /** `A | B` as its names. */
 export function flagsOf(value: string | undefined): ReadonlySet<string> {
   return new Set((value ?? "").split(/[|()\s]+/).filter((word) => word !== "" && word !== "0"));
@@ -67,8 +76,10 @@ function factsIn(
     const token = tokens[i];
     if (token?.kind !== "word") continue;
     const next = tokens[i + 1];
-    if (token.text === "struct" && next?.kind === "word") {
-      const end = takeStructure(tokens, i, structures, facts);
+    // `struct S name = {`, and `S name = {` for one that has a name of its own.
+    const type = token.text === "struct" ? i + 1 : i;
+    if (tokens[type]?.kind === "word" && tokens[type + 1]?.kind === "word" && !KEYWORDS.has(token.text)) {
+      const end = takeStructure(tokens, type, structures, facts);
       if (end > i) i = end - 1;
     } else if (next?.text === "(" && !KEYWORDS.has(token.text)) {
       const given = splitAtCommas(tokens.slice(i + 2, behindBracket(tokens, i + 1) - 1));
@@ -84,18 +95,18 @@ function factsIn(
   return facts;
 }
 
-/** Index behind the initialiser; where there is none, `at`. */
+/** `at` is the type. Index behind the initialiser; where there is none, `at`. */
 function takeStructure(
   tokens: readonly Token[],
   at: number,
   structures: ReadonlyMap<string, readonly string[]>,
   facts: Fact[],
 ): number {
-  const type = tokens[at + 1]?.text ?? "";
-  const name = tokens[at + 2];
+  const type = tokens[at]?.text ?? "";
+  const name = tokens[at + 1];
   if (name?.kind !== "word") return at;
-  const isArray = tokens[at + 3]?.text === "[";
-  const equals = isArray ? behindBracket(tokens, at + 3) : at + 3;
+  const isArray = tokens[at + 2]?.text === "[";
+  const equals = isArray ? behindBracket(tokens, at + 2) : at + 2;
   if (tokens[equals]?.text !== "=" || tokens[equals + 1]?.text !== "{") return at;
   const end = behindBracket(tokens, equals + 1);
   const body = tokens.slice(equals + 2, end - 1);

@@ -1,6 +1,6 @@
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
-import { firstDifference } from "../canonical.ts";
-import { fail, PASS, type Suite } from "../suite.ts";
+import { rewritten } from "../rewritten.ts";
+import type { Suite } from "../suite.ts";
 import { structuresOf } from "../program/facts.ts";
 import { refused } from "../refused.ts";
 
@@ -20,10 +20,7 @@ export const generic: Suite = {
           secure: true,
           inactive: info["active_only"] !== "true",
         });
-        const difference = firstDifference(corpus.read(folder, `${info["name"]}.xml`), written);
-        return difference === undefined
-          ? { ...PASS, written: { schema: "domain", xml: written } }
-          : fail(difference);
+        return rewritten(corpus.read(folder, `${info["name"]}.xml`), written, "domain");
       },
     })),
 };

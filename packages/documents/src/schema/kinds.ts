@@ -115,3 +115,12 @@ const UNITS: ReadonlyMap<string, bigint> = new Map([
 export function unitBytes(unit: string): bigint | undefined {
   return UNITS.get(unit.trim().toLowerCase());
 }
+
+/** Text of that shape. */
+export function pattern(expected: string, shape: RegExp): Kind<string> {
+  return {
+    expected,
+    parse: (t) => (shape.test(t.trim()) ? t.trim() : undefined),
+    format: (v) => v,
+  };
+}

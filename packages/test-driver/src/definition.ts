@@ -115,7 +115,7 @@ export function graphicsOf(model: IdentifiedDomain): GraphicsInfo[] {
   return model.devices.graphics.map((graphics) => ({
     type: graphics.type,
     listen: "127.0.0.1",
-    port: Math.max(0, graphics.port ?? 0),
+    port: Math.max(0, ("port" in graphics ? graphics.port : undefined) ?? 0),
     socket: "",
   }));
 }

@@ -1,4 +1,4 @@
-import { int, nonEmpty, oneOf, yesNo } from "../schema/kinds.ts";
+import { int, nonEmpty, oneOf, signed, yesNo } from "../schema/kinds.ts";
 import { attribute, child, maybe, optional, repeated } from "../schema/parts.ts";
 import type { ModelOf } from "../schema/schema.ts";
 import { choice, element } from "../schema/schema.ts";
@@ -38,11 +38,13 @@ export const clockSchema = choice(
     variable: {
       adjustment: maybe("adjustment", int(Number.MIN_SAFE_INTEGER)),
       basis: maybe("basis", oneOf("utc", "localtime")),
+      /** The adjustment at the start; only in the state of running guests. */
+      adjustment0: maybe("adjustment0", signed),
       ...timers,
     },
     absolute: { start: attribute("start", int()), ...timers },
   },
-  "utc",
+  { fallback: "utc" },
 );
 
 export type Clock = ModelOf<typeof clockSchema>;

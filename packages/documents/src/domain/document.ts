@@ -1,4 +1,5 @@
 import { document } from "../schema/document.ts";
+import type { XmlTree } from "../xml/tree.ts";
 import { inactiveForm, withoutSecrets } from "./forms.ts";
 import type { DomainDefinition } from "./model.ts";
 import { domainSchema } from "./model.ts";
@@ -31,4 +32,9 @@ export function formatDomain(definition: DomainDefinition, form: DomainForm = {}
   const migratable = form.migratable ?? false;
   const kept = form.secure === true || migratable ? definition : withoutSecrets(definition);
   return domainDocument.format(form.inactive === true || migratable ? inactiveForm(kept) : kept);
+}
+
+/** A definition as XML, with secrets, for those who look at what it says rather than what it means. */
+export function domainTree(definition: DomainDefinition): XmlTree {
+  return domainDocument.tree(definition);
 }

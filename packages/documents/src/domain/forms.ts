@@ -8,7 +8,7 @@ export function withoutSecrets(definition: DomainDefinition): DomainDefinition {
     ...definition,
     devices: {
       ...definition.devices,
-      graphics: definition.devices.graphics.map((g) => without(g, "passwd")),
+      graphics: definition.devices.graphics.map((g) => ("passwd" in g ? without(g, "passwd") : g)),
     },
   };
 }
@@ -24,9 +24,7 @@ export function inactiveForm(definition: DomainDefinition): DomainDefinition {
   const { devices, seclabels } = definition;
   return {
     ...without(definition, "id"),
-    seclabels: seclabels.filter(
-      (label) => !label.attributes.some((a) => a.name === "type" && a.value === "dynamic"),
-    ),
+    seclabels: seclabels.filter((label) => label.type !== "dynamic"),
     devices: {
       ...devices,
       disks: devices.disks.map((disk) => withoutAlias(inactiveDisk(disk))),
@@ -53,8 +51,7 @@ type Disk = Devices["disks"][number];
 function inactiveDisk(disk: Disk): Disk {
   const rest = without(disk, "mirror");
   if (rest.source === undefined) return rest;
-  if (rest.type === "file") return { ...rest, source: without(rest.source, "index", "privateData") };
-  return { ...rest, source: without(rest.source, "index", "privateData") };
+  return { ...rest, source: without<{ readonly index?: number }>(rest.source, "index") } as Disk;
 }
 
 /** Names of host interfaces that libvirt and this project make up at each start. */
@@ -76,6 +73,6 @@ function inactiveChannel(channel: Devices["channels"][number]): Devices["channel
 }
 
 function inactiveGraphics(graphics: Devices["graphics"][number]): Devices["graphics"][number] {
-  if (graphics.autoport !== true) return graphics;
+  if (!("autoport" in graphics) || graphics.autoport !== true) return graphics;
   return { ...graphics, port: -1 };
 }

@@ -67,21 +67,35 @@ function interfaceSource(nic: Interface): string {
     case "network":
       return nic.source.network;
     case "direct":
-      return nic.source.dev;
+    case "vdpa":
+      return nic.source.dev ?? "";
+    case "vhostuser":
+      return nic.source.path ?? "";
+    case "internal":
+      return nic.source.name;
+    case "vds":
+      return nic.source.switchid;
+    case "mcast":
+    case "server":
+    case "client":
+    case "udp":
+      return `${nic.source.address ?? ""}:${nic.source.port}`;
     case "user":
     case "ethernet":
+    case "hostdev":
+    case "null":
       return "";
   }
 }
 
 function graphicsInfo(graphics: Graphics): GraphicsInfo {
-  const listen = graphics.listens[0];
+  const listen = "listens" in graphics ? graphics.listens[0] : undefined;
   const socket = listen?.type === "socket" ? listen.socket : undefined;
   const address = listen?.type === "address" || listen?.type === "network" ? listen.address : undefined;
   return {
     type: graphics.type,
-    listen: address ?? graphics.listen ?? "",
-    port: Math.max(graphics.port ?? 0, 0),
+    listen: address ?? ("listen" in graphics ? graphics.listen : undefined) ?? "",
+    port: Math.max(("port" in graphics ? graphics.port : undefined) ?? 0, 0),
     socket: socket ?? (graphics.type === "vnc" ? (graphics.socket ?? "") : ""),
   };
 }

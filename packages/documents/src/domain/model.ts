@@ -7,7 +7,7 @@ import {
   child,
   defaulted,
   kept,
-  keptAll,
+  listChild,
   maybe,
   optional,
   ownText,
@@ -17,12 +17,27 @@ import {
 import type { ModelOf } from "../schema/schema.ts";
 import { element } from "../schema/schema.ts";
 import { clockSchema } from "./clock.ts";
-import { devicesSchema } from "./devices.ts";
-import { cpuSchema, featuresSchema } from "./features.ts";
+import { cpuSchema } from "./cpu.ts";
+import { devicesSchema, NO_DEVICES } from "./devices.ts";
+import { featuresSchema } from "./features.ts";
+import { idmapSchema } from "./idmap.ts";
+import { hypervisorElements } from "./namespaces.ts";
+import { numatuneSchema } from "./numa.ts";
 import { osSchema } from "./os.ts";
-
-const QEMU = "http://libvirt.org/schemas/domain/qemu/1.0";
-const qemu = (local: string) => ({ local, uri: QEMU, prefix: "qemu" });
+import { keywrapCipherSchema, launchSecuritySchema, seclabelSchema } from "./security.ts";
+import { sysinfoSchema } from "./sysinfo.ts";
+import {
+  blkiotuneSchema,
+  cputuneSchema,
+  defaultIothreadSchema,
+  iothreadSchema,
+  memoryBackingSchema,
+  memtuneSchema,
+  perfEventSchema,
+  resourceSchema,
+  throttleGroupSchema,
+  vcpuSchema,
+} from "./tuning.ts";
 
 const lifecycleAction = oneOf(
   "destroy",
@@ -33,20 +48,13 @@ const lifecycleAction = oneOf(
   "coredump-restart",
 );
 
-const qemuCommandline = element({
-  args: repeated(qemu("arg"), element({ value: attribute("value", text) })),
-  env: repeated(qemu("env"), element({ name: attribute("name", nonEmpty), value: maybe("value", text) })),
-});
-
-/**
- * The `<domain>` document as libvirt defines it, in the order libvirt writes it. What is `kept` is not looked
- * into; an agent that cannot honour it says so when the guest is started.
- */
+/** The `<domain>` document as libvirt defines it, in the order libvirt writes it. */
 export const domainSchema = element({
   type: attribute(
     "type",
     oneOf(
       "qemu",
+      "kqemu",
       "kvm",
       "xen",
       "lxc",
@@ -67,39 +75,43 @@ export const domainSchema = element({
   id: maybe("id", int(-1)),
   name: textChild("name", text),
   uuid: optional(textChild("uuid", uuid)),
-  genid: kept("genid"),
+  hwuuid: optional(textChild("hwuuid", uuid)),
+  /** Changes when the guest's state is set back; one is made up when none is given. */
+  genid: optional(child("genid", element({ uuid: optional(ownText(uuid)) }))),
   title: optional(textChild("title", text)),
   description: optional(textChild("description", text)),
   metadata: kept("metadata"),
   maxMemory: optional(child("maxMemory", element({ slots: maybe("slots", int()), bytes: amount() }))),
   memory: child("memory", element({ dumpCore: maybe("dumpCore", onOff), bytes: amount() })),
   currentMemory: optional(child("currentMemory", element({ bytes: amount() }))),
-  blkiotune: kept("blkiotune"),
-  memtune: kept("memtune"),
-  memoryBacking: kept("memoryBacking"),
+  blkiotune: optional(child("blkiotune", blkiotuneSchema)),
+  memtune: optional(child("memtune", memtuneSchema)),
+  memoryBacking: optional(child("memoryBacking", memoryBackingSchema)),
   vcpu: defaulted(
     child(
       "vcpu",
       element({
         placement: maybe("placement", oneOf("static", "auto")),
         cpuset: maybe("cpuset", nonEmpty),
-        current: maybe("current", int(1, 4096)),
-        count: ownText(int(1, 4096)),
+        current: maybe("current", int(1)),
+        count: ownText(int(1)),
       }),
     ),
     { count: 1 },
   ),
-  vcpus: kept("vcpus"),
-  iothreads: optional(textChild("iothreads", int(0, 4096))),
-  iothreadids: kept("iothreadids"),
-  cputune: kept("cputune"),
-  numatune: kept("numatune"),
-  resource: kept("resource"),
-  sysinfo: keptAll("sysinfo"),
+  vcpus: optional(listChild("vcpus", "vcpu", vcpuSchema)),
+  iothreads: optional(textChild("iothreads", int())),
+  iothreadIds: optional(listChild("iothreadids", "iothread", iothreadSchema)),
+  defaultIothread: optional(child("defaultiothread", defaultIothreadSchema)),
+  throttleGroups: optional(listChild("throttlegroups", "throttlegroup", throttleGroupSchema)),
+  cputune: optional(child("cputune", cputuneSchema)),
+  numatune: optional(child("numatune", numatuneSchema)),
+  resource: optional(child("resource", resourceSchema)),
+  sysinfo: repeated("sysinfo", sysinfoSchema),
   bootloader: optional(textChild("bootloader", text)),
   bootloaderArgs: optional(textChild("bootloader_args", text)),
-  idmap: kept("idmap"),
   os: child("os", osSchema),
+  idmap: optional(child("idmap", idmapSchema)),
   features: optional(child("features", featuresSchema)),
   cpu: optional(child("cpu", cpuSchema)),
   clock: optional(child("clock", clockSchema)),
@@ -116,29 +128,12 @@ export const domainSchema = element({
       }),
     ),
   ),
-  perf: kept("perf"),
-  launchSecurity: kept("launchSecurity"),
-  devices: defaulted(child("devices", devicesSchema), {
-    disks: [],
-    controllers: [],
-    interfaces: [],
-    serials: [],
-    parallels: [],
-    consoles: [],
-    channels: [],
-    inputs: [],
-    graphics: [],
-    audios: [],
-    videos: [],
-    watchdogs: [],
-    memballoons: [],
-    rngs: [],
-    panics: [],
-  }),
-  seclabels: keptAll("seclabel"),
-  qemuCommandline: optional(child(qemu("commandline"), qemuCommandline)),
-  qemuCapabilities: kept(qemu("capabilities")),
-  qemuOverride: kept(qemu("override")),
+  perf: optional(listChild("perf", "event", perfEventSchema)),
+  devices: defaulted(child("devices", devicesSchema), NO_DEVICES),
+  seclabels: repeated("seclabel", seclabelSchema),
+  keywrap: optional(listChild("keywrap", "cipher", keywrapCipherSchema)),
+  launchSecurity: optional(child("launchSecurity", launchSecuritySchema)),
+  ...hypervisorElements,
 });
 
 /** A `<domain>` document as a value: what parsing gives and formatting takes. */

@@ -3,8 +3,7 @@ import {
   attribute,
   attributeChild,
   child,
-  kept,
-  keptAll,
+  listChild,
   maybe,
   optional,
   ownText,
@@ -13,9 +12,38 @@ import {
   textOnly,
 } from "../schema/parts.ts";
 import type { ModelOf } from "../schema/schema.ts";
-import { element } from "../schema/schema.ts";
+import { choice, element } from "../schema/schema.ts";
+import { storageSources } from "./devices/storage-source.ts";
 
 const bootDevice = element({ dev: attribute("dev", oneOf("fd", "hd", "cdrom", "network")) });
+
+const firmwareSchema = element({
+  features: repeated(
+    "feature",
+    element({
+      enabled: attribute("enabled", yesNo),
+      name: attribute("name", oneOf("enrolled-keys", "secure-boot")),
+    }),
+  ),
+});
+
+const nvramHead = {
+  template: maybe("template", nonEmpty),
+  templateFormat: maybe("templateFormat", nonEmpty),
+  format: maybe("format", nonEmpty),
+} as const;
+
+/** Variables of UEFI: a path as text, or a source like that of a disk. */
+const nvramSchema = choice(
+  "type",
+  {
+    path: { path: optional(ownText(nonEmpty)) },
+    file: { source: child("source", storageSources.file) },
+    block: { source: child("source", storageSources.block) },
+    network: { source: child("source", storageSources.network) },
+  },
+  { before: nvramHead, fallback: "path", implied: true },
+);
 
 /** How the guest starts: firmware, kernel, order of devices. */
 export const osSchema = element({
@@ -28,10 +56,13 @@ export const osSchema = element({
       kind: ownText(oneOf("hvm", "xen", "linux", "xenpvh", "exe", "uml")),
     }),
   ),
-  firmware: kept("firmware"),
+  firmware: optional(child("firmware", firmwareSchema)),
   init: optional(textChild("init", nonEmpty)),
   initArguments: repeated("initarg", textOnly(text)),
-  initEnvironment: keptAll("initenv"),
+  initEnvironment: repeated(
+    "initenv",
+    element({ name: attribute("name", nonEmpty), value: optional(ownText(text)) }),
+  ),
   initDirectory: optional(textChild("initdir", nonEmpty)),
   initUser: optional(textChild("inituser", nonEmpty)),
   initGroup: optional(textChild("initgroup", nonEmpty)),
@@ -48,24 +79,24 @@ export const osSchema = element({
       }),
     ),
   ),
-  nvram: optional(
-    child(
-      "nvram",
+  nvram: optional(child("nvram", nvramSchema)),
+  kernel: optional(textChild("kernel", nonEmpty)),
+  initrd: optional(textChild("initrd", nonEmpty)),
+  cmdline: optional(textChild("cmdline", text)),
+  shim: optional(textChild("shim", nonEmpty)),
+  dtb: optional(textChild("dtb", nonEmpty)),
+  root: optional(textChild("root", nonEmpty)),
+  /** Tables of ACPI that the guest gets besides. */
+  acpi: optional(
+    listChild(
+      "acpi",
+      "table",
       element({
-        type: maybe("type", oneOf("file")),
-        template: maybe("template", nonEmpty),
-        templateFormat: maybe("templateFormat", nonEmpty),
-        format: maybe("format", nonEmpty),
-        source: optional(child("source", element({ file: attribute("file", nonEmpty) }))),
+        type: attribute("type", oneOf("slic", "raw", "rawset", "msdm")),
         path: optional(ownText(nonEmpty)),
       }),
     ),
   ),
-  kernel: optional(textChild("kernel", nonEmpty)),
-  initrd: optional(textChild("initrd", nonEmpty)),
-  cmdline: optional(textChild("cmdline", text)),
-  dtb: optional(textChild("dtb", nonEmpty)),
-  acpi: kept("acpi"),
   boot: repeated("boot", bootDevice),
   bootmenu: optional(
     child(
@@ -86,3 +117,9 @@ export const osSchema = element({
 });
 
 export type Os = ModelOf<typeof osSchema>;
+
+/** The file of UEFI's variables on the host. */
+export function nvramPath({ nvram }: Os): string | undefined {
+  if (nvram?.type === "path") return nvram.path;
+  return nvram?.type === "file" ? nvram.source.file : undefined;
+}

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type { Disk } from "./devices/disk.ts";
 import type { Interface } from "./devices/interface.ts";
 import { formatDomain, parseDomain } from "./document.ts";
+import { NO_DEVICES } from "./devices.ts";
 import type { DomainDefinition } from "./model.ts";
 
 const optional: { requiredKeys: [] } = { requiredKeys: [] };
@@ -62,6 +63,7 @@ const interfaces: fc.Arbitrary<readonly Interface[]> = fc
         mac: { address: `52:54:00:00:00:0${i}` },
         ips: [],
         routes: [],
+        portForwards: [],
         ...options,
       }),
     ),
@@ -101,21 +103,10 @@ const definitions: fc.Arbitrary<DomainDefinition> = fc
     sysinfo: [],
     os: { type: { kind: "hvm" }, initArguments: [], initEnvironment: [], boot: [] },
     devices: {
+      ...NO_DEVICES,
       disks,
-      controllers: [],
       interfaces,
-      serials: [],
-      parallels: [],
-      consoles: [],
-      channels: [],
-      inputs: [],
-      graphics: [],
-      audios: [],
-      videos: [],
-      watchdogs: [],
       memballoons: [{ model: "virtio" as const, ...(balloon === undefined ? {} : { address: balloon }) }],
-      rngs: [],
-      panics: [],
     },
     seclabels: [],
   }));

@@ -4,6 +4,7 @@ import type { Address } from "./devices/common.ts";
 import { DEVICE_LISTS } from "./devices.ts";
 import { busOf, sourcePath } from "./devices/disk.ts";
 import type { DomainDefinition } from "./model.ts";
+import { nvramPath } from "./os.ts";
 
 /**
  * Checks what single elements cannot know.
@@ -78,7 +79,7 @@ function checkDisks({ devices }: DomainDefinition): void {
 function checkFirmwarePaths({ os }: DomainDefinition): void {
   const paths = {
     loader: os.loader?.path,
-    nvram: os.nvram?.path ?? os.nvram?.source?.file,
+    nvram: nvramPath(os),
     kernel: os.kernel,
     initrd: os.initrd,
     dtb: os.dtb,

@@ -39,6 +39,17 @@ export class Content {
     return found;
   }
 
+  /** Every child without a namespace whose name is one of those, with the name. */
+  takeChildrenNamed<N>(names: Kind<N>): readonly (readonly [N, XmlElement])[] {
+    this.known.push(names.expected.replaceAll(/[^, ]+/g, "<$&>"));
+    const found = [...this.children].flatMap((c): [N, XmlElement][] => {
+      const name = c.uri === "" ? names.parse(c.local) : undefined;
+      return name === undefined ? [] : [[name, c]];
+    });
+    for (const [, child] of found) this.children.delete(child);
+    return found;
+  }
+
   takeText(): string {
     this.textTaken = true;
     return this.element.children.filter((c) => typeof c === "string").join("");

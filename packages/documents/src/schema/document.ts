@@ -1,4 +1,5 @@
 import { readXml } from "../xml/read.ts";
+import type { XmlTree } from "../xml/tree.ts";
 import { errorAt, pathOf } from "../xml/tree.ts";
 import { writeXml } from "../xml/write.ts";
 import { Output } from "./output.ts";
@@ -10,9 +11,13 @@ export interface Document<T> {
   parse(xml: string): T;
   /** @throws XML_INVALID for text that XML cannot hold. */
   format(value: T): string;
+  /** What `format` writes, as a tree. */
+  tree(value: T): XmlTree;
 }
 
 export function document<T>(rootName: string, schema: Schema<T>): Document<T> {
+  const tree = (value: T) =>
+    Output.document({ local: rootName, uri: "", prefix: "" }, (out) => schema.write(value, out));
   return {
     parse: (xml) => {
       const root = readXml(xml);
@@ -27,7 +32,7 @@ export function document<T>(rootName: string, schema: Schema<T>): Document<T> {
       }
       return schema.read(root);
     },
-    format: (value) =>
-      writeXml(Output.document({ local: rootName, uri: "", prefix: "" }, (out) => schema.write(value, out))),
+    format: (value) => writeXml(tree(value)),
+    tree,
   };
 }

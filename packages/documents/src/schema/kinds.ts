@@ -60,12 +60,43 @@ export function hex(max: number, digits: number): Kind<number> {
   return {
     expected: `a number from 0x0 to 0x${max.toString(16)}`,
     parse: (t) => {
-      const n = /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(t.trim()) ? Number(t.trim()) : undefined;
+      const n = /^(0x[0-9a-f]{1,13}|\d{1,15})$/i.test(t.trim()) ? Number(t.trim()) : undefined;
       return n !== undefined && n <= max ? n : undefined;
     },
     format: (v) => `0x${v.toString(16).padStart(digits, "0")}`,
   };
 }
+
+/** As `hex`, up to 64 bits. */
+export function bigHex(digits: number): Kind<bigint> {
+  return {
+    expected: "a number from 0x0 to 0xffffffffffffffff",
+    parse: (t) => (/^(0x[0-9a-f]{1,16}|\d{1,19})$/i.test(t.trim()) ? BigInt(t.trim()) : undefined),
+    format: (v) => `0x${v.toString(16).padStart(digits, "0")}`,
+  };
+}
+
+/** A whole number of 64 bits with a sign. */
+export const signed: Kind<bigint> = {
+  expected: "a whole number from -2^63 to 2^63-1",
+  parse: (t) => {
+    const n = /^[+-]?\d{1,19}$/.test(t.trim()) ? BigInt(t.trim().replace("+", "")) : undefined;
+    return n !== undefined && BigInt.asIntN(64, n) === n ? n : undefined;
+  },
+  format: String,
+};
+
+/** Text of that shape. */
+export function pattern(expected: string, shape: RegExp): Kind<string> {
+  return {
+    expected,
+    parse: (t) => (shape.test(t.trim()) ? t.trim() : undefined),
+    format: (v) => v,
+  };
+}
+
+/** Numbers of CPUs or nodes, as ranges, single ones and exceptions. */
+export const cpuset = pattern("numbers such as 0-3,^2,8", /^\^?\d+(-\d+)?(,\s*\^?\d+(-\d+)?)*$/);
 
 /** A whole number of up to 64 bits. */
 export const big: Kind<bigint> = {
@@ -114,13 +145,4 @@ const UNITS: ReadonlyMap<string, bigint> = new Map([
 /** Bytes in one of a unit such as KiB, MB or G; undefined for what is none. */
 export function unitBytes(unit: string): bigint | undefined {
   return UNITS.get(unit.trim().toLowerCase());
-}
-
-/** Text of that shape. */
-export function pattern(expected: string, shape: RegExp): Kind<string> {
-  return {
-    expected,
-    parse: (t) => (shape.test(t.trim()) ? t.trim() : undefined),
-    format: (v) => v,
-  };
 }

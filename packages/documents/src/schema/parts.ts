@@ -1,12 +1,13 @@
 import { keep } from "../xml/keep.ts";
-import type { XmlElement, XmlTree } from "../xml/tree.ts";
+import type { ReadAttribute, XmlElement, XmlTree } from "../xml/tree.ts";
 import { errorAt, pathOf } from "../xml/tree.ts";
 import type { QName } from "./content.ts";
-import { Content, qualifiedName } from "./content.ts";
+import type { Content } from "./content.ts";
+import { qualifiedName } from "./content.ts";
 import type { Kind } from "./kinds.ts";
 import { big, nonEmpty, unitBytes } from "./kinds.ts";
 import type { Part, Schema } from "./schema.ts";
-import { element } from "./schema.ts";
+import { element, schemaOf } from "./schema.ts";
 
 type Required<T> = Part<T, false>;
 type Optional<T> = Part<T, true>;
@@ -90,64 +91,156 @@ export function textChild<T>(name: Name, kind: Kind<T>): Required<T> {
 
 /** The schema of an element that is its text. */
 export function textOnly<T>(kind: Kind<T>): Schema<T> {
-  return {
-    read: (xml) => {
-      const content = new Content(xml);
-      const value = content.parse(kind, content.takeText());
-      content.finish();
-      return value;
-    },
-    write: (value, out) => out.text(kind.format(value)),
-  };
+  return schemaOf(
+    (content) => content.parse(kind, content.takeText()),
+    (value, out) => out.text(kind.format(value)),
+  );
+}
+
+/** The schema of an element that is one attribute: `<name value='..'/>`. */
+export function attributeOnly<T>(attributeName: string, kind: Kind<T>): Schema<T> {
+  const fields = element({ value: attribute(attributeName, kind) });
+  return schemaOf(
+    (content) => fields.take(content).value,
+    (value, out) => out.attribute(attributeName, kind.format(value)),
+  );
 }
 
 /** `<name value='..'/>`-like elements as a plain value. */
 export function attributeChild<T>(name: Name, attributeName: string, kind: Kind<T>): Required<T> {
-  const fields = element({ value: attribute(attributeName, kind) });
-  return child(name, {
-    read: (xml) => fields.read(xml).value,
-    write: (value, out) => out.attribute(attributeName, kind.format(value)),
-  });
+  return child(name, attributeOnly(attributeName, kind));
 }
 
 /** `<readonly/>`: there or not. */
 export function marker(name: Name): Optional<true> {
-  const empty = element({});
   return optional(
-    child<true>(name, {
-      read: (xml) => {
-        empty.read(xml);
-        return true;
-      },
-      write: () => undefined,
-    }),
+    child<true>(
+      name,
+      schemaOf(
+        () => true,
+        () => undefined,
+      ),
+    ),
   );
 }
 
-/**
- * An amount of memory as text with an attribute `unit` (KiB without it), in bytes. libvirt counts in KiB and
- * rounds up, so does this; it is written in KiB.
- */
-export function amount(): Required<bigint> {
+/** `<names><name/><name/></names>` as a list. */
+export function listChild<T>(name: Name, item: Name, schema: Schema<T>): Required<readonly T[]> {
+  const items = repeated(item, schema);
+  return child(
+    name,
+    schemaOf(
+      (content) => items.read(content) ?? [],
+      (values, out) => items.write(values, out),
+    ),
+  );
+}
+
+/** Child elements whose names are values themselves: `<sha1/><sha256/>`, or `<chown state='on'/>`. */
+export function namedChildren<N extends string, T extends object>(
+  names: Kind<N>,
+  schema: Schema<T>,
+): Required<readonly ({ readonly name: N } & T)[]> {
+  return {
+    optional: false,
+    what: `elements called ${names.expected}`,
+    read: (content) =>
+      content.takeChildrenNamed(names).map(([name, found]) => ({ name, ...schema.read(found) })),
+    write: (values, out) => {
+      for (const value of values) out.child(nameOf(value.name), (o) => schema.write(value, o));
+    },
+  };
+}
+
+/** Something that the same element says as well, as a value of its own. */
+export function inline<T>(schema: Schema<T>): Required<T> {
+  return {
+    optional: false,
+    what: "content",
+    read: (content) => schema.take(content),
+    write: (value, out) => schema.write(value, out),
+  };
+}
+
+/** How an amount of memory is written: bytes in the model, a number and a unit in the document. */
+export interface AmountForm {
+  /** The unit of a number that has none. */
+  readonly assumed: string;
+  /** The unit it is written in; it is rounded up to whole ones. `largest` is the largest that needs no rounding. */
+  readonly written: string;
+  /** The attribute of the unit, `unit` unless it is called otherwise. */
+  readonly attribute?: string;
+}
+
+/** libvirt counts memory in KiB. */
+const IN_KIB: AmountForm = { assumed: "KiB", written: "KiB" };
+export const IN_BYTES: AmountForm = { assumed: "bytes", written: "bytes" };
+
+const LARGEST = ["EiB", "PiB", "TiB", "GiB", "MiB", "KiB"] as const;
+
+function written(bytes: bigint, form: AmountForm): { readonly count: bigint; readonly unit: string } {
+  const unit =
+    form.written === "largest"
+      ? (LARGEST.find((name) => bytes > 0n && bytes % (unitBytes(name) ?? 1n) === 0n) ?? "B")
+      : form.written;
+  const factor = unitBytes(unit) ?? 1n;
+  return { count: (bytes + factor - 1n) / factor, unit };
+}
+
+function readAmount(content: Content, raw: string, form: AmountForm, place?: ReadAttribute): bigint {
+  const unit = content.takeAttribute(form.attribute ?? "unit");
+  const factor = unitBytes(unit?.value ?? form.assumed);
+  if (factor === undefined) {
+    throw content.invalid(
+      `attribute "${unit?.name}" is "${unit?.value}"`,
+      "it must be bytes, KiB, MiB, GiB, TiB, KB, MB ...",
+      unit,
+    );
+  }
+  const bytes = content.parse(big, raw, place) * factor;
+  const step = form.written === "largest" ? 1n : (unitBytes(form.written) ?? 1n);
+  return ((bytes + step - 1n) / step) * step;
+}
+
+/** An amount as text with an attribute `unit`, in bytes. */
+export function amount(form: AmountForm = IN_KIB): Required<bigint> {
   return {
     optional: false,
     what: "text",
+    read: (content) => readAmount(content, content.takeText(), form),
+    write: (bytes, out) => {
+      const { count, unit } = written(bytes, form);
+      out.attribute("unit", unit);
+      out.text(String(count));
+    },
+  };
+}
+
+/** `<name unit='KiB'>1</name>`. */
+export function amountChild(name: Name, form: AmountForm = IN_KIB): Required<bigint> {
+  const text = amount(form);
+  return child(
+    name,
+    schemaOf(
+      (content) => text.read(content) ?? 0n,
+      (bytes, out) => text.write(bytes, out),
+    ),
+  );
+}
+
+/** An amount as an attribute beside an attribute `unit`. */
+export function amountAttribute(name: string, form: AmountForm = IN_KIB): Required<bigint> {
+  return {
+    optional: false,
+    what: `attribute "${name}"`,
     read: (content) => {
-      const unit = content.takeAttribute("unit");
-      const factor = unitBytes(unit?.value ?? "KiB");
-      if (factor === undefined) {
-        throw content.invalid(
-          `attribute "unit" is "${unit?.value}"`,
-          "it must be bytes, KiB, MiB, GiB, TiB, KB, MB ...",
-          unit,
-        );
-      }
-      const bytes = content.parse(big, content.takeText()) * factor;
-      return ((bytes + 1023n) / 1024n) * 1024n;
+      const found = content.takeAttribute(name);
+      return found === undefined ? undefined : readAmount(content, found.value, form, found);
     },
     write: (bytes, out) => {
-      out.attribute("unit", "KiB");
-      out.text(String((bytes + 1023n) / 1024n));
+      const { count, unit } = written(bytes, form);
+      out.attribute(name, String(count));
+      out.attribute(form.attribute ?? "unit", unit);
     },
   };
 }

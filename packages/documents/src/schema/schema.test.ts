@@ -27,7 +27,7 @@ const schema = element({
     choice(
       "type",
       { wood: { rings: maybe("rings", int(1)) }, steel: { rusty: maybe("rusty", yesNo) } },
-      "wood",
+      { fallback: "wood" },
     ),
   ),
 });

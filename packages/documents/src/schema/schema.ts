@@ -5,6 +5,8 @@ import type { Output } from "./output.ts";
 /** What an element is as a value: read from it, written into it. */
 export interface Schema<T> {
   read(element: XmlElement): T;
+  /** Takes what is its own out of an element that others read from as well. */
+  take(content: Content): T;
   write(value: T, out: Output): void;
 }
 
@@ -33,42 +35,68 @@ export type Model<F extends Fields> = Flat<
 
 export type ModelOf<S> = S extends Schema<infer T> ? T : never;
 
-/** An element as an object. The order of the fields is the order in which they are written. */
-export function element<F extends Fields>(fields: F): Schema<Model<F>> {
+/** The schema that takes its part of an element's content; what nobody took is refused. */
+export function schemaOf<T>(
+  take: (content: Content) => T,
+  write: (value: T, out: Output) => void,
+): Schema<T> {
   return {
     read: (xml) => {
       const content = new Content(xml);
-      const model = readFields(fields, content);
+      const value = take(content);
       content.finish();
-      return model as Model<F>;
+      return value;
     },
-    write: (value, out) => writeFields(fields, value, out),
+    take,
+    write,
   };
 }
 
+/** An element as an object. The order of the fields is the order in which they are written. */
+export function element<F extends Fields>(fields: F): Schema<Model<F>> {
+  return schemaOf(
+    (content) => readFields(fields, content) as Model<F>,
+    (value, out) => writeFields(fields, value, out),
+  );
+}
+
 /** The union of its variants, told apart by the field `K`. */
-export type Choice<K extends string, V extends Readonly<Record<string, Fields>>> = {
-  [N in keyof V & string]: Flat<{ readonly [P in K]: N } & Model<V[N]>>;
+export type Choice<
+  K extends string,
+  V extends Readonly<Record<string, Fields>>,
+  B extends Fields = Record<never, never>,
+> = {
+  [N in keyof V & string]: Flat<{ readonly [P in K]: N } & Model<B> & Model<V[N]>>;
 }[keyof V & string];
 
+export interface ChoiceOptions<N extends string, B extends Fields> {
+  /** The variant of an element without the attribute. */
+  readonly fallback?: N;
+  /** The fallback is written without the attribute: `<backingStore/>`. */
+  readonly implied?: boolean;
+  /** What all variants have and is written before the attribute. */
+  readonly before?: B;
+}
+
 /**
- * An element whose attribute decides what else it has: `<disk type="file">`. The attribute is written first.
- * `fallback` is the variant of an element without the attribute.
+ * An element whose attribute decides what else it has: `<disk type="file">`. The attribute is written first
+ * unless something is to come before it.
  */
-export function choice<const K extends string, const V extends Readonly<Record<string, Fields>>>(
-  attribute: K,
-  variants: V,
-  fallback?: keyof V & string,
-): Schema<Choice<K, V>> {
+export function choice<
+  const K extends string,
+  const V extends Readonly<Record<string, Fields>>,
+  const B extends Fields = Record<never, never>,
+>(attribute: K, variants: V, options: ChoiceOptions<keyof V & string, B> = {}): Schema<Choice<K, V, B>> {
   const names = Object.keys(variants);
-  return {
-    read: (xml) => {
-      const content = new Content(xml);
+  const { fallback, implied = false } = options;
+  const before: Fields = options.before ?? {};
+  return schemaOf(
+    (content) => {
       const found = content.takeAttribute(attribute);
       const name = found?.value ?? fallback;
       if (name === undefined) {
         throw content.invalid(
-          `<${xml.name}> has no attribute "${attribute}"`,
+          `<${content.element.name}> has no attribute "${attribute}"`,
           `it must be one of ${names.join(", ")}`,
         );
       }
@@ -80,15 +108,24 @@ export function choice<const K extends string, const V extends Readonly<Record<s
           found,
         );
       }
-      const model = { [attribute]: name, ...readFields(fields, content) };
-      content.finish();
-      return model as Choice<K, V>;
+      const first = readFields(before, content);
+      return { ...first, [attribute]: name, ...readFields(fields, content) } as Choice<K, V, B>;
     },
-    write: (value, out) => {
+    (value, out) => {
       const name = (value as Readonly<Record<string, string>>)[attribute] ?? "";
-      out.attribute(attribute, name);
+      writeFields(before, value, out);
+      if (!implied || name !== fallback) out.attribute(attribute, name);
       writeFields(variants[name] ?? {}, value, out);
     },
+  );
+}
+
+/** A schema that is defined further down, or by itself: a backing store may have a backing store. */
+export function lazy<T>(schema: () => Schema<T>): Schema<T> {
+  return {
+    read: (xml) => schema().read(xml),
+    take: (content) => schema().take(content),
+    write: (value, out) => schema().write(value, out),
   };
 }
 

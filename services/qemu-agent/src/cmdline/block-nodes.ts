@@ -51,7 +51,7 @@ export function blockNodes(disk: Disk, path: string): readonly [storage: Json, f
     ...(isReadOnly(disk) ? {} : { "auto-read-only": true }),
     ...common,
   };
-  const backing = disk.backingStore?.children.length === 0 && format === "qcow2" ? { backing: null } : {};
+  const backing = disk.backingStore?.type === "none" && format === "qcow2" ? { backing: null } : {};
   return [
     storage,
     {

@@ -202,6 +202,17 @@ describe("a guest is refused by name and place", () => {
     ["of another hypervisor", { ...guest(), type: "xen" as const }, "@type"],
     ["on a machine nobody has", guest("", "", "pdp11"), "os/type/@machine"],
     ["on a machine this agent does not know", guest("", "", "microvm"), "os/type/@machine"],
+    ["with a TPM", guest("", "<tpm><backend type='passthrough'/></tpm>"), "devices/tpm[1]"],
+    [
+      "with a limit of a card's buffer",
+      guest("", "<interface type='user'><tune><sndbuf>1</sndbuf></tune></interface>"),
+      "devices/interface[1]/tune",
+    ],
+    [
+      "with a file that is opened for it",
+      guest("", disk("<source file='/a' fdgroup='f'/><target dev='vda'/>")),
+      "devices/disk[1]/source/@fdgroup",
+    ],
     ["with huge pages", guest("<memoryBacking><hugepages/></memoryBacking>"), "memoryBacking"],
     ["pinned to CPUs of the host", guest("<vcpu cpuset='0-1'>2</vcpu>"), "vcpu/@cpuset"],
     ["with limits of the host", guest("<memtune><hard_limit>1</hard_limit></memtune>"), "memtune"],

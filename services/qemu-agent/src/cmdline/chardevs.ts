@@ -194,6 +194,11 @@ function backend(c: BuildContext, device: Chardev, kind: ChardevKind, i: number,
     case "vc":
     case "stdio":
     case "spicevmc":
+    case "spiceport":
+    case "udp":
+    case "nmdm":
+    case "dbus":
+    case "qemu-vdagent":
       throw unsupported(`${path}/@type`, `a character device of type ${device.type} is not supported`);
   }
 }

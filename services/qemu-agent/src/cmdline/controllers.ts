@@ -83,6 +83,7 @@ export function controllerArguments(c: BuildContext): void {
         break;
       case "ccid":
       case "xenbus":
+      case "nvme":
         throw unsupported(path, `a controller of type ${controller.type} is not supported`);
     }
   }

@@ -1,4 +1,3 @@
-import type { XmlTree } from "@virtmesh/documents/xml/tree";
 import { unsupported } from "./arguments.ts";
 import type { BuildContext } from "./context.ts";
 
@@ -76,6 +75,19 @@ function timerProperties({ definition }: BuildContext): Record<string, boolean |
   return properties;
 }
 
+/** Names of QEMU that are not those of the document. */
+const HYPERV_NAMES: Readonly<Record<string, string>> = {
+  vendorId: "vendor_id",
+  emsrBitmap: "emsr_bitmap",
+  xmmInput: "xmm_input",
+};
+const KVM_NAMES: Readonly<Record<string, string>> = {
+  hintDedicated: "hint-dedicated",
+  pollControl: "poll-control",
+  pvIpi: "pv-ipi",
+  dirtyRing: "dirty-ring",
+};
+
 const HYPERV = new Set([
   "relaxed",
   "vapic",
@@ -92,23 +104,24 @@ const HYPERV = new Set([
   "avic",
 ]);
 
-function hypervProperties({ definition }: BuildContext): Record<string, string | boolean> {
+function hypervProperties({ definition }: BuildContext): Record<string, string | boolean | number> {
+  const { mode, ...features } = definition.features?.hyperv ?? {};
+  if (mode === "passthrough" || mode === "host-model")
+    throw unsupported("features/hyperv/@mode", `the mode ${mode} is not supported, use custom`);
   return Object.fromEntries(
-    switchedOn(definition.features?.hyperv, "hyperv").flatMap(
-      ({ name, value }): [string, string | boolean][] => {
-        if (name === "spinlocks") return [["hv-spinlocks", value("retries") ?? "0x1fff"]];
-        if (name === "vendor_id") return [["hv-vendor-id", value("value") ?? ""]];
-        if (!HYPERV.has(name))
-          throw unsupported(`features/hyperv/${name}`, `the Hyper-V feature ${name} is not supported`);
-        return [[`hv-${name}`, true]];
-      },
-    ),
+    switchedOn(features, HYPERV_NAMES, "hyperv").map((name): [string, string | boolean | number] => {
+      if (name === "spinlocks") return ["hv-spinlocks", features.spinlocks?.retries ?? "0x1fff"];
+      if (name === "vendor_id") return ["hv-vendor-id", features.vendorId?.value ?? ""];
+      if (!HYPERV.has(name))
+        throw unsupported(`features/hyperv/${name}`, `the Hyper-V feature ${name} is not supported`);
+      return [`hv-${name}`, true];
+    }),
   );
 }
 
 function kvmProperties({ definition }: BuildContext): Record<string, boolean> {
   return Object.fromEntries(
-    switchedOn(definition.features?.kvm, "kvm").map(({ name }): [string, boolean] => {
+    switchedOn(definition.features?.kvm ?? {}, KVM_NAMES, "kvm").map((name): [string, boolean] => {
       if (name === "hidden") return ["kvm", false];
       if (name === "hint-dedicated" || name === "poll-control") return [`kvm-${name}`, true];
       throw unsupported(`features/kvm/${name}`, `the KVM feature ${name} is not supported`);
@@ -117,19 +130,21 @@ function kvmProperties({ definition }: BuildContext): Record<string, boolean> {
 }
 
 interface Switch {
-  readonly name: string;
-  readonly value: (attribute: string) => string | undefined;
+  readonly state?: boolean;
 }
 
-/** The children of a kept `<hyperv>` or `<kvm>` whose state is on. */
-function switchedOn(tree: XmlTree | undefined, kind: string): readonly Switch[] {
-  return (tree?.children ?? []).flatMap((child): Switch[] => {
-    if (typeof child === "string") return [];
-    const value = (attribute: string) => child.attributes.find((a) => a.name === attribute)?.value;
-    if (value("state") === "off") return [];
-    if (child.children.length > 0) {
-      throw unsupported(`features/${kind}/${child.name}`, `options inside <${child.name}> are not supported`);
+/** The features whose state is on, by their names in the document. */
+function switchedOn(
+  features: Readonly<Record<string, Switch>>,
+  names: Readonly<Record<string, string>>,
+  kind: string,
+): readonly string[] {
+  return Object.entries(features).flatMap(([key, feature]) => {
+    if (feature.state === false) return [];
+    const name = names[key] ?? key;
+    if (Object.values(feature).some((option) => typeof option === "object")) {
+      throw unsupported(`features/${kind}/${name}`, `options inside <${name}> are not supported`);
     }
-    return [{ name: child.name, value }];
+    return [name];
   });
 }

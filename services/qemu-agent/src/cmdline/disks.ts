@@ -24,13 +24,8 @@ export function diskArguments(c: BuildContext): void {
 
 function refuseOptions(disk: Disk, path: string): void {
   const { driver } = disk;
-  refuseAll(`${path}/`, {
-    iotune: disk.iotune,
-    transient: disk.transient,
-    geometry: disk.geometry,
-    mirror: disk.mirror,
-  });
-  refuseAll(`${path}/driver/`, { metadata_cache: driver?.metadataCache });
+  if (disk.type !== "file" && disk.type !== "block")
+    throw unsupported(`${path}/@type`, `disks of type ${disk.type} are not supported, use file or block`);
   if (disk.device === "lun")
     throw unsupported(`${path}/@device`, "passing SCSI commands to the host is not supported");
   if (disk.rawio !== undefined || disk.sgio !== undefined)
@@ -72,6 +67,7 @@ function diskDevice(c: BuildContext, disk: Disk, path: string): Json {
     case "xen":
     case "uml":
     case "sd":
+    case "nvme":
       throw unsupported(`${path}/target/@bus`, `disks on the bus ${bus} are not supported`);
   }
 }

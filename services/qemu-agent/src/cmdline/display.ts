@@ -1,6 +1,6 @@
 import type { VncGraphics } from "@virtmesh/documents/domain/devices/graphics";
-import type { Video } from "@virtmesh/documents/domain/devices/graphics";
-import type { Input } from "@virtmesh/documents/domain/devices/small";
+import type { Input } from "@virtmesh/documents/domain/devices/input";
+import type { Video } from "@virtmesh/documents/domain/devices/video";
 import type { Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
 import type { BuildContext } from "./context.ts";
@@ -57,9 +57,12 @@ function placeOf(graphics: VncGraphics, path: string): VncPlace {
   return { address, port, ...(websocket === undefined || websocket < 0 ? {} : { websocket }) };
 }
 
+/** A screen that does not say what it is. */
+const DEFAULT_MODEL: NonNullable<Video["model"]> = { type: "default" };
+
 function videoDevice(c: BuildContext, video: Video, index: number): void {
   const path = `devices/video[${index + 1}]`;
-  const { model } = video;
+  const { model = DEFAULT_MODEL } = video;
   if (model.type === "none") return;
   refuseAll(`${path}/`, { driver: video.driver });
   if (model.acceleration?.accel3d === true)
@@ -75,7 +78,7 @@ function videoDevice(c: BuildContext, video: Video, index: number): void {
   });
 }
 
-function videoModel(c: BuildContext, { model }: Video, primary: boolean, path: string): Json {
+function videoModel(c: BuildContext, { model = DEFAULT_MODEL }: Video, primary: boolean, path: string): Json {
   const driver = (name: string) => deviceDriver(c, name, `${path}/model`);
   const mib = (kib: number | undefined) => (kib === undefined ? undefined : Math.ceil(kib / 1024));
   switch (model.type) {
@@ -106,6 +109,7 @@ function videoModel(c: BuildContext, { model }: Video, primary: boolean, path: s
     case "xen":
     case "vbox":
     case "gop":
+    case "parallels":
     case "none":
       throw unsupported(`${path}/model/@type`, `a screen of type ${model.type} is not supported`);
   }

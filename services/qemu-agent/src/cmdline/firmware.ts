@@ -1,3 +1,4 @@
+import { nvramPath } from "@virtmesh/documents/domain/os";
 import { unsupported } from "./arguments.ts";
 import type { BuildContext } from "./context.ts";
 import { hasVariables, usesFlash } from "./machine.ts";
@@ -37,7 +38,7 @@ function flash(c: BuildContext): void {
   if (code === undefined) throw unsupported("os/loader", "the firmware's path is missing");
   flashChip(c, "pflash0", code, loader?.readonly ?? true, loader?.format ?? "raw");
   if (hasVariables(c)) {
-    const variables = nvram?.path ?? nvram?.source?.file ?? c.runtime.firmware?.variables;
+    const variables = nvramPath(c.definition.os) ?? c.runtime.firmware?.variables;
     if (variables === undefined) throw unsupported("os/nvram", "the path of the UEFI variables is missing");
     flashChip(c, "pflash1", variables, false, nvram?.format ?? "raw");
   }

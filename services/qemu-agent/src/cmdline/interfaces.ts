@@ -18,27 +18,13 @@ export function interfaceArguments(c: BuildContext): void {
 
 function refuseOptions(nic: Interface, path: string): void {
   refuseAll(`${path}/`, {
-    vlan: nic.vlan,
-    virtualport: nic.virtualport,
-    bandwidth: nic.bandwidth,
-    ip: nic.ips[0],
-    route: nic.routes[0],
-    backend: nic.backend,
-    filterref: nic.filterref,
-    tune: nic.tune,
-    coalesce: nic.coalesce,
-    guest: nic.guest,
     port: nic.port === true ? nic.port : undefined,
     // An empty path means that no script is run, which is so anyway.
     script: nic.script === "" ? undefined : nic.script,
     downscript: nic.downscript === "" ? undefined : nic.downscript,
   });
-  refuseAll(`${path}/driver/`, {
-    host: nic.driver?.host,
-    guest: nic.driver?.guest,
-    txmode: nic.driver?.txmode,
-  });
-  if (nic.type === "direct" || nic.type === "network") {
+  refuseAll(`${path}/driver/`, { txmode: nic.driver?.txmode });
+  if (nic.type !== "bridge" && nic.type !== "ethernet" && nic.type !== "user") {
     throw unsupported(
       `${path}/@type`,
       `interfaces of type ${nic.type} are not supported, use bridge, ethernet or user`,

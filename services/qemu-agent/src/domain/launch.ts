@@ -1,5 +1,5 @@
 import { VirtError } from "@virtmesh/core/errors";
-import type { Graphics } from "@virtmesh/documents/domain/devices/graphics";
+import type { Graphics, VncGraphics } from "@virtmesh/documents/domain/devices/graphics";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { QemuCapabilities } from "../capabilities/model.ts";
@@ -155,7 +155,7 @@ async function allotPorts(
 }
 
 /** The address a definition names, in either of the two places where it can. */
-export function listenAddress(graphics: Graphics, otherwise: string): string {
+export function listenAddress(graphics: VncGraphics, otherwise: string): string {
   const named = graphics.listens.find((l) => l.type === "address");
   return graphics.listen ?? (named?.type === "address" ? named.address : undefined) ?? otherwise;
 }
@@ -242,7 +242,8 @@ function runtimeOf(
   const places = new Map<number, VncPlace>();
   for (const [index, port] of Object.entries(vncPorts)) {
     const graphics = definition.devices.graphics[Number(index)];
-    if (graphics) places.set(Number(index), { address: listenAddress(graphics, site.vncAddress), port });
+    if (graphics?.type === "vnc")
+      places.set(Number(index), { address: listenAddress(graphics, site.vncAddress), port });
   }
   return {
     accelerator,
@@ -272,7 +273,7 @@ function withAllotment(
       ...devices,
       graphics: devices.graphics.map((graphics, index) => {
         const port = vncPorts[index];
-        if (port === undefined) return graphics;
+        if (port === undefined || graphics.type !== "vnc") return graphics;
         return { ...graphics, port, listen: listenAddress(graphics, site.vncAddress) };
       }),
       interfaces: devices.interfaces.map((nic, index) => {

@@ -11,7 +11,7 @@ const TIMEOUT_MS = 10_000;
 /** A picture of a screen, by its number among the guest's video devices. @throws DEVICE_NOT_FOUND, DOMAIN_NOT_RUNNING */
 export async function takeScreenshot(guest: Guest, screen: number, c: Call): Promise<Screenshot> {
   const { videos } = guest.definition.devices;
-  const screens = videos.filter(({ model }) => model.type !== "none").length;
+  const screens = videos.filter(({ model }) => model?.type !== "none").length;
   const { directory } = guest.running.allotment;
   if (screen >= screens) {
     const what = screens === 0 ? "no screen" : `no screen ${screen}, only ${screens}`;

@@ -85,7 +85,7 @@ function hostPlace(
     case "user":
       return undefined;
     case "bridge":
-      return nic.source === undefined ? {} : { bridge: nic.source.bridge };
+      return nic.source?.bridge === undefined ? {} : { bridge: nic.source.bridge };
     case "ethernet": {
       const { dev, managed } = nic.target ?? {};
       return dev !== undefined && managed === false ? { existing: dev } : {};
@@ -95,6 +95,8 @@ function hostPlace(
       throw unsupported(guest, `network "${nic.source.network}"`);
     case "direct":
       throw unsupported(guest, `macvtap on "${nic.source.dev}"`);
+    default:
+      throw unsupported(guest, `an interface of type ${nic.type}`);
   }
 }
 

@@ -1,81 +1,107 @@
-import { int, nonEmpty, oneOf, onOff, text, yesNo } from "../../schema/kinds.ts";
-import { attribute, attributeChild, child, keptAll, maybe, optional } from "../../schema/parts.ts";
+import { int, nonEmpty, oneOf, onOff, yesNo } from "../../schema/kinds.ts";
+import { attribute, attributeChild, child, maybe, optional, repeated } from "../../schema/parts.ts";
 import type { Fields, ModelOf } from "../../schema/schema.ts";
 import { choice, element } from "../../schema/schema.ts";
-import { deviceInfo } from "./common.ts";
+import { deviceInfo, sourceLabelSchema } from "./common.ts";
+import { reconnectSchema } from "./storage-source.ts";
 
-const logFile = {
-  log: optional(child("log", element({ file: attribute("file", nonEmpty), append: maybe("append", onOff) }))),
-} as const;
-
-const reconnect = {
-  reconnect: optional(
-    child("reconnect", element({ enabled: attribute("enabled", yesNo), timeout: maybe("timeout", int()) })),
-  ),
-} as const;
+const reconnect = { reconnect: optional(child("reconnect", reconnectSchema)) } as const;
+const seclabels = { seclabels: repeated("seclabel", sourceLabelSchema) } as const;
+const mode = maybe("mode", oneOf("bind", "connect"));
 
 const pathSource = {
-  source: optional(
-    child("source", element({ path: maybe("path", nonEmpty), seclabels: keptAll("seclabel") })),
-  ),
+  source: optional(child("source", element({ path: maybe("path", nonEmpty), ...seclabels }))),
 } as const;
 
-/** Every device of this kind: where its bytes go on the host (by `type`), and what it is in the guest. */
-function chardev<T extends Fields>(target: T) {
-  const rest = { ...logFile, ...target, ...deviceInfo };
-  return choice("type", {
-    null: { ...rest },
-    vc: { ...rest },
-    stdio: { ...rest },
-    spicevmc: { ...rest },
+const channelSource = {
+  source: optional(child("source", element({ channel: maybe("channel", nonEmpty) }))),
+} as const;
+
+/** How the bytes of a connection are wrapped; raw when it does not say. */
+const protocol = optional(attributeChild("protocol", "type", oneOf("raw", "telnet", "telnets", "tls")));
+
+const log = optional(
+  child("log", element({ file: attribute("file", nonEmpty), append: maybe("append", onOff) })),
+);
+
+/** Where bytes go on the host, by `type`, in front of what the device has besides. */
+export function chardevEnds<const R extends Fields>(rest: R) {
+  const tail = { log, ...rest } as const;
+  return {
+    null: { ...tail },
+    vc: { ...tail },
+    stdio: { ...tail },
+    spicevmc: { ...tail },
     /** The path of a pty is known while the guest runs. */
-    pty: { tty: maybe("tty", nonEmpty), ...pathSource, ...rest },
-    dev: { ...pathSource, ...rest },
-    pipe: { ...pathSource, ...rest },
+    pty: { tty: maybe("tty", nonEmpty), ...pathSource, ...tail },
+    dev: { ...pathSource, ...tail },
+    pipe: { ...pathSource, ...tail },
     file: {
       source: child(
         "source",
-        element({
-          path: attribute("path", nonEmpty),
-          append: maybe("append", onOff),
-          seclabels: keptAll("seclabel"),
-        }),
+        element({ path: attribute("path", nonEmpty), append: maybe("append", onOff), ...seclabels }),
       ),
-      ...rest,
+      ...tail,
     },
     unix: {
       source: optional(
-        child(
-          "source",
-          element({
-            mode: maybe("mode", oneOf("bind", "connect")),
-            path: maybe("path", nonEmpty),
-            ...reconnect,
-            seclabels: keptAll("seclabel"),
-          }),
-        ),
+        child("source", element({ mode, path: maybe("path", nonEmpty), ...seclabels, ...reconnect })),
       ),
-      ...rest,
+      ...tail,
     },
     tcp: {
       source: child(
         "source",
         element({
-          mode: maybe("mode", oneOf("bind", "connect")),
+          mode,
           host: maybe("host", nonEmpty),
           service: attribute("service", nonEmpty),
           tls: maybe("tls", yesNo),
-          tlsFromConfig: maybe("tlsFromConfig", text),
+          tlsFromConfig: maybe("tlsFromConfig", nonEmpty),
           ...reconnect,
         }),
       ),
-      protocol: optional(attributeChild("protocol", "type", oneOf("raw", "telnet", "telnets", "tls"))),
-      ...rest,
+      protocol,
+      ...tail,
     },
-  });
+    /** One source is bound to, another is sent to. */
+    udp: {
+      sources: repeated(
+        "source",
+        element({ mode, host: maybe("host", nonEmpty), service: maybe("service", nonEmpty) }),
+      ),
+      ...tail,
+    },
+    /** A pair of null modem devices of FreeBSD. */
+    nmdm: {
+      source: child(
+        "source",
+        element({ master: attribute("master", nonEmpty), slave: attribute("slave", nonEmpty) }),
+      ),
+      ...tail,
+    },
+    spiceport: { ...channelSource, ...tail },
+    dbus: { ...channelSource, ...tail },
+    /** Clipboard and pointer of a SPICE guest, without SPICE. */
+    "qemu-vdagent": {
+      source: optional(
+        child(
+          "source",
+          element({
+            clipboard: optional(attributeChild("clipboard", "copypaste", yesNo)),
+            mouse: optional(attributeChild("mouse", "mode", oneOf("server", "client"))),
+          }),
+        ),
+      ),
+      ...tail,
+    },
+  } as const;
 }
 
-const portTarget = {
+/** The host's end alone, for devices that are something else besides. */
+export const chardevSourceSchema = choice("type", chardevEnds({}));
+
+const serialTarget = {
   target: optional(
     child(
       "target",
@@ -86,26 +112,32 @@ const portTarget = {
       }),
     ),
   ),
+  ...deviceInfo,
 } as const;
 
 /** `<serial>`, `<parallel>` and `<console>` are written alike. */
-export const serialSchema = chardev(portTarget);
+export const serialSchema = choice("type", chardevEnds(serialTarget), { fallback: "pty" });
 
 /** A named line between host and guest: `org.qemu.guest_agent.0`. */
-export const channelSchema = chardev({
-  target: child(
-    "target",
-    element({
-      type: attribute("type", oneOf("virtio", "guestfwd", "xen")),
-      name: maybe("name", nonEmpty),
-      state: maybe("state", oneOf("connected", "disconnected")),
-      address: maybe("address", nonEmpty),
-      port: maybe("port", int(0, 65535)),
-    }),
-  ),
-});
+export const channelSchema = choice(
+  "type",
+  chardevEnds({
+    target: child(
+      "target",
+      element({
+        type: attribute("type", oneOf("virtio", "guestfwd", "xen")),
+        name: maybe("name", nonEmpty),
+        state: maybe("state", oneOf("connected", "disconnected")),
+        address: maybe("address", nonEmpty),
+        port: maybe("port", int(0, 65535)),
+      }),
+    ),
+    ...deviceInfo,
+  }),
+);
 
 export type Serial = ModelOf<typeof serialSchema>;
 export type Channel = ModelOf<typeof channelSchema>;
+export type ChardevSource = ModelOf<typeof chardevSourceSchema>;
 /** Any of them. */
 export type Chardev = Serial | Channel;

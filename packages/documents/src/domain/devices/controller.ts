@@ -1,10 +1,11 @@
-import { hex, int, nonEmpty, onOff } from "../../schema/kinds.ts";
-import { attributeChild, child, maybe, optional } from "../../schema/parts.ts";
+import { hex, int, nonEmpty, oneOf, onOff } from "../../schema/kinds.ts";
+import { amountChild, attributeChild, child, maybe, optional, textChild } from "../../schema/parts.ts";
 import type { ModelOf } from "../../schema/schema.ts";
 import { choice, element } from "../../schema/schema.ts";
-import { deviceInfo, virtioDriver } from "./common.ts";
+import { deviceInfo, virtioDriver, virtioModel } from "./common.ts";
 
-const common = { index: maybe("index", int()), model: maybe("model", nonEmpty) } as const;
+const index = maybe("index", int());
+const common = { index, model: maybe("model", nonEmpty) } as const;
 
 const driver = {
   driver: optional(
@@ -22,33 +23,101 @@ const driver = {
   ),
 } as const;
 
+const { alias, acpiIndex, address } = deviceInfo;
 const simple = { ...common, ...driver, ...deviceInfo } as const;
 
 /** Buses that devices are plugged into. */
 export const controllerSchema = choice("type", {
   usb: {
-    ...common,
+    index,
+    model: maybe(
+      "model",
+      oneOf(
+        "piix3-uhci",
+        "piix4-uhci",
+        "ehci",
+        "ich9-ehci1",
+        "ich9-uhci1",
+        "ich9-uhci2",
+        "ich9-uhci3",
+        "vt82c686b-uhci",
+        "pci-ohci",
+        "nec-xhci",
+        "qusb1",
+        "qusb2",
+        "qemu-xhci",
+        "none",
+      ),
+    ),
     ports: maybe("ports", int(1, 15)),
     ...driver,
+    alias,
     master: optional(attributeChild("master", "startport", int())),
+    acpiIndex,
+    address,
+  },
+  scsi: {
+    index,
+    model: maybe(
+      "model",
+      oneOf(
+        "auto",
+        "buslogic",
+        "lsilogic",
+        "lsisas1068",
+        "vmpvscsi",
+        "ibmvscsi",
+        "virtio-scsi",
+        "lsisas1078",
+        "virtio-transitional",
+        "virtio-non-transitional",
+        "ncr53c90",
+        "dc390",
+        "am53c974",
+      ),
+    ),
+    ...driver,
     ...deviceInfo,
   },
-  scsi: simple,
   sata: { ...common, ports: maybe("ports", int(1)), ...driver, ...deviceInfo },
-  ide: simple,
+  ide: { index, model: maybe("model", oneOf("piix3", "piix4", "ich6")), ...driver, ...deviceInfo },
   fdc: simple,
   ccid: simple,
-  xenbus: { ...common, maxGrantFrames: maybe("maxGrantFrames", int(1)), ...driver, ...deviceInfo },
-  isa: simple,
-  "virtio-serial": {
+  xenbus: {
     ...common,
-    ports: maybe("ports", int(1)),
+    maxGrantFrames: maybe("maxGrantFrames", int()),
+    maxEventChannels: maybe("maxEventChannels", int()),
+    ...driver,
+    ...deviceInfo,
+  },
+  isa: simple,
+  nvme: { ...common, ...driver, serial: optional(textChild("serial", nonEmpty)), ...deviceInfo },
+  "virtio-serial": {
+    index,
+    model: maybe("model", virtioModel),
+    ports: maybe("ports", int(0)),
     vectors: maybe("vectors", int(0)),
     ...driver,
     ...deviceInfo,
   },
   pci: {
-    ...common,
+    index,
+    model: maybe(
+      "model",
+      oneOf(
+        "pci-root",
+        "pcie-root",
+        "pci-bridge",
+        "dmi-to-pci-bridge",
+        "pcie-to-pci-bridge",
+        "pcie-root-port",
+        "pcie-switch-upstream-port",
+        "pcie-switch-downstream-port",
+        "pci-expander-bus",
+        "pcie-expander-bus",
+      ),
+    ),
+    /** What the hypervisor calls the device: `ioh3420`. */
     modelName: optional(attributeChild("model", "name", nonEmpty)),
     target: optional(
       child(
@@ -60,11 +129,15 @@ export const controllerSchema = choice("type", {
           busNr: maybe("busNr", int(0, 254)),
           index: maybe("index", int(0, 30)),
           hotplug: maybe("hotplug", onOff),
+          memReserve: maybe("memReserve", int()),
+          node: optional(textChild("node", int())),
         }),
       ),
     ),
     ...driver,
     ...deviceInfo,
+    /** Room for 64-bit memory of PCI devices. */
+    pcihole64: optional(amountChild("pcihole64")),
   },
 });
 

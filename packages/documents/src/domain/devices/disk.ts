@@ -1,18 +1,27 @@
-import { int, nonEmpty, oneOf, onOff, text } from "../../schema/kinds.ts";
+import { int, nonEmpty, oneOf, onOff, text, yesNo } from "../../schema/kinds.ts";
 import {
   attribute,
   child,
   defaulted,
-  kept,
-  keptAll,
+  listChild,
   marker,
   maybe,
   optional,
+  repeated,
   textChild,
 } from "../../schema/parts.ts";
 import type { ModelOf } from "../../schema/schema.ts";
 import { choice, element } from "../../schema/schema.ts";
-import { bootOrder, deviceInfo, virtioDriver } from "./common.ts";
+import { backendDomain, bootOrder, deviceInfo, virtioDriver, virtioModel } from "./common.ts";
+import { iotune } from "./iotune.ts";
+import {
+  authSchema,
+  backingStoreSchema,
+  encryptionSchema,
+  metadataCacheSchema,
+  mirrorSchema,
+  storageSources,
+} from "./storage-source.ts";
 
 const driverSchema = element({
   name: maybe("name", nonEmpty),
@@ -31,58 +40,80 @@ const driverSchema = element({
   queues: maybe("queues", int(1, 65535)),
   queueSize: maybe("queue_size", int(1, 65535)),
   ...virtioDriver,
-  metadataCache: kept("metadata_cache"),
+  metadataCache: optional(child("metadata_cache", metadataCacheSchema)),
+  /** Which I/O thread serves which queue. */
+  iothreads: optional(
+    listChild(
+      "iothreads",
+      "iothread",
+      element({
+        id: attribute("id", int(1)),
+        queues: repeated("queue", element({ id: attribute("id", int()) })),
+      }),
+    ),
+  ),
 });
 
-/** What every source has; the keep-alls are what libvirt adds to running guests. */
-const sourceCommon = {
-  startupPolicy: maybe("startupPolicy", oneOf("mandatory", "requisite", "optional")),
-  index: maybe("index", int()),
-  seclabels: keptAll("seclabel"),
-  privateData: kept("privateData"),
-} as const;
-
-const beforeSource = {
+const before = {
   device: defaulted(attribute("device", oneOf("disk", "cdrom", "floppy", "lun")), "disk" as const),
-  model: maybe("model", oneOf("virtio", "virtio-transitional", "virtio-non-transitional")),
-  rawio: maybe("rawio", nonEmpty),
+  model: maybe("model", virtioModel),
+  rawio: maybe("rawio", yesNo),
   sgio: maybe("sgio", oneOf("filtered", "unfiltered")),
   snapshot: maybe("snapshot", oneOf("internal", "external", "no", "manual")),
   driver: optional(child("driver", driverSchema)),
+  /** Older documents have it here, newer ones in the source. */
+  auth: optional(child("auth", authSchema)),
 } as const;
 
-const afterSource = {
-  backingStore: kept("backingStore"),
-  mirror: kept("mirror"),
-  geometry: kept("geometry"),
+const after = {
+  backingStore: optional(child("backingStore", backingStoreSchema)),
+  ...backendDomain,
+  geometry: optional(
+    child(
+      "geometry",
+      element({
+        cylinders: attribute("cyls", int(1)),
+        heads: attribute("heads", int(1)),
+        sectors: attribute("secs", int(1)),
+        translation: maybe("trans", oneOf("none", "auto", "lba")),
+      }),
+    ),
+  ),
   blockio: optional(
     child(
       "blockio",
       element({
-        logicalBlockSize: maybe("logical_block_size", int(512)),
-        physicalBlockSize: maybe("physical_block_size", int(512)),
+        logicalBlockSize: maybe("logical_block_size", int()),
+        physicalBlockSize: maybe("physical_block_size", int()),
         discardGranularity: maybe("discard_granularity", int()),
       }),
     ),
   ),
+  mirror: optional(child("mirror", mirrorSchema)),
   target: child(
     "target",
     element({
       dev: attribute("dev", nonEmpty),
-      bus: maybe("bus", oneOf("ide", "fdc", "scsi", "virtio", "xen", "usb", "uml", "sata", "sd")),
+      bus: maybe("bus", oneOf("ide", "fdc", "scsi", "virtio", "xen", "usb", "uml", "sata", "sd", "nvme")),
       tray: maybe("tray", oneOf("closed", "open")),
       removable: maybe("removable", onOff),
       rotationRate: maybe("rotation_rate", int(1, 65534)),
+      dpofua: maybe("dpofua", onOff),
     }),
   ),
-  iotune: kept("iotune"),
+  iotune: optional(child("iotune", element(iotune))),
+  throttleFilters: optional(
+    listChild("throttlefilters", "throttlefilter", element({ group: attribute("group", nonEmpty) })),
+  ),
   readonly: marker("readonly"),
   shareable: marker("shareable"),
-  transient: marker("transient"),
+  transient: optional(child("transient", element({ shareBacking: maybe("shareBacking", yesNo) }))),
   serial: optional(textChild("serial", nonEmpty)),
   wwn: optional(textChild("wwn", nonEmpty)),
   vendor: optional(textChild("vendor", text)),
   product: optional(textChild("product", text)),
+  /** Older documents have it here, newer ones in the source. */
+  encryption: optional(child("encryption", encryptionSchema)),
   ...bootOrder,
   ...deviceInfo,
 } as const;
@@ -91,40 +122,57 @@ const afterSource = {
 export const diskSchema = choice(
   "type",
   {
-    file: {
-      ...beforeSource,
-      source: optional(child("source", element({ file: maybe("file", nonEmpty), ...sourceCommon }))),
-      ...afterSource,
-    },
-    block: {
-      ...beforeSource,
-      source: optional(child("source", element({ dev: maybe("dev", nonEmpty), ...sourceCommon }))),
-      ...afterSource,
-    },
+    file: { ...before, source: optional(child("source", storageSources.file)), ...after },
+    block: { ...before, source: optional(child("source", storageSources.block)), ...after },
+    dir: { ...before, source: optional(child("source", storageSources.dir)), ...after },
+    network: { ...before, source: optional(child("source", storageSources.network)), ...after },
+    volume: { ...before, source: optional(child("source", storageSources.volume)), ...after },
+    nvme: { ...before, source: optional(child("source", storageSources.nvme)), ...after },
+    vhostuser: { ...before, source: optional(child("source", storageSources.vhostuser)), ...after },
+    vhostvdpa: { ...before, source: optional(child("source", storageSources.vhostvdpa)), ...after },
   },
-  "file",
+  { fallback: "file" },
 );
 
 export type Disk = ModelOf<typeof diskSchema>;
 export type DiskDriver = ModelOf<typeof driverSchema>;
+export type DiskBus = NonNullable<Disk["target"]["bus"]>;
 
-/** Path of the image or device on the host; undefined for an empty drive. */
+/** Path of the image or device on the host; undefined for an empty drive, and for what is no file. */
 export function sourcePath(disk: Disk): string | undefined {
-  return disk.type === "file" ? disk.source?.file : disk.source?.dev;
+  switch (disk.type) {
+    case "file":
+      return disk.source?.file;
+    case "block":
+    case "vhostvdpa":
+      return disk.source?.dev;
+    case "dir":
+      return disk.source?.dir;
+    case "vhostuser":
+      return disk.source?.path;
+    case "network":
+    case "volume":
+    case "nvme":
+      return undefined;
+  }
 }
 
 /** The bus as given, or the one that the name of the target means: vd* virtio, sd* scsi, hd* ide, fd* floppy. */
-export function busOf(disk: Disk): NonNullable<Disk["target"]["bus"]> {
+export function busOf(disk: Disk): DiskBus {
   if (disk.target.bus !== undefined) return disk.target.bus;
+  if (disk.device === "floppy") return "fdc";
   if (disk.target.dev.startsWith("vd")) return "virtio";
   if (disk.target.dev.startsWith("xvd")) return "xen";
+  if (disk.target.dev.startsWith("ubd")) return "uml";
+  if (disk.target.dev.startsWith("nvme")) return "nvme";
   if (disk.target.dev.startsWith("sd")) return "scsi";
   if (disk.target.dev.startsWith("fd")) return "fdc";
   return "ide";
 }
 
-/** The same disk on another image. */
+/** The same disk on another image: a file, or the device that it was. */
 export function withSourcePath(disk: Disk, path: string): Disk {
+  if (disk.type === "block") return { ...disk, source: { seclabels: [], ...disk.source, dev: path } };
   if (disk.type === "file") return { ...disk, source: { seclabels: [], ...disk.source, file: path } };
-  return { ...disk, source: { seclabels: [], ...disk.source, dev: path } };
+  return { ...disk, type: "file", source: { seclabels: [], file: path } };
 }

@@ -1,0 +1,78 @@
+import { cpuset, int, oneOf, yesNo } from "../schema/kinds.ts";
+import { amountAttribute, attribute, child, listChild, maybe, optional, repeated } from "../schema/parts.ts";
+import type { ModelOf } from "../schema/schema.ts";
+import { element } from "../schema/schema.ts";
+
+const cacheSchema = element({
+  level: attribute("level", int(1)),
+  associativity: maybe("associativity", oneOf("none", "direct", "full")),
+  policy: maybe("policy", oneOf("none", "writeback", "writethrough")),
+  size: optional(child("size", element({ bytes: amountAttribute("value") }))),
+  line: optional(child("line", element({ bytes: amountAttribute("value", { assumed: "B", written: "B" }) }))),
+});
+
+const cellSchema = element({
+  id: maybe("id", int()),
+  cpus: maybe("cpus", cpuset),
+  bytes: amountAttribute("memory"),
+  memAccess: maybe("memAccess", oneOf("shared", "private")),
+  discard: maybe("discard", yesNo),
+  distances: optional(
+    listChild(
+      "distances",
+      "sibling",
+      element({ id: attribute("id", int()), value: attribute("value", int(10, 255)) }),
+    ),
+  ),
+  caches: repeated("cache", cacheSchema),
+});
+
+const ends = {
+  initiator: attribute("initiator", int()),
+  target: attribute("target", int()),
+  cache: maybe("cache", int(1)),
+  type: attribute("type", oneOf("access", "read", "write")),
+} as const;
+
+/** The guest's nodes and the ways between them. */
+export const numaSchema = element({
+  cells: repeated("cell", cellSchema),
+  interconnects: optional(
+    child(
+      "interconnects",
+      element({
+        /** In nanoseconds. */
+        latencies: repeated("latency", element({ ...ends, value: attribute("value", int(1)) })),
+        /** Bytes a second. */
+        bandwidths: repeated("bandwidth", element({ ...ends, bytes: amountAttribute("value") })),
+      }),
+    ),
+  ),
+});
+
+const memoryMode = oneOf("strict", "preferred", "interleave", "restrictive");
+
+/** On which nodes of the host the memory lies. */
+export const numatuneSchema = element({
+  memory: optional(
+    child(
+      "memory",
+      element({
+        mode: maybe("mode", memoryMode),
+        placement: maybe("placement", oneOf("static", "auto")),
+        nodeset: maybe("nodeset", cpuset),
+      }),
+    ),
+  ),
+  memnodes: repeated(
+    "memnode",
+    element({
+      cellid: attribute("cellid", int()),
+      mode: attribute("mode", memoryMode),
+      nodeset: attribute("nodeset", cpuset),
+    }),
+  ),
+});
+
+export type Numa = ModelOf<typeof numaSchema>;
+export type Numatune = ModelOf<typeof numatuneSchema>;

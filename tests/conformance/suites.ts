@@ -4,6 +4,7 @@ import { hostInterface } from "./suites/interface.ts";
 import { network } from "./suites/network.ts";
 import { networkPort } from "./suites/network-port.ts";
 import { networkUpdate } from "./suites/network-update.ts";
+import { nodedev } from "./suites/nodedev.ts";
 import { qemuRoundtrip } from "./suites/qemu-roundtrip.ts";
 import { secret } from "./suites/secret.ts";
 
@@ -15,5 +16,6 @@ export const SUITES: readonly Suite[] = [
   networkUpdate,
   networkPort,
   hostInterface,
+  nodedev,
   secret,
 ];

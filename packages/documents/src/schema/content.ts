@@ -32,9 +32,12 @@ export class Content {
     return found;
   }
 
-  takeChildren(name: QName): readonly XmlElement[] {
+  /** `only` leaves those to others that it does not want. */
+  takeChildren(name: QName, only?: (child: XmlElement) => boolean): readonly XmlElement[] {
     this.known.push(`<${qualifiedName(name)}>`);
-    const found = [...this.children].filter((c) => c.local === name.local && c.uri === name.uri);
+    const found = [...this.children].filter(
+      (c) => c.local === name.local && c.uri === name.uri && (only === undefined || only(c)),
+    );
     for (const child of found) this.children.delete(child);
     return found;
   }

@@ -6,8 +6,8 @@ import type { Content } from "./content.ts";
 import { qualifiedName } from "./content.ts";
 import type { Kind } from "./kinds.ts";
 import { big, nonEmpty, unitBytes } from "./kinds.ts";
-import type { Part, Schema } from "./schema.ts";
-import { element, schemaOf } from "./schema.ts";
+import type { Fields, Model, ModelOf, Part, Schema } from "./schema.ts";
+import { choice, element, schemaOf } from "./schema.ts";
 
 type Required<T> = Part<T, false>;
 type Optional<T> = Part<T, true>;
@@ -270,13 +270,45 @@ export function keptAll(name: Name): Required<readonly XmlTree[]> {
   };
 }
 
+/**
+ * The one child of that name whose attribute says `value`, where another value makes it another field:
+ * `<capability type='removable'>`.
+ */
+export function variantChild<F extends Fields>(
+  name: Name,
+  attributeName: string,
+  value: string,
+  fields: F,
+): Required<Model<F>> {
+  const qname = nameOf(name);
+  const schema = choice(attributeName, { [value]: fields });
+  return {
+    optional: false,
+    what: `element <${qualifiedName(qname)} ${attributeName}="${value}">`,
+    read: (content) => {
+      const found = onlyOne(content, qname, (child) =>
+        child.attributes.some((a) => a.name === attributeName && a.value === value),
+      );
+      if (found === undefined) return undefined;
+      const { [attributeName]: _, ...model } = schema.read(found) as Readonly<Record<string, unknown>>;
+      return model as Model<F>;
+    },
+    write: (model, out) =>
+      out.child(qname, (o) => schema.write({ ...model, [attributeName]: value } as ModelOf<typeof schema>, o)),
+  };
+}
+
 /** `<name>/path</name>`. */
 export function pathChild(name: Name): Required<string> {
   return textChild(name, nonEmpty);
 }
 
-function onlyOne(content: Content, name: QName): XmlElement | undefined {
-  const [first, second] = content.takeChildren(name);
+function onlyOne(
+  content: Content,
+  name: QName,
+  only?: (child: XmlElement) => boolean,
+): XmlElement | undefined {
+  const [first, second] = content.takeChildren(name, only);
   if (second !== undefined) {
     throw errorAt("XML_INVALID", `a second <${second.name}>`, pathOf(second), second, "only one is allowed");
   }

@@ -5,6 +5,7 @@ import { network } from "./suites/network.ts";
 import { networkPort } from "./suites/network-port.ts";
 import { networkUpdate } from "./suites/network-update.ts";
 import { nodedev } from "./suites/nodedev.ts";
+import { nwfilter } from "./suites/nwfilter.ts";
 import { qemuRoundtrip } from "./suites/qemu-roundtrip.ts";
 import { secret } from "./suites/secret.ts";
 
@@ -17,5 +18,6 @@ export const SUITES: readonly Suite[] = [
   networkPort,
   hostInterface,
   nodedev,
+  nwfilter,
   secret,
 ];

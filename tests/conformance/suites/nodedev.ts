@@ -1,4 +1,8 @@
-import { formatNodeDevice, parseNodeDevice, requestedNodeDevice } from "@virtmesh/documents/node-device/document";
+import {
+  formatNodeDevice,
+  parseNodeDevice,
+  requestedNodeDevice,
+} from "@virtmesh/documents/node-device/document";
 import { argumentsOfRuns } from "../program/facts.ts";
 import { rewritten } from "../rewritten.ts";
 import type { Suite } from "../suite.ts";

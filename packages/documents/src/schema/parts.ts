@@ -5,8 +5,8 @@ import type { QName } from "./content.ts";
 import type { Content } from "./content.ts";
 import { qualifiedName } from "./content.ts";
 import type { Kind } from "./kinds.ts";
-import { big, nonEmpty, unitBytes } from "./kinds.ts";
-import type { Fields, Model, ModelOf, Part, Schema } from "./schema.ts";
+import { big, nonEmpty, oneOf, unitBytes } from "./kinds.ts";
+import type { Choice, Fields, Model, ModelOf, Part, Schema } from "./schema.ts";
 import { choice, element, schemaOf } from "./schema.ts";
 
 type Required<T> = Part<T, false>;
@@ -293,8 +293,58 @@ export function variantChild<F extends Fields>(
       const { [attributeName]: _, ...model } = schema.read(found) as Readonly<Record<string, unknown>>;
       return model as Model<F>;
     },
-    write: (model, out) =>
-      out.child(qname, (o) => schema.write({ ...model, [attributeName]: value } as ModelOf<typeof schema>, o)),
+    write: (model, out) => out.child(qname, (o) => schema.write({ ...model, [attributeName]: value }, o)),
+  };
+}
+
+/**
+ * Child elements whose names decide what they have, in the order of the document: `<rule/><filterref/><rule/>`. Each is
+ * told apart by the field `discriminator`.
+ */
+export function namedVariants<const K extends string, const V extends Readonly<Record<string, Fields>>>(
+  discriminator: K,
+  variants: V,
+): Required<readonly Choice<K, V>[]> {
+  const names = oneOf(...Object.keys(variants));
+  const schemas = new Map(Object.entries(variants).map(([name, fields]) => [name, element(fields)]));
+  return {
+    optional: false,
+    what: `one of the elements ${names.expected}`,
+    read: (content) =>
+      content
+        .takeChildrenNamed(names)
+        .map(
+          ([name, found]) => ({ [discriminator]: name, ...schemas.get(name)?.read(found) }) as Choice<K, V>,
+        ),
+    write: (values, out) => {
+      for (const value of values) {
+        const name = (value as Readonly<Record<string, string>>)[discriminator] ?? "";
+        out.child(nameOf(name), (o) => schemas.get(name)?.write(value, o));
+      }
+    },
+  };
+}
+
+/** The one child element of `namedVariants`; a second one is refused. */
+export function namedVariant<const K extends string, const V extends Readonly<Record<string, Fields>>>(
+  discriminator: K,
+  variants: V,
+): Required<Choice<K, V>> {
+  const all = namedVariants(discriminator, variants);
+  return {
+    optional: false,
+    what: all.what,
+    read: (content) => {
+      const [first, second] = all.read(content) ?? [];
+      if (second !== undefined) {
+        throw content.invalid(
+          `<${content.element.name}> has several of the elements ${Object.keys(variants).join(", ")}`,
+          "only one is allowed",
+        );
+      }
+      return first;
+    },
+    write: (value, out) => all.write([value], out),
   };
 }
 

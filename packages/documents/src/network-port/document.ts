@@ -1,10 +1,5 @@
-import {
-  normalVlan,
-  bandwidthSchema,
-  portOptionsSchema,
-  virtualPortSchema,
-  vlanSchema,
-} from "../network/port-settings.ts";
+import { bandwidthSchema, virtualportSchema, vlanSchema } from "../domain/devices/network-parts.ts";
+import { normalVlan, portOptionsSchema } from "../network/port-settings.ts";
 import { checkVlan } from "../network/validate.ts";
 import { document } from "../schema/document.ts";
 import { hex, mac, nonEmpty, oneOf, text, uuid, yesNo } from "../schema/kinds.ts";
@@ -23,7 +18,7 @@ export const networkPortSchema = element({
   owner: child("owner", element({ name: textChild("name", text), uuid: textChild("uuid", uuid) })),
   group: optional(textChild("group", nonEmpty)),
   mac: attributeChild("mac", "address", mac),
-  virtualPort: optional(child("virtualport", virtualPortSchema)),
+  virtualPort: optional(child("virtualport", virtualportSchema)),
   bandwidth: optional(child("bandwidth", bandwidthSchema)),
   vlan: optional(child("vlan", vlanSchema)),
   port: optional(child("port", portOptionsSchema)),

@@ -14,7 +14,8 @@ import {
 import type { ModelOf } from "../schema/schema.ts";
 import { choice, element } from "../schema/schema.ts";
 import { ipAddress, ipv4Address } from "./ip.ts";
-import { bandwidthSchema, portOptionsSchema, virtualPortSchema, vlanSchema } from "./port-settings.ts";
+import { bandwidthSchema, virtualportSchema, vlanSchema } from "../domain/devices/network-parts.ts";
+import { portOptionsSchema } from "./port-settings.ts";
 
 const DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0";
 const dnsmasq = (local: string) => ({ local, uri: DNSMASQ, prefix: "dnsmasq" });
@@ -74,7 +75,7 @@ export const portGroupSchema = element({
   default: maybe("default", yesNo),
   trustGuestRxFilters: maybe("trustGuestRxFilters", yesNo),
   vlan: optional(child("vlan", vlanSchema)),
-  virtualPort: optional(child("virtualport", virtualPortSchema)),
+  virtualPort: optional(child("virtualport", virtualportSchema)),
   bandwidth: optional(child("bandwidth", bandwidthSchema)),
 });
 
@@ -190,7 +191,7 @@ export const networkSchema = element({
   port: optional(child("port", portOptionsSchema)),
   ips: repeated("ip", ip),
   routes: repeated("route", routeSchema),
-  virtualPort: optional(child("virtualport", virtualPortSchema)),
+  virtualPort: optional(child("virtualport", virtualportSchema)),
   portGroups: repeated("portgroup", portGroupSchema),
   dnsmasqOptions: optional(
     child(

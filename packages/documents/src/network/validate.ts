@@ -13,7 +13,7 @@ import type {
   NetworkIp,
   Route,
 } from "./model.ts";
-import type { Vlan } from "./port-settings.ts";
+import type { Vlan } from "../domain/devices/network-parts.ts";
 
 /**
  * Checks what single elements cannot know.

@@ -8,10 +8,10 @@ import {
   ownText,
   repeated,
   textChild,
-  variantChild,
 } from "../schema/parts.ts";
 import type { ModelOf } from "../schema/schema.ts";
 import { choice, element } from "../schema/schema.ts";
+import { variantChild } from "../schema/variants.ts";
 import { identity, mediatedTypes, pciCapability } from "./pci.ts";
 
 const wwn = pattern("16 hexadecimal digits", /^(0x)?[0-9a-f]{16}$/i);

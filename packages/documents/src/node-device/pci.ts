@@ -1,15 +1,7 @@
 import { hex, int, nonEmpty, oneOf, pattern, text } from "../schema/kinds.ts";
-import {
-  attribute,
-  child,
-  maybe,
-  optional,
-  ownText,
-  repeated,
-  textChild,
-  variantChild,
-} from "../schema/parts.ts";
+import { attribute, child, maybe, optional, ownText, repeated, textChild } from "../schema/parts.ts";
 import { choice, element } from "../schema/schema.ts";
+import { variantChild } from "../schema/variants.ts";
 
 const addresses = repeated(
   "address",

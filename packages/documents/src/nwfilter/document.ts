@@ -1,18 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { document } from "../schema/document.ts";
 import { int, oneOf, pattern, uuid } from "../schema/kinds.ts";
-import {
-  attribute,
-  defaulted,
-  maybe,
-  namedVariant,
-  namedVariants,
-  optional,
-  textChild,
-} from "../schema/parts.ts";
+import { attribute, defaulted, maybe, optional, textChild } from "../schema/parts.ts";
 import { refuseAt } from "../schema/refuse.ts";
 import type { ModelOf } from "../schema/schema.ts";
 import { element } from "../schema/schema.ts";
+import { namedVariant, namedVariants } from "../schema/variants.ts";
 import { PROTOCOLS } from "./protocols.ts";
 import { filterName, filterReference, sortedParameters } from "./reference.ts";
 

@@ -42,6 +42,13 @@ export class Content {
     return found;
   }
 
+  /** The one child of that name; a second one is refused. */
+  takeChild(name: QName, only?: (child: XmlElement) => boolean): XmlElement | undefined {
+    const [first, second] = this.takeChildren(name, only);
+    if (second === undefined) return first;
+    throw errorAt("XML_INVALID", `a second <${second.name}>`, pathOf(second), second, "only one is allowed");
+  }
+
   /** Every child without a namespace whose name is one of those, with the name. */
   takeChildrenNamed<N>(names: Kind<N>): readonly (readonly [N, XmlElement])[] {
     this.known.push(names.expected.replaceAll(/[^, ]+/g, "<$&>"));

@@ -1,20 +1,32 @@
 import { keep } from "../xml/keep.ts";
-import type { ReadAttribute, XmlElement, XmlTree } from "../xml/tree.ts";
-import { errorAt, pathOf } from "../xml/tree.ts";
+import type { ReadAttribute, XmlTree } from "../xml/tree.ts";
+import { writeXml } from "../xml/write.ts";
 import type { QName } from "./content.ts";
 import type { Content } from "./content.ts";
 import { qualifiedName } from "./content.ts";
+import type { Described, Item } from "./describe.ts";
+import { OPTIONAL, REQUIRED, withPresence } from "./describe.ts";
 import type { Kind } from "./kinds.ts";
-import { big, nonEmpty, oneOf, unitBytes } from "./kinds.ts";
-import type { Choice, Fields, Model, ModelOf, Part, Schema } from "./schema.ts";
-import { choice, element, schemaOf } from "./schema.ts";
+import { big, nonEmpty, unitBytes } from "./kinds.ts";
+import { Output } from "./output.ts";
+import type { Part, Schema } from "./schema.ts";
+import { element, schemaOf } from "./schema.ts";
 
-type Required<T> = Part<T, false>;
+export type Required<T> = Part<T, false>;
 type Optional<T> = Part<T, true>;
-type Name = string | QName;
+export type Name = string | QName;
 
-function nameOf(name: Name): QName {
+export function nameOf(name: Name): QName {
   return typeof name === "string" ? { local: name, uri: "", prefix: "" } : name;
+}
+
+export function describedChild(
+  name: QName,
+  schema: Described,
+  many: boolean,
+): Extract<Item, { readonly kind: "element" }> {
+  const presence = many ? OPTIONAL : REQUIRED;
+  return { kind: "element", name: qualifiedName(name), presence, many, schema };
 }
 
 /** The attribute of that name. */
@@ -27,6 +39,7 @@ export function attribute<T>(name: string, kind: Kind<T>): Required<T> {
       return found === undefined ? undefined : content.parse(kind, found.value, found);
     },
     write: (value, out) => out.attribute(name, kind.format(value)),
+    describe: () => [{ kind: "attribute", name, allowed: kind.expected, presence: REQUIRED }],
   };
 }
 
@@ -37,10 +50,11 @@ export function child<T>(name: Name, schema: Schema<T>): Required<T> {
     optional: false,
     what: `element <${qualifiedName(qname)}>`,
     read: (content) => {
-      const found = onlyOne(content, qname);
+      const found = content.takeChild(qname);
       return found === undefined ? undefined : schema.read(found);
     },
     write: (value, out) => out.child(qname, (o) => schema.write(value, o)),
+    describe: () => [describedChild(qname, schema, false)],
   };
 }
 
@@ -54,6 +68,7 @@ export function repeated<T>(name: Name, schema: Schema<T>): Required<readonly T[
     write: (values, out) => {
       for (const value of values) out.child(qname, (o) => schema.write(value, o));
     },
+    describe: () => [describedChild(qname, schema, true)],
   };
 }
 
@@ -68,7 +83,21 @@ export function maybe<T>(name: string, kind: Kind<T>): Optional<T> {
 
 /** Absent means the value given, which is written out like any other. */
 export function defaulted<T>(part: Required<T>, value: T): Required<T> {
-  return { ...part, read: (content) => part.read(content) ?? value };
+  return {
+    ...part,
+    read: (content) => part.read(content) ?? value,
+    describe: () => withPresence(part.describe(), { is: "defaulted", value: writtenAs(part, value) }),
+  };
+}
+
+/** A default as the document would have it: the value of an attribute, or whole elements. */
+function writtenAs<T>(part: Required<T>, value: T): string {
+  const tree = Output.document(nameOf("default"), (out) => part.write(value, out));
+  const [attribute] = tree.attributes;
+  if (attribute !== undefined) return attribute.value;
+  return tree.children
+    .map((child) => (typeof child === "string" ? child : writeXml(child).replaceAll(/\n\s*/g, "")))
+    .join("");
 }
 
 /** The text of the element itself. Optional makes blank text absent. */
@@ -81,6 +110,7 @@ export function ownText<T>(kind: Kind<T>): Required<T> {
       return raw.trim() === "" ? undefined : content.parse(kind, raw);
     },
     write: (value, out) => out.text(kind.format(value)),
+    describe: () => [{ kind: "text", allowed: kind.expected, presence: REQUIRED }],
   };
 }
 
@@ -94,6 +124,7 @@ export function textOnly<T>(kind: Kind<T>): Schema<T> {
   return schemaOf(
     (content) => content.parse(kind, content.takeText()),
     (value, out) => out.text(kind.format(value)),
+    () => [{ kind: "text", allowed: kind.expected, presence: REQUIRED }],
   );
 }
 
@@ -103,6 +134,7 @@ export function attributeOnly<T>(attributeName: string, kind: Kind<T>): Schema<T
   return schemaOf(
     (content) => fields.take(content).value,
     (value, out) => out.attribute(attributeName, kind.format(value)),
+    () => fields.describe(),
   );
 }
 
@@ -119,6 +151,7 @@ export function marker(name: Name): Optional<true> {
       schemaOf(
         () => true,
         () => undefined,
+        () => [],
       ),
     ),
   );
@@ -132,6 +165,7 @@ export function listChild<T>(name: Name, item: Name, schema: Schema<T>): Require
     schemaOf(
       (content) => items.read(content) ?? [],
       (values, out) => items.write(values, out),
+      () => items.describe(),
     ),
   );
 }
@@ -149,6 +183,8 @@ export function namedChildren<N extends string, T extends object>(
     write: (values, out) => {
       for (const value of values) out.child(nameOf(value.name), (o) => schema.write(value, o));
     },
+    describe: () =>
+      names.expected.split(", ").map((name) => ({ ...describedChild(nameOf(name), schema, true), name })),
   };
 }
 
@@ -159,6 +195,7 @@ export function inline<T>(schema: Schema<T>): Required<T> {
     what: "content",
     read: (content) => schema.take(content),
     write: (value, out) => schema.write(value, out),
+    describe: () => schema.describe(),
   };
 }
 
@@ -202,6 +239,15 @@ function readAmount(content: Content, raw: string, form: AmountForm, place?: Rea
   return ((bytes + step - 1n) / step) * step;
 }
 
+function describedUnit(form: AmountForm): Item {
+  return {
+    kind: "attribute",
+    name: form.attribute ?? "unit",
+    allowed: "bytes, KiB, MiB, GiB, TiB, PiB, EiB, KB, MB ...",
+    presence: { is: "defaulted", value: form.assumed },
+  };
+}
+
 /** An amount as text with an attribute `unit`, in bytes. */
 export function amount(form: AmountForm = IN_KIB): Required<bigint> {
   return {
@@ -213,6 +259,7 @@ export function amount(form: AmountForm = IN_KIB): Required<bigint> {
       out.attribute("unit", unit);
       out.text(String(count));
     },
+    describe: () => [{ kind: "text", allowed: big.expected, presence: REQUIRED }, describedUnit(form)],
   };
 }
 
@@ -224,6 +271,7 @@ export function amountChild(name: Name, form: AmountForm = IN_KIB): Required<big
     schemaOf(
       (content) => text.read(content) ?? 0n,
       (bytes, out) => text.write(bytes, out),
+      () => text.describe(),
     ),
   );
 }
@@ -242,6 +290,10 @@ export function amountAttribute(name: string, form: AmountForm = IN_KIB): Requir
       out.attribute(name, String(count));
       out.attribute(form.attribute ?? "unit", unit);
     },
+    describe: () => [
+      { kind: "attribute", name, allowed: big.expected, presence: REQUIRED },
+      describedUnit(form),
+    ],
   };
 }
 
@@ -252,10 +304,11 @@ export function kept(name: Name): Optional<XmlTree> {
     optional: true,
     what: `element <${qualifiedName(qname)}>`,
     read: (content) => {
-      const found = onlyOne(content, qname);
+      const found = content.takeChild(qname);
       return found === undefined ? undefined : keep(found);
     },
     write: (value, out) => out.raw(value),
+    describe: () => [{ kind: "kept", name: qualifiedName(qname), presence: OPTIONAL }],
   };
 }
 
@@ -267,100 +320,11 @@ export function keptAll(name: Name): Required<readonly XmlTree[]> {
     what: `element <${qualifiedName(qname)}>`,
     read: (content) => content.takeChildren(qname).map((found) => keep(found)),
     write: (values, out) => values.forEach((value) => out.raw(value)),
-  };
-}
-
-/**
- * The one child of that name whose attribute says `value`, where another value makes it another field:
- * `<capability type='removable'>`.
- */
-export function variantChild<F extends Fields>(
-  name: Name,
-  attributeName: string,
-  value: string,
-  fields: F,
-): Required<Model<F>> {
-  const qname = nameOf(name);
-  const schema = choice(attributeName, { [value]: fields });
-  return {
-    optional: false,
-    what: `element <${qualifiedName(qname)} ${attributeName}="${value}">`,
-    read: (content) => {
-      const found = onlyOne(content, qname, (child) =>
-        child.attributes.some((a) => a.name === attributeName && a.value === value),
-      );
-      if (found === undefined) return undefined;
-      const { [attributeName]: _, ...model } = schema.read(found) as Readonly<Record<string, unknown>>;
-      return model as Model<F>;
-    },
-    write: (model, out) => out.child(qname, (o) => schema.write({ ...model, [attributeName]: value }, o)),
-  };
-}
-
-/**
- * Child elements whose names decide what they have, in the order of the document: `<rule/><filterref/><rule/>`. Each is
- * told apart by the field `discriminator`.
- */
-export function namedVariants<const K extends string, const V extends Readonly<Record<string, Fields>>>(
-  discriminator: K,
-  variants: V,
-): Required<readonly Choice<K, V>[]> {
-  const names = oneOf(...Object.keys(variants));
-  const schemas = new Map(Object.entries(variants).map(([name, fields]) => [name, element(fields)]));
-  return {
-    optional: false,
-    what: `one of the elements ${names.expected}`,
-    read: (content) =>
-      content
-        .takeChildrenNamed(names)
-        .map(
-          ([name, found]) => ({ [discriminator]: name, ...schemas.get(name)?.read(found) }) as Choice<K, V>,
-        ),
-    write: (values, out) => {
-      for (const value of values) {
-        const name = (value as Readonly<Record<string, string>>)[discriminator] ?? "";
-        out.child(nameOf(name), (o) => schemas.get(name)?.write(value, o));
-      }
-    },
-  };
-}
-
-/** The one child element of `namedVariants`; a second one is refused. */
-export function namedVariant<const K extends string, const V extends Readonly<Record<string, Fields>>>(
-  discriminator: K,
-  variants: V,
-): Required<Choice<K, V>> {
-  const all = namedVariants(discriminator, variants);
-  return {
-    optional: false,
-    what: all.what,
-    read: (content) => {
-      const [first, second] = all.read(content) ?? [];
-      if (second !== undefined) {
-        throw content.invalid(
-          `<${content.element.name}> has several of the elements ${Object.keys(variants).join(", ")}`,
-          "only one is allowed",
-        );
-      }
-      return first;
-    },
-    write: (value, out) => all.write([value], out),
+    describe: () => [{ kind: "kept", name: qualifiedName(qname), presence: OPTIONAL }],
   };
 }
 
 /** `<name>/path</name>`. */
 export function pathChild(name: Name): Required<string> {
   return textChild(name, nonEmpty);
-}
-
-function onlyOne(
-  content: Content,
-  name: QName,
-  only?: (child: XmlElement) => boolean,
-): XmlElement | undefined {
-  const [first, second] = content.takeChildren(name, only);
-  if (second !== undefined) {
-    throw errorAt("XML_INVALID", `a second <${second.name}>`, pathOf(second), second, "only one is allowed");
-  }
-  return first;
 }

@@ -159,3 +159,59 @@ describe("kinds of values", () => {
     expect(unitBytes(unit)).toBe(bytes);
   });
 });
+
+describe("a schema says of itself", () => {
+  const items = schema.describe();
+
+  it("what an element has, what is required and what is taken for what is not there", () => {
+    expect(items.map((item) => [item.kind, "name" in item ? item.name : "", item.presence])).toEqual([
+      ["element", "name", { is: "required" }],
+      ["element", "size", { is: "optional" }],
+      ["attribute", "colour", { is: "defaulted", value: "red" }],
+      ["element", "locked", { is: "optional" }],
+      ["kept", "extra", { is: "optional" }],
+      ["element", "wheel", { is: "optional" }],
+    ]);
+  });
+
+  it("what values are allowed, one level further down", () => {
+    const size = items.find((item) => item.kind === "element" && item.name === "size");
+    expect(size?.kind === "element" && size.schema.describe()).toEqual([
+      { kind: "text", allowed: "a whole number below 2^64", presence: { is: "required" } },
+      {
+        kind: "attribute",
+        name: "unit",
+        allowed: "bytes, KiB, MiB, GiB, TiB, PiB, EiB, KB, MB ...",
+        presence: { is: "defaulted", value: "KiB" },
+      },
+    ]);
+  });
+
+  it("what each variant has", () => {
+    const wheel = items.find((item) => item.kind === "element" && item.name === "wheel");
+    expect(wheel?.kind === "element" && wheel.schema.describe()).toEqual([
+      {
+        kind: "choice",
+        attribute: "type",
+        presence: { is: "defaulted", value: "wood" },
+        variants: [
+          {
+            name: "wood",
+            items: [
+              {
+                kind: "attribute",
+                name: "rings",
+                allowed: `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`,
+                presence: { is: "optional" },
+              },
+            ],
+          },
+          {
+            name: "steel",
+            items: [{ kind: "attribute", name: "rusty", allowed: "yes or no", presence: { is: "optional" } }],
+          },
+        ],
+      },
+    ]);
+  });
+});

@@ -1,9 +1,11 @@
 import type { XmlElement } from "../xml/tree.ts";
 import { Content } from "./content.ts";
+import type { Described, Item } from "./describe.ts";
+import { OPTIONAL, REQUIRED, withPresence } from "./describe.ts";
 import type { Output } from "./output.ts";
 
 /** What an element is as a value: read from it, written into it. */
-export interface Schema<T> {
+export interface Schema<T> extends Described {
   read(element: XmlElement): T;
   /** Takes what is its own out of an element that others read from as well. */
   take(content: Content): T;
@@ -11,7 +13,7 @@ export interface Schema<T> {
 }
 
 /** One field of an element's model: an attribute, a child, its text. */
-export interface Part<T, Optional extends boolean = boolean> {
+export interface Part<T, Optional extends boolean = boolean> extends Described {
   readonly optional: Optional;
   /** For messages: `attribute "type"`. */
   readonly what: string;
@@ -39,6 +41,7 @@ export type ModelOf<S> = S extends Schema<infer T> ? T : never;
 export function schemaOf<T>(
   take: (content: Content) => T,
   write: (value: T, out: Output) => void,
+  describe: () => readonly Item[],
 ): Schema<T> {
   return {
     read: (xml) => {
@@ -49,6 +52,7 @@ export function schemaOf<T>(
     },
     take,
     write,
+    describe,
   };
 }
 
@@ -57,6 +61,7 @@ export function element<F extends Fields>(fields: F): Schema<Model<F>> {
   return schemaOf(
     (content) => readFields(fields, content) as Model<F>,
     (value, out) => writeFields(fields, value, out),
+    () => describeFields(fields),
   );
 }
 
@@ -117,6 +122,15 @@ export function choice<
       if (!implied || name !== fallback) out.attribute(attribute, name);
       writeFields(variants[name] ?? {}, value, out);
     },
+    () => [
+      ...describeFields(before),
+      {
+        kind: "choice",
+        attribute,
+        presence: fallback === undefined ? REQUIRED : { is: "defaulted", value: fallback },
+        variants: names.map((name) => ({ name, items: describeFields(variants[name] ?? {}) })),
+      },
+    ],
   );
 }
 
@@ -126,6 +140,7 @@ export function lazy<T>(schema: () => Schema<T>): Schema<T> {
     read: (xml) => schema().read(xml),
     take: (content) => schema().take(content),
     write: (value, out) => schema().write(value, out),
+    describe: () => schema().describe(),
   };
 }
 
@@ -145,4 +160,10 @@ function writeFields(fields: Fields, value: object, out: Output): void {
   for (const [key, part] of Object.entries(fields)) {
     if (model[key] !== undefined) part.write(model[key], out);
   }
+}
+
+export function describeFields(fields: Fields): readonly Item[] {
+  return Object.values(fields).flatMap((part) =>
+    part.optional ? withPresence(part.describe(), OPTIONAL) : part.describe(),
+  );
 }

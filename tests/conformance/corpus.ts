@@ -35,6 +35,10 @@ export class Corpus {
     return readFileSync(this.path(...parts), "utf8");
   }
 
+  bytes(...parts: readonly string[]): Uint8Array {
+    return readFileSync(this.path(...parts));
+  }
+
   /** The names in a folder, in order; none where there is no such folder. */
   list(folder: string, extension = ".xml"): readonly string[] {
     if (!this.has(folder)) return [];

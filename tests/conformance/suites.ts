@@ -7,12 +7,14 @@ import { networkUpdate } from "./suites/network-update.ts";
 import { nodedev } from "./suites/nodedev.ts";
 import { nwfilter } from "./suites/nwfilter.ts";
 import { qemuRoundtrip } from "./suites/qemu-roundtrip.ts";
+import { qemuXml2xml } from "./suites/qemu-xml2xml.ts";
 import { secret } from "./suites/secret.ts";
 
 /** Every suite, in the order in which they run. A new one is a file in suites/ and a line here. */
 export const SUITES: readonly Suite[] = [
   generic,
   qemuRoundtrip,
+  qemuXml2xml,
   network,
   networkUpdate,
   networkPort,

@@ -17,7 +17,9 @@ export type Fact =
       readonly items: readonly Fields[];
     }
   | { readonly kind: "call"; readonly function: string; readonly arguments: readonly string[] }
-  | { readonly kind: "assignment"; readonly to: string; readonly value: string };
+  | { readonly kind: "assignment"; readonly to: string; readonly value: string }
+  /** `if (text)`: what follows depends on it. */
+  | { readonly kind: "condition"; readonly text: string };
 
 /** Strings as what they say; anything else as its text in C, a blank between tokens. */
 export type Fields = Readonly<Record<string, string>>;
@@ -81,6 +83,8 @@ function factsIn(
     if (tokens[type]?.kind === "word" && tokens[type + 1]?.kind === "word" && !KEYWORDS.has(token.text)) {
       const end = takeStructure(tokens, type, structures, facts);
       if (end > i) i = end - 1;
+    } else if (token.text === "if" && next?.text === "(") {
+      facts.push({ kind: "condition", text: valueOf(tokens.slice(i + 2, behindBracket(tokens, i + 1) - 1)) });
     } else if (next?.text === "(" && !KEYWORDS.has(token.text)) {
       const given = splitAtCommas(tokens.slice(i + 2, behindBracket(tokens, i + 1) - 1));
       facts.push({ kind: "call", function: token.text, arguments: given.map(valueOf) });

@@ -1,0 +1,105 @@
+import { refuse } from "../refuse.ts";
+import type { DomainDraft } from "../walk.ts";
+
+/** What every machine is even when its definition does not say so. */
+export function completeMachine(draft: DomainDraft): void {
+  draft.vcpu.placement ??= "static";
+  draft.clock ??= { offset: "utc", timers: [] };
+  draft.onPoweroff ??= "destroy";
+  draft.onReboot ??= "restart";
+  draft.onCrash ??= "destroy";
+  completeFeatures(draft);
+  completeVcpus(draft);
+  completeMemory(draft);
+  completeBootMenu(draft);
+  completeBoot(draft);
+  if (draft.os.loader?.path !== undefined) draft.os.loader.type ??= "rom";
+  dropNodesetOfOnly(draft);
+  checkTimers(draft);
+}
+
+/** A switch that is mentioned is on. */
+function completeFeatures({ features }: DomainDraft): void {
+  if (features === undefined) return;
+  const { hyperv } = features;
+  for (const name of SWITCHES) {
+    const feature = features[name];
+    if (feature !== undefined) feature.state ??= true;
+  }
+  if (hyperv !== undefined) hyperv.mode ??= "custom";
+}
+
+const SWITCHES = [
+  "hap",
+  "pvspinlock",
+  "pmu",
+  "vmport",
+  "smm",
+  "vmcoreinfo",
+  "htm",
+  "nestedHv",
+  "ccfAssist",
+] as const;
+
+/** Memory of the guest's nodes and modules, and what it starts with. */
+function completeMemory(draft: DomainDraft): void {
+  const modules = draft.devices.memories.reduce((sum, { target }) => sum + target.size, 0n);
+  const nodes = (draft.cpu?.numa?.cells ?? []).reduce((sum, { bytes }) => sum + bytes, 0n);
+  if (draft.memory.bytes === 0n && nodes > 0n) draft.memory.bytes = nodes + modules;
+  const { bytes } = draft.memory;
+  if (modules > bytes)
+    refuse("devices/memory", `memory modules have ${modules} bytes, <memory> only ${bytes}`);
+  if (bytes - modules === 0n)
+    refuse("memory", "a guest needs memory of its own, in <memory> or in the nodes of <cpu>");
+  const current = draft.currentMemory?.bytes ?? 0n;
+  draft.currentMemory = { bytes: current === 0n || current > bytes ? bytes : current };
+  const { maxMemory } = draft;
+  if (maxMemory === undefined) return;
+  if ((maxMemory.slots ?? 0) === 0 || maxMemory.bytes === 0n)
+    refuse("maxMemory", "both the most memory and the number of slots are needed");
+  if (maxMemory.bytes < bytes)
+    refuse("maxMemory", `${maxMemory.bytes} bytes are less than the ${bytes} of <memory>`);
+}
+
+/** Processors that are there from the start cannot be taken away, unless it is said. */
+function completeVcpus({ vcpus }: DomainDraft): void {
+  for (const vcpu of vcpus ?? []) {
+    if (vcpu.hotpluggable === false && !vcpu.enabled)
+      refuse(`vcpus/vcpu[${vcpu.id + 1}]`, "a processor that is off must be one that can be plugged in");
+    vcpu.hotpluggable ??= !vcpu.enabled;
+  }
+}
+
+/** A menu that is not shown has no time. */
+function completeBootMenu({ os }: DomainDraft): void {
+  if (os.bootmenu?.enable === false) delete os.bootmenu.timeout;
+}
+
+/** A machine that names nothing to boot from boots from its disk. */
+function completeBoot({ os, devices }: DomainDraft): void {
+  if (os.type.kind !== "hvm" || os.boot.length > 0) return;
+  const bootable = [...devices.disks, ...devices.interfaces, ...devices.hostdevs, ...devices.redirdevs];
+  if (![...bootable, ...devices.filesystems].some((d) => d.boot !== undefined)) os.boot.push({ dev: "hd" });
+}
+
+/** A guest without nodes has its huge pages on node 0, which need not be said. */
+function dropNodesetOfOnly({ cpu, memoryBacking }: DomainDraft): void {
+  if ((cpu?.numa?.cells.length ?? 0) > 0) return;
+  for (const page of memoryBacking?.hugepages ?? []) if (page.nodeset === "0") delete page.nodeset;
+}
+
+function checkTimers({ clock }: DomainDraft): void {
+  for (const [i, timer] of (clock?.timers ?? []).entries()) {
+    const path = `clock/timer[${i + 1}]`;
+    const cannot = (attribute: string) =>
+      refuse(`${path}/@${attribute}`, `the timer ${timer.name} has no ${attribute}`, "CONFIG_UNSUPPORTED");
+    const virtual = timer.name === "kvmclock" || timer.name === "hypervclock";
+    if (virtual && timer.tickpolicy !== undefined) cannot("tickpolicy");
+    const { threshold = 0, slew = 0, limit = 0 } = timer.catchup ?? {};
+    if (timer.tickpolicy !== "catchup" && threshold + slew + limit > 0)
+      refuse(`${path}/catchup`, "only a timer with tickpolicy catchup can say how it catches up");
+    if (timer.name !== "tsc" && timer.frequency !== undefined) cannot("frequency");
+    if (timer.name !== "tsc" && timer.mode !== undefined) cannot("mode");
+    if (timer.name !== "platform" && timer.name !== "rtc" && timer.track !== undefined) cannot("track");
+  }
+}

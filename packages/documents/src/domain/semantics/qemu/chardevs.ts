@@ -1,0 +1,40 @@
+import type { DevicesDraft } from "../walk.ts";
+import type { Board } from "./machine.ts";
+import { isS390, isX86 } from "./machine.ts";
+
+type SerialDraft = DevicesDraft["serials"][number];
+
+/** The kind of serial port that a board has; undefined where none is known. */
+function defaultType(arch: string, board: Board): string | undefined {
+  if (isX86(arch)) return "isa-serial";
+  if (board === "pseries") return "spapr-vio-serial";
+  if (board === "arm-virt" || board === "riscv-virt") return "system-serial";
+  return isS390(arch) ? "sclp-serial" : undefined;
+}
+
+const MODELS: ReadonlyMap<string, string> = new Map([
+  ["isa-serial", "isa-serial"],
+  ["usb-serial", "usb-serial"],
+  ["pci-serial", "pci-serial"],
+  ["spapr-vio-serial", "spapr-vty"],
+  ["sclp-serial", "sclpconsole"],
+  ["isa-debug", "isa-debugcon"],
+]);
+
+function modelOf(type: string, board: Board): string | undefined {
+  if (type !== "system-serial") return MODELS.get(type);
+  if (board === "arm-virt") return "pl011";
+  return board === "riscv-virt" ? "16550a" : undefined;
+}
+
+/** What kind of serial port it is: `isa-serial` was once written for every kind, so it means the board's. */
+export function completeSerial(serial: SerialDraft, arch: string, board: Board): void {
+  const given = serial.target?.type === "isa-serial" ? undefined : serial.target?.type;
+  const type = given ?? defaultType(arch, board);
+  const target = { ...serial.target };
+  if (type === undefined) delete target.type;
+  else target.type = type;
+  const model = target.model ?? (type === undefined ? undefined : modelOf(type, board));
+  if (model !== undefined) target.model = model;
+  serial.target = target;
+}

@@ -49,7 +49,13 @@ export class MeshClient {
       validateOnly: false,
       etag: "",
     });
-    const request = { uri: this.a.uri, requestId: randomUUID(), domain: uuid, paused: false };
+    const request = {
+      uri: this.a.uri,
+      requestId: randomUUID(),
+      domain: uuid,
+      paused: false,
+      forceBoot: false,
+    };
     await this.mesh.unary(DomainServiceService.startDomain, request);
   }
 
@@ -106,6 +112,7 @@ export class MeshClient {
             ...change,
             requestId: randomUUID(),
             etag: "",
+            managedSave: false,
           });
       } catch (e) {
         if (!VirtError.is(e) || e.reason !== "DOMAIN_NOT_FOUND") throw e;

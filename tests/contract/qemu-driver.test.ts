@@ -17,6 +17,12 @@ const qemu: DriverKind = {
     withoutLeftovers(
       await createQemuDriver({ hostName: host, stateDir, runDir, dataAddress, logger, signal }),
     ),
+  diskXml: async (target, dir) => {
+    const image = join(dir, `${target}-${crypto.randomUUID()}.img`);
+    await writeFile(image, "");
+    await truncate(image, 1 << 20);
+    return `<disk type='file'><driver name='qemu' type='raw'/><source file='${image}'/><target dev='${target}' bus='virtio'/></disk>`;
+  },
   guestXml: async (name, uuid, dir) => {
     const image = join(dir, `${name}.img`);
     await writeFile(image, "");

@@ -22,6 +22,8 @@ const test: DriverKind = {
   createDriver: () => createTestDriver(),
   guestXml,
   guestsReact: true,
+  diskXml: async (target) =>
+    `<disk type='file'><source file='/guest/${target}'/><target dev='${target}' bus='virtio'/></disk>`,
 };
 
 driverContract(inProcess(test));

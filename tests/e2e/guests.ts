@@ -58,7 +58,7 @@ export class Guests {
     options: { readonly paused?: boolean; readonly requestId?: string } = {},
   ): Promise<Domain> {
     const { paused = true, requestId = randomUUID() } = options;
-    return this.#caller.unary(D.startDomain, { uri: this.#uri, requestId, domain, paused });
+    return this.#caller.unary(D.startDomain, { uri: this.#uri, requestId, domain, paused, forceBoot: false });
   }
 
   suspend(domain: string): Promise<Domain> {
@@ -74,7 +74,7 @@ export class Guests {
   }
 
   async undefine(domain: string): Promise<void> {
-    await this.#caller.unary(D.undefineDomain, { ...this.#about(domain), etag: "" });
+    await this.#caller.unary(D.undefineDomain, { ...this.#about(domain), etag: "", managedSave: false });
   }
 
   autostart(domain: string): Promise<Domain> {

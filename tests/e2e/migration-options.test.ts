@@ -185,6 +185,7 @@ describe("a migration", () => {
       expect(moved).toMatchObject({ persistent: true, state: DomainState.DOMAIN_STATE_SHUTOFF });
       await hosts.mesh.unary(DomainServiceService.startDomain, {
         ...{ ...ask(guest), uri: hosts.b.uri, paused: false },
+        forceBoot: false,
       });
       expect((await there(guest)).state).toBe(RUNNING);
     });

@@ -182,7 +182,11 @@ describe("a migration", () => {
       for (const work of [
         begin(guest),
         hosts.mesh.unary(DomainServiceService.suspendDomain, ask(guest)),
-        hosts.mesh.unary(DomainServiceService.undefineDomain, { ...ask(guest), etag: "" }),
+        hosts.mesh.unary(DomainServiceService.undefineDomain, {
+          ...ask(guest),
+          etag: "",
+          managedSave: false,
+        }),
       ]) {
         const { reason, context } = await refusal(work);
         expect([reason, context.metadata?.["operation"]]).toEqual(["DOMAIN_BUSY", name]);
@@ -205,7 +209,11 @@ describe("a migration", () => {
         "persistent, off",
         "gone",
       ]);
-      await hosts.mesh.unary(DomainServiceService.startDomain, { ...ask(guest), paused: false });
+      await hosts.mesh.unary(DomainServiceService.startDomain, {
+        ...ask(guest),
+        paused: false,
+        forceBoot: false,
+      });
       await hosts.end(await begin(guest));
       expect(await standing(hosts.b, guest)).toBe("persistent, runs");
     });

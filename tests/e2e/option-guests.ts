@@ -71,6 +71,7 @@ export class OptionGuests {
     if (life !== "off") {
       await mesh.unary(DomainServiceService.startDomain, {
         ...{ uri: a.uri, requestId: randomUUID(), domain: uuid, paused: life === "paused" },
+        forceBoot: false,
       });
     }
     return { name, uuid, xml, images };
@@ -107,6 +108,7 @@ export class OptionGuests {
         if (persistent) {
           await this.#hosts.mesh.unary(DomainServiceService.undefineDomain, {
             ...{ uri, requestId: randomUUID(), domain, etag: "" },
+            managedSave: false,
           });
         }
       }

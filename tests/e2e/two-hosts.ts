@@ -104,6 +104,7 @@ export class TwoHosts implements AsyncDisposable {
       requestId: randomUUID(),
       domain: defined.uuid,
       paused: false,
+      forceBoot: false,
     });
     await up;
     return defined;

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Any } from "@virtmesh/api/gen/google/protobuf/any";
 import { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
 import { Status } from "@virtmesh/api/gen/google/rpc/status";
+import { Domain } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { MigrationPreflight, MigrationReport } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import {
   CancelOperationRequest,
@@ -9,6 +10,7 @@ import {
   OperationServiceService,
   WatchOperationRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/operation";
+import { ListSnapshotsResponse, Snapshot } from "@virtmesh/api/gen/virtmesh/v1/snapshot";
 import { VirtError } from "@virtmesh/core/errors";
 import { fromRpcStatus } from "@virtmesh/kit/status";
 import type { Session } from "./session.ts";
@@ -16,6 +18,9 @@ import type { Session } from "./session.ts";
 /** What can be packed in an operation, by the name in its type URL. */
 const PACKED = {
   "virtmesh.v1.OperationMetadata": OperationMetadata,
+  "virtmesh.v1.Domain": Domain,
+  "virtmesh.v1.Snapshot": Snapshot,
+  "virtmesh.v1.ListSnapshotsResponse": ListSnapshotsResponse,
   "virtmesh.v1.MigrationReport": MigrationReport,
   "virtmesh.v1.MigrationPreflight": MigrationPreflight,
 } as const;

@@ -28,6 +28,7 @@ export const GROUPS = [
   "Guests",
   "Guest state",
   "Devices and screens",
+  "Snapshots and saved guests",
   "Migration",
   "Events and operations",
   "Fleet",

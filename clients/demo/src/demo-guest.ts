@@ -74,7 +74,7 @@ export async function startGuest(
     AbortSignal.any([signal, AbortSignal.timeout(60_000)]),
   );
   const define = { uri: host.uri, requestId: randomUUID(), xml, validateOnly: false, etag: "" };
-  const start = { uri: host.uri, requestId: randomUUID(), domain: GUEST, paused: false };
+  const start = { uri: host.uri, requestId: randomUUID(), domain: GUEST, paused: false, forceBoot: false };
   await Promise.all([
     up,
     mesh

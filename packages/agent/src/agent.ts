@@ -38,6 +38,12 @@ import { agentService } from "./services/agent-service.ts";
 import { blockJobService } from "./services/block-job-service.ts";
 import type { ServiceContext } from "./services/context.ts";
 import { placeOf } from "./services/context.ts";
+import { conversionService } from "./services/conversion-service.ts";
+import { deviceService } from "./services/device-service.ts";
+import { guestInfoService } from "./services/guest-info-service.ts";
+import { resourceService } from "./services/resource-service.ts";
+import { savedStateService } from "./services/saved-state-service.ts";
+import { snapshotService } from "./services/snapshot-service.ts";
 import { domainService } from "./services/domain-service.ts";
 import { eventService } from "./services/event-service.ts";
 import { hostService } from "./services/host-service.ts";
@@ -204,6 +210,12 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
       services: [
         hostService(context),
         domainService(context),
+        deviceService(context),
+        resourceService(context),
+        snapshotService(context),
+        savedStateService(context),
+        guestInfoService(context),
+        conversionService(context),
         blockJobService(context),
         eventService(context),
         operationService(context),

@@ -5,6 +5,9 @@ import { toWireDomain } from "./convert/domain.ts";
 import type { ServiceContext } from "./services/context.ts";
 import { placeOf } from "./services/context.ts";
 
+/** Events after which the guest looks different. */
+const CHANGING: ReadonlySet<HypervisorEvent["body"]["kind"]> = new Set(["lifecycle", "device", "resource"]);
+
 /**
  * Brings what the driver says to the event log, the inventory and the run tokens. Subscribed before anything else
  * can change a guest.
@@ -26,7 +29,7 @@ export function followDriver(c: ServiceContext, inventory: InventoryWriter | und
 
   return c.driver.domains.subscribe((event: HypervisorEvent) => {
     c.events.emit(toDraft(event, c.queue.holderOf(event.uuid)?.trace ?? ""));
-    if (event.body.kind !== "lifecycle" && event.body.kind !== "device") return;
+    if (!CHANGING.has(event.body.kind)) return;
     // Several events of one moment are one look at the guest, and by then the driver has done what it told.
     if (changed.size === 0) queueMicrotask(settle);
     changed.add(event.uuid);

@@ -1,5 +1,5 @@
 import type { Event } from "@virtmesh/api/gen/virtmesh/v1/event";
-import { DeviceEventType, LifecycleEventType } from "@virtmesh/api/gen/virtmesh/v1/event";
+import { DeviceEventType, LifecycleEventType, SnapshotEventType } from "@virtmesh/api/gen/virtmesh/v1/event";
 import { BlockJobState } from "@virtmesh/api/gen/virtmesh/v1/block_job";
 import { MigrationPhase } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { VirtError } from "@virtmesh/core/errors";
@@ -21,7 +21,8 @@ export type EventClassName =
   | "device"
   | "io_error"
   | "guest_panic"
-  | "snapshot";
+  | "snapshot"
+  | "resource";
 
 const CLASSES: ReadonlySet<string> = new Set<EventClassName>([
   "lifecycle",
@@ -31,6 +32,7 @@ const CLASSES: ReadonlySet<string> = new Set<EventClassName>([
   "io_error",
   "guest_panic",
   "snapshot",
+  "resource",
 ]);
 
 /** Places of an event's subject: `virtmesh.v1.event.<host>.<hypervisor>.<uuid>.<class>.<event>`. */
@@ -106,6 +108,13 @@ export function classify(event: Event): { eventClass: EventClassName; name: stri
       return { eventClass: "io_error", name: body.value.operation === "write" ? "write" : "read" };
     case "guestPanic":
       return { eventClass: "guest_panic", name: "panicked" };
+    case "snapshot":
+      return {
+        eventClass: "snapshot",
+        name: enumWord(SnapshotEventType, "SNAPSHOT_EVENT_TYPE_", body.value.type),
+      };
+    case "resource":
+      return { eventClass: "resource", name: "changed" };
     case "domainChanged":
     case undefined:
       throw new VirtError("INVALID_FIELD", `event ${event.id} has no body that is published`);

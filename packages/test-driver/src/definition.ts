@@ -54,7 +54,7 @@ export function toDefinition(model: IdentifiedDomain): Definition {
 }
 
 /** As libvirt does, a network card without an address gets one: the same for the same guest. */
-function withAddresses(model: IdentifiedDomain): IdentifiedDomain {
+export function withAddresses(model: IdentifiedDomain): IdentifiedDomain {
   const interfaces = model.devices.interfaces.map((nic, i) => {
     if (nic.mac !== undefined) return nic;
     const hash = createHash("sha256").update(`${model.uuid}/${i}`).digest();

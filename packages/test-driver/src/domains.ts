@@ -107,7 +107,10 @@ export class TestDomains implements DomainFacet {
     const guest = this.#hypervisor.get(uuid);
     if (guest.instance !== undefined || guest.persistent === undefined) throw alreadyRuns(guest);
     await currentDefinition(guest).plan.before("start", c);
-    return this.#boot(guest.persistent, options, c);
+    const { saved } = guest;
+    if (saved === undefined) return this.#boot(guest.persistent, options, c);
+    const state = saved.running && !options.paused ? "running" : "paused";
+    return infoOf(this.#hypervisor.start(saved.definition, state, "restored", c));
   }
 
   async destroy(uuid: DomainUuid, c: Call): Promise<DomainInfo> {

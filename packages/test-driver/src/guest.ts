@@ -17,12 +17,18 @@ export interface Guest {
   ended: { readonly state: DomainState; readonly reason: string };
   /** The latest that counted: what can be said of a transient guest that has just ended. */
   latest: Definition;
+  /** What the next start goes on from. */
+  saved: SavedGuest | undefined;
+  /** By name, parents before their children. */
+  readonly snapshots: Map<string, StoredSnapshot>;
+  /** Name of the one that its disks are based on; empty without one. */
+  currentSnapshot: string;
 }
 
 /** A guest that runs. */
 export interface Instance {
   readonly id: number;
-  readonly definition: Definition;
+  definition: Definition;
   state: DomainState;
   reason: string;
   readonly startTimeMs: number;
@@ -33,6 +39,24 @@ export interface Instance {
   readonly life: AbortController;
   readonly jobs: Map<string, BlockJobInfo>;
   console: Console | undefined;
+}
+
+/** What a file, or a managed save, has of a guest. */
+export interface SavedGuest {
+  readonly definition: Definition;
+  readonly running: boolean;
+}
+
+/** One snapshot of a guest in memory: its definition, and what its images held. */
+export interface StoredSnapshot {
+  readonly name: string;
+  readonly description: string;
+  readonly parent: string;
+  readonly createTimeMs: number;
+  readonly state: DomainState;
+  readonly memory: boolean;
+  readonly definition: Definition;
+  readonly images: ReadonlyMap<string, Buffer>;
 }
 
 /** The definition that counts now: the running one, else that for the next start. */
@@ -64,6 +88,7 @@ export function infoOf(guest: Guest): DomainInfo {
     etag: (persistent ?? currentDefinition(guest)).etag,
     startTimeMs: instance?.startTimeMs ?? 0,
     id: instance?.id ?? 0,
+    managedSave: guest.saved !== undefined,
   };
 }
 

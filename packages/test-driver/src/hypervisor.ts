@@ -11,6 +11,10 @@ import { Images } from "./images.ts";
 /** Size of a disk whose image nobody made before. */
 const DEFAULT_CAPACITY_BYTES = 64n << 20n;
 
+/** How a guest came to run, and to its end, in libvirt's words. */
+type StartDetail = "booted" | "migrated" | "restored" | "from-snapshot";
+type StopReason = "destroyed" | "shutdown" | "crashed" | "migrated" | "failed" | "saved" | "from-snapshot";
+
 /**
  * The state of one test host and every step it can take; each step tells the listeners in the words libvirt
  * uses for it. It checks nothing that belongs to a call: that is the facets' part.
@@ -82,6 +86,14 @@ export class Hypervisor {
     return guest;
   }
 
+  /** Another definition for what runs, as devices come and go. */
+  redefineRunning(guest: Guest, definition: Definition): void {
+    if (guest.instance === undefined) return;
+    guest.instance.definition = definition;
+    guest.latest = definition;
+    this.#makeImages(definition);
+  }
+
   undefine(guest: Guest, c?: Call): void {
     guest.persistent = undefined;
     guest.autostart = false;
@@ -90,11 +102,12 @@ export class Hypervisor {
   }
 
   /** Starts an instance; of a guest that is not known, a transient one. */
-  start(definition: Definition, state: "running" | "paused", detail: "booted" | "migrated", c?: Call): Guest {
+  start(definition: Definition, state: "running" | "paused", detail: StartDetail, c?: Call): Guest {
     const { uuid, name } = definition.model;
     const guest = this.#guests.get(uuid) ?? this.#add(uuid, name, definition);
     const now = Date.now();
     guest.latest = definition;
+    guest.saved = undefined;
     guest.instance = {
       id: ++this.#lastId,
       definition,
@@ -115,7 +128,7 @@ export class Hypervisor {
   }
 
   /** Ends the instance, and with it a transient guest. */
-  stop(guest: Guest, reason: "destroyed" | "shutdown" | "crashed" | "migrated" | "failed", c?: Call): void {
+  stop(guest: Guest, reason: StopReason, c?: Call): void {
     const { instance } = guest;
     if (instance === undefined) return;
     guest.instance = undefined;
@@ -194,6 +207,9 @@ export class Hypervisor {
       autostart: false,
       ended: { state: "shutoff", reason: "unknown" },
       latest: definition,
+      saved: undefined,
+      snapshots: new Map(),
+      currentSnapshot: "",
     };
     this.#guests.set(uuid, guest);
     return guest;

@@ -5,11 +5,17 @@ import type { Driver, Facets } from "@virtmesh/core/driver/driver";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { Scope } from "@virtmesh/kit/scope";
+import { testConversion } from "./conversion.ts";
 import { readDefinition } from "./definition.ts";
+import { TestDevices } from "./devices.ts";
 import { TestDomains } from "./domains.ts";
+import { TestGuestInfo } from "./guest-info.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { TEST_HYPERVISOR_VERSION, TestMigrationDestination, TestMigrationSource } from "./migration.ts";
+import { TestResources } from "./resources.ts";
+import { TestSavedState } from "./saved-state.ts";
 import { SEED_XML } from "./seed.ts";
+import { TestSnapshots } from "./snapshots.ts";
 
 export interface TestDriverOptions {
   /** Guests that are there from the beginning, as libvirt XML, running. Unless told: the one guest `test`. */
@@ -59,6 +65,12 @@ export function createTestDriver(options: TestDriverOptions = {}): TestDriver {
     serves: [{ scheme: "test", path: "/default" }],
     host: { info: () => hostInfo(hostUuid), capabilities: async () => capabilities(hostUuid) },
     domains: new TestDomains(hypervisor, scope),
+    devices: new TestDevices(hypervisor),
+    resources: new TestResources(hypervisor),
+    snapshots: new TestSnapshots(hypervisor),
+    savedState: new TestSavedState(hypervisor),
+    guestInfo: new TestGuestInfo(hypervisor),
+    conversion: testConversion,
     blockJobs: blockJobs(hypervisor),
     migrationSource,
     migrationDestination: new TestMigrationDestination(hypervisor, scope, { address, hostUuid }),

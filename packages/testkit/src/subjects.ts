@@ -6,6 +6,12 @@ import type { DriverContext } from "@virtmesh/agent/driver-context";
 import { migrationModule } from "@virtmesh/agent/migration/module";
 import { agentService } from "@virtmesh/agent/services/agent-service";
 import { blockJobService } from "@virtmesh/agent/services/block-job-service";
+import { snapshotService } from "@virtmesh/agent/services/snapshot-service";
+import { savedStateService } from "@virtmesh/agent/services/saved-state-service";
+import { resourceService } from "@virtmesh/agent/services/resource-service";
+import { guestInfoService } from "@virtmesh/agent/services/guest-info-service";
+import { deviceService } from "@virtmesh/agent/services/device-service";
+import { conversionService } from "@virtmesh/agent/services/conversion-service";
 import { domainService } from "@virtmesh/agent/services/domain-service";
 import { eventService } from "@virtmesh/agent/services/event-service";
 import { hostService } from "@virtmesh/agent/services/host-service";
@@ -24,6 +30,9 @@ export interface DriverKind {
   createDriver(context: DriverContext): Promise<Driver> | Driver;
   guestXml(name: string, uuid: string | undefined, dir: string): Promise<string>;
   readonly guestsReact: boolean;
+  /** A disk of that name for such a guest. */
+  diskXml(target: string, dir: string): Promise<string>;
+  snapshotXml?(xml: string): string;
 }
 
 /** A gateway on a NATS server, ready when it knows `host`. Given by the test, since a package must not know services. */
@@ -45,6 +54,12 @@ export function inProcess(kind: DriverKind): SubjectKind {
         const served = [
           hostService,
           domainService,
+          deviceService,
+          resourceService,
+          snapshotService,
+          savedStateService,
+          guestInfoService,
+          conversionService,
           blockJobService,
           eventService,
           operationService,
@@ -108,6 +123,9 @@ async function openSubject(
       host: HOST,
       support: new Set(supportOf(agent.driver)),
       guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
+      diskXml: (target) => kind.diskXml(target, dir),
+      newPath: (name) => join(dir, `${name}.save`),
+      ...(kind.snapshotXml === undefined ? {} : { snapshotXml: (xml) => kind.snapshotXml?.(xml) ?? xml }),
       guestsReact: kind.guestsReact,
       [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
     };

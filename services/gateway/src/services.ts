@@ -12,6 +12,12 @@ import { EventServiceService } from "@virtmesh/api/gen/virtmesh/v1/event";
 import { HostServiceService } from "@virtmesh/api/gen/virtmesh/v1/host";
 import { MigrationServiceService } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation";
+import { ConversionServiceService } from "@virtmesh/api/gen/virtmesh/v1/conversion";
+import { DeviceServiceService } from "@virtmesh/api/gen/virtmesh/v1/device";
+import { GuestInfoServiceService } from "@virtmesh/api/gen/virtmesh/v1/guest_info";
+import { ResourceServiceService } from "@virtmesh/api/gen/virtmesh/v1/resource";
+import { SavedStateServiceService } from "@virtmesh/api/gen/virtmesh/v1/saved_state";
+import { SnapshotServiceService } from "@virtmesh/api/gen/virtmesh/v1/snapshot";
 import type { Call } from "@virtmesh/core/call";
 import { isUriPattern } from "@virtmesh/core/uri";
 import { serverStream, type ServiceEntry, unary } from "@virtmesh/kit/grpc-server";
@@ -26,6 +32,12 @@ const FORWARDED: readonly ServiceDefinition[] = [
   AgentServiceService,
   HostServiceService,
   DomainServiceService,
+  DeviceServiceService,
+  ResourceServiceService,
+  SnapshotServiceService,
+  SavedStateServiceService,
+  GuestInfoServiceService,
+  ConversionServiceService,
   BlockJobServiceService,
   MigrationServiceService,
   OperationServiceService,

@@ -97,6 +97,10 @@ function classOf(event: Event): EventClass {
       return EventClass.EVENT_CLASS_IO_ERROR;
     case "guestPanic":
       return EventClass.EVENT_CLASS_GUEST_PANIC;
+    case "snapshot":
+      return EventClass.EVENT_CLASS_SNAPSHOT;
+    case "resource":
+      return EventClass.EVENT_CLASS_RESOURCE;
     case undefined:
       return EventClass.EVENT_CLASS_UNSPECIFIED;
   }

@@ -69,13 +69,13 @@ class Callers {
     const change = () => ({ uri, domain, requestId: randomUUID() });
     const service = DomainServiceService;
     const { state } = await timed(took, "start", () =>
-      unaryCall(channel, service.startDomain, { ...change(), paused: false }, never),
+      unaryCall(channel, service.startDomain, { ...change(), paused: false, forceBoot: false }, never),
     );
     if (state !== DomainState.DOMAIN_STATE_RUNNING)
       throw new VirtError("INTERNAL", `a guest was started and is in state ${state}`);
     await timed(took, "suspend", () => unaryCall(channel, service.suspendDomain, change(), never));
     await timed(took, "destroy", () => unaryCall(channel, service.destroyDomain, change(), never));
-    await unaryCall(channel, service.undefineDomain, { ...change(), etag: "" }, never);
+    await unaryCall(channel, service.undefineDomain, { ...change(), etag: "", managedSave: false }, never);
   }
 
   async #define(channel: Channel, xml: string): Promise<string> {

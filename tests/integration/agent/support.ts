@@ -86,12 +86,17 @@ function clientOf(channel: Channel, uri: string) {
         limit(),
       ),
     start: (domain: string, requestId = ""): Promise<Domain> =>
-      unaryCall(channel, D.startDomain, { ...by(domain, requestId), paused: false }, limit()),
+      unaryCall(
+        channel,
+        D.startDomain,
+        { ...by(domain, requestId), paused: false, forceBoot: false },
+        limit(),
+      ),
     get: (domain: string): Promise<Domain> => unaryCall(channel, D.getDomain, { uri, domain }, limit()),
     destroy: (domain: string): Promise<Domain> =>
       unaryCall(channel, D.destroyDomain, by(domain, ""), limit()),
     undefine: (domain: string, etag = "") =>
-      unaryCall(channel, D.undefineDomain, { ...by(domain, ""), etag }, limit()),
+      unaryCall(channel, D.undefineDomain, { ...by(domain, ""), etag, managedSave: false }, limit()),
     shutdown: (domain: string, seconds = 10, requestId = ""): Promise<Operation> =>
       unaryCall(
         channel,

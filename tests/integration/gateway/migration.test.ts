@@ -32,7 +32,13 @@ describe("a migration of a test guest, asked for at the gateway", () => {
   async function guest(faults = ""): Promise<void> {
     const xml = guestXml(name, faults);
     await fleet.unary(D.defineDomain, { uri: A, requestId: "", xml, validateOnly: false, etag: "" });
-    await fleet.unary(D.startDomain, { uri: A, requestId: "", domain: name, paused: false });
+    await fleet.unary(D.startDomain, {
+      uri: A,
+      requestId: "",
+      domain: name,
+      paused: false,
+      forceBoot: false,
+    });
   }
 
   const migrate = (more: Partial<MigrateDomainRequest> = {}): Promise<Operation> => {

@@ -94,7 +94,7 @@ describe("a gateway before three test hosts", () => {
       validateOnly: false,
       etag: "",
     });
-    const start = { uri, requestId: "", domain: "slow", paused: false };
+    const start = { uri, requestId: "", domain: "slow", paused: false, forceBoot: false };
     await expect(
       fleet.unary(DomainServiceService.startDomain, start, { deadline: Date.now() + 300 }),
     ).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED" });
@@ -104,7 +104,13 @@ describe("a gateway before three test hosts", () => {
     setTimeout(() => abort.abort(), 100);
     await expect(starting).rejects.toMatchObject({ code: "CANCELLED" });
     // It would wait behind the start for ten minutes if the agent had not heard.
-    await fleet.unary(DomainServiceService.undefineDomain, { uri, requestId: "", domain: "slow", etag: "" });
+    await fleet.unary(DomainServiceService.undefineDomain, {
+      uri,
+      requestId: "",
+      domain: "slow",
+      etag: "",
+      managedSave: false,
+    });
   });
 
   it("counts calls by code, and agents", async () => {

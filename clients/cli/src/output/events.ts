@@ -4,10 +4,11 @@ import {
   EventClass,
   deviceEventTypeToJSON,
   lifecycleEventTypeToJSON,
+  snapshotEventTypeToJSON,
 } from "@virtmesh/api/gen/virtmesh/v1/event";
 import { progressLine } from "./progress.ts";
 import { clean } from "./table.ts";
-import { enumWord } from "./units.ts";
+import { enumWord, formatBytes } from "./units.ts";
 
 /** The classes that `event --event` takes. */
 export const EVENT_CLASSES: Readonly<Record<string, EventClass>> = {
@@ -18,6 +19,7 @@ export const EVENT_CLASSES: Readonly<Record<string, EventClass>> = {
   "io-error": EventClass.EVENT_CLASS_IO_ERROR,
   "guest-panic": EventClass.EVENT_CLASS_GUEST_PANIC,
   snapshot: EventClass.EVENT_CLASS_SNAPSHOT,
+  resource: EventClass.EVENT_CLASS_RESOURCE,
 };
 
 /** One line: `event 'lifecycle' for domain 'web-1' on qemu://host-a/system: started booted`. */
@@ -76,6 +78,18 @@ function bodyOf({ body }: Event): readonly [string, string] {
       ];
     case "guestPanic":
       return ["guest-panic", body.value.detail];
+    case "snapshot":
+      return [
+        "snapshot",
+        words(
+          body.value.snapshot,
+          enumWord(snapshotEventTypeToJSON(body.value.type), "SNAPSHOT_EVENT_TYPE_"),
+        ),
+      ];
+    case "resource": {
+      const { memoryBytes, vcpus } = body.value;
+      return ["resource", `${formatBytes(memoryBytes)} of memory, ${vcpus} CPU(s)`];
+    }
     case "domainChanged":
       return ["state", body.value.domain?.stateReason ?? ""];
   }

@@ -1,10 +1,14 @@
 import type { Verb } from "../verb.ts";
+import { attachDevice, detachDevice, detachDeviceAlias, updateDevice } from "./attach.ts";
 import { completion } from "./completion.ts";
 import { consoleVerb } from "./console.ts";
+import { domxmlFormats, domxmlFromNative, domxmlToNative } from "./conversion.ts";
 import { create, define, dumpxml, undefine } from "./definitions.ts";
 import { blockjob, screenshot } from "./devices.ts";
+import { attachDisk, changeMedia, detachDisk } from "./disks.ts";
 import { event } from "./events.ts";
 import { agents, capabilities, hosts, nodeinfo, uri, version } from "./fleet.ts";
+import { domhostname, domifaddr, guestinfo } from "./guest-info.ts";
 import {
   domblklist,
   domid,
@@ -16,11 +20,24 @@ import {
   domuuid,
   vncdisplay,
 } from "./inspect.ts";
+import { attachInterface, detachInterface } from "./interfaces.ts";
 import { autostart, destroy, reboot, reset, resume, shutdown, start, suspend } from "./lifecycle.ts";
 import { list } from "./list.ts";
 import { migrate } from "./migrate.ts";
 import { domjobabort, domjobinfo, migrations, setmaxdowntime, setspeed } from "./migrations.ts";
 import { operations } from "./operations.ts";
+import { setmaxmem, setmem, setvcpus } from "./resources.ts";
+import { managedsave, managedsaveRemove, restore, save, saveImageDumpxml } from "./saved-guests.ts";
+import {
+  snapshotCreate,
+  snapshotCreateAs,
+  snapshotCurrent,
+  snapshotDelete,
+  snapshotDumpxml,
+  snapshotInfo,
+  snapshotList,
+  snapshotRevert,
+} from "./snapshots.ts";
 
 /** Every verb, in the order of help. */
 export const VERBS: readonly Verb[] = [
@@ -36,6 +53,12 @@ export const VERBS: readonly Verb[] = [
   resume,
   destroy,
   autostart,
+  setmem,
+  setmaxmem,
+  setvcpus,
+  domxmlFormats,
+  domxmlFromNative,
+  domxmlToNative,
   dominfo,
   domstate,
   dumpxml,
@@ -45,10 +68,35 @@ export const VERBS: readonly Verb[] = [
   domid,
   domuuid,
   domname,
+  domifaddr,
+  guestinfo,
+  domhostname,
   consoleVerb,
   vncdisplay,
   screenshot,
   blockjob,
+  attachDevice,
+  detachDevice,
+  detachDeviceAlias,
+  updateDevice,
+  attachDisk,
+  detachDisk,
+  changeMedia,
+  attachInterface,
+  detachInterface,
+  snapshotCreate,
+  snapshotCreateAs,
+  snapshotList,
+  snapshotInfo,
+  snapshotCurrent,
+  snapshotDumpxml,
+  snapshotRevert,
+  snapshotDelete,
+  save,
+  restore,
+  saveImageDumpxml,
+  managedsave,
+  managedsaveRemove,
   migrate,
   domjobinfo,
   domjobabort,

@@ -64,10 +64,14 @@ export const undefine: Verb = {
   group: "Guests",
   summary: "remove the persistent definition of a guest; one that runs becomes transient",
   args: [DOMAIN_ARGUMENT],
-  options: [{ flags: "--etag <etag>", help: "only the definition that has this etag" }],
+  options: [
+    { flags: "--etag <etag>", help: "only the definition that has this etag" },
+    { flags: "--managed-save", help: "and what managedsave has kept" },
+  ],
   async run(session, given) {
     const target = await resolveTarget(session, given.arg(0));
-    const request = { ...target, etag: given.text("etag"), requestId: crypto.randomUUID() };
+    const [etag, managedSave] = [given.text("etag"), given.flag("managedSave")];
+    const request = { ...target, etag, managedSave, requestId: crypto.randomUUID() };
     await session.rpc.unary(domains.undefineDomain, UndefineDomainRequest.fromPartial(request));
     if (session.globals.json) session.terminal.object({});
     else session.terminal.say(`Domain '${clean(given.arg(0))}' has been undefined`);

@@ -55,6 +55,7 @@ export const dominfo = look("dominfo", "the main facts of a guest", ({ terminal 
     ["Used memory", formatBytes(d.memoryBytes)],
     ["Persistent", yesNo(d.persistent)],
     ["Autostart", yesNo(d.autostart)],
+    ["Managed save", yesNo(d.managedSave)],
     ["Changed", d.updated ? "the definition for the next start differs" : undefined],
     ["Running since", d.startTime?.toISOString()],
     ["Busy with", d.currentOperation],

@@ -57,9 +57,17 @@ export const start = change(
   "start",
   "start a guest that is defined",
   domains.startDomain,
-  (place, given) => StartDomainRequest.fromPartial({ ...place, paused: given.flag("paused") }),
+  (place, given) =>
+    StartDomainRequest.fromPartial({
+      ...place,
+      paused: given.flag("paused"),
+      forceBoot: given.flag("forceBoot"),
+    }),
   (given) => (given.flag("paused") ? "started, paused" : "started"),
-  [{ flags: "--paused", help: "leave its CPUs stopped" }],
+  [
+    { flags: "--paused", help: "leave its CPUs stopped" },
+    { flags: "--force-boot", help: "boot, and forget what managedsave has kept" },
+  ],
 );
 
 export const suspend = change(

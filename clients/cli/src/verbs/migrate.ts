@@ -4,16 +4,9 @@ import {
   type MigrationProgress,
   MigrationServiceService as migrations,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
-import { VirtError } from "@virtmesh/core/errors";
 import { readDocument } from "../files.ts";
-import {
-  cancelOperation,
-  followOperation,
-  metadataOf,
-  operationJson,
-  responseOf,
-  throwIfFailed,
-} from "../operations.ts";
+import { followOrCancel, NEVER } from "../long-work.ts";
+import { metadataOf, operationJson, responseOf, throwIfFailed } from "../operations.ts";
 import { LiveArea } from "../output/live.ts";
 import { progressLine, renderProgress, reportSentence } from "../output/progress.ts";
 import { clean } from "../output/table.ts";
@@ -21,8 +14,6 @@ import { formatBytes } from "../output/units.ts";
 import { resolveTarget, type Session } from "../session.ts";
 import { DOMAIN_ARGUMENT, type Verb } from "../verb.ts";
 import { MIGRATE_OPTIONS, migrateRequest } from "./migrate-options.ts";
-
-const NEVER = new AbortController().signal;
 
 /** Shows how far a migration is: a picture on a terminal, a line for each phase and every ten per cent in a log. */
 class ProgressView implements Disposable {
@@ -53,44 +44,15 @@ class ProgressView implements Disposable {
   }
 }
 
-/**
- * Follows a migration to its exact end. Ctrl-C asks it to stop and goes on waiting, because only the end says
- * where the guest runs; a second Ctrl-C leaves it alone.
- */
+/** Follows a migration to its exact end, also after Ctrl-C: only the end says where the guest runs. */
 async function follow(session: Session, uri: string, begin: Promise<Operation>): Promise<Operation> {
-  const leave = new AbortController();
-  const cancelled = Promise.withResolvers<never>();
-  cancelled.promise.catch(() => undefined);
-  let name = "";
-  let wanted = 0;
-  const cancel = (): void => {
-    session.terminal.note(
-      "cancelling; waiting until it is certain where the guest runs (Ctrl-C again leaves it alone)",
-    );
-    cancelOperation(session, uri, name, NEVER).catch(cancelled.reject);
-  };
-  using _interrupt = session.onInterrupt(() => {
-    wanted++;
-    if (wanted > 1)
-      leave.abort(
-        new VirtError(
-          "CANCELLED",
-          `the migration goes on without you; \`virtmesh operations wait ${name}\` follows it`,
-        ),
-      );
-    else if (name !== "") cancel();
-  });
   using view = new ProgressView(session);
-  const operation = await begin;
-  ({ name } = operation);
-  if (wanted > 0) cancel();
-  if (operation.done) return operation;
-  const ended = followOperation(session, { uri, name, begun: true }, (o) => view.show(o), leave.signal);
-  try {
-    return await Promise.race([ended, cancelled.promise]);
-  } catch (e) {
-    throw leave.signal.aborted ? leave.signal.reason : e;
-  }
+  return await followOrCancel(session, begin, {
+    uri,
+    cancelling: "cancelling; waiting until it is certain where the guest runs (Ctrl-C again leaves it alone)",
+    left: (name) => `the migration goes on without you; \`virtmesh operations wait ${name}\` follows it`,
+    onChange: (operation) => view.show(operation),
+  });
 }
 
 function showPreflight(session: Session, name: string, preflight: MigrationPreflight): void {

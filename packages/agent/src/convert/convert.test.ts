@@ -1,6 +1,11 @@
 import { BlockJobState, BlockJobType } from "@virtmesh/api/gen/virtmesh/v1/block_job";
 import { Domain, DomainState } from "@virtmesh/api/gen/virtmesh/v1/domain";
-import { DeviceEventType, EventClass, LifecycleEventType } from "@virtmesh/api/gen/virtmesh/v1/event";
+import {
+  DeviceEventType,
+  EventClass,
+  LifecycleEventType,
+  SnapshotEventType,
+} from "@virtmesh/api/gen/virtmesh/v1/event";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { HypervisorEventBody } from "@virtmesh/core/driver/events";
 import { domainUuid, type MigrationId } from "@virtmesh/core/ids";
@@ -42,6 +47,7 @@ const INFO: DomainInfo = {
   etag: "e",
   startTimeMs: 1_700_000_000_123,
   id: 3,
+  managedSave: true,
 };
 
 const PLACE = { uri: "qemu://a/system", host: "a", generation: 5n, currentOperation: "operations/1" };
@@ -117,6 +123,16 @@ describe("an event on the wire", () => {
       { disk: "vda", operation: "write", action: "stop", message: "m", outOfSpace: true },
     ],
     [{ kind: "guestPanic", detail: "oops" }, EventClass.EVENT_CLASS_GUEST_PANIC, { detail: "oops" }],
+    [
+      { kind: "snapshot", type: "reverted", snapshot: "fresh" },
+      EventClass.EVENT_CLASS_SNAPSHOT,
+      { type: SnapshotEventType.SNAPSHOT_EVENT_TYPE_REVERTED, snapshot: "fresh" },
+    ],
+    [
+      { kind: "resource", memoryBytes: 1n, maxMemoryBytes: 2n, vcpus: 3 },
+      EventClass.EVENT_CLASS_RESOURCE,
+      { memoryBytes: 1n, maxMemoryBytes: 2n, vcpus: 3 },
+    ],
   ])("of kind $kind has its class and its content", (body, eventClass, value) => {
     const wire = toWireBody(body);
     expect(classOf(wire)).toBe(eventClass);

@@ -35,6 +35,7 @@ export function toWireDomain(info: DomainInfo, place: DomainPlace): Domain {
     startTime: dateOf(info.startTimeMs),
     id: info.id,
     currentOperation: place.currentOperation,
+    managedSave: info.managedSave ?? false,
   };
 }
 
@@ -64,6 +65,7 @@ export function toCheckedDomain(parsed: ParsedDomain, place: DomainPlace, persis
     startTime: undefined,
     id: 0,
     currentOperation: place.currentOperation,
+    managedSave: false,
   };
 }
 

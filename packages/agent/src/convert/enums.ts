@@ -3,12 +3,13 @@ import {
   BlockJobType as WireBlockJobType,
 } from "@virtmesh/api/gen/virtmesh/v1/block_job";
 import { DomainState as WireDomainState } from "@virtmesh/api/gen/virtmesh/v1/domain";
-import { DeviceEventType, LifecycleEventType } from "@virtmesh/api/gen/virtmesh/v1/event";
+import { DeviceEventType, LifecycleEventType, SnapshotEventType } from "@virtmesh/api/gen/virtmesh/v1/event";
 import type { DomainState, LifecycleType } from "@virtmesh/core/domain/state";
 import type { BlockJobState, BlockJobType } from "@virtmesh/core/driver/block-jobs";
 import type { HypervisorEventBody } from "@virtmesh/core/driver/events";
 
 type DeviceEventKind = Extract<HypervisorEventBody, { kind: "device" }>["type"];
+type SnapshotEventKind = Extract<HypervisorEventBody, { kind: "snapshot" }>["type"];
 
 const DOMAIN_STATES = {
   running: WireDomainState.DOMAIN_STATE_RUNNING,
@@ -56,7 +57,14 @@ const DEVICE_TYPES = {
   removalFailed: DeviceEventType.DEVICE_EVENT_TYPE_REMOVAL_FAILED,
   trayChanged: DeviceEventType.DEVICE_EVENT_TYPE_TRAY_CHANGED,
   channelChanged: DeviceEventType.DEVICE_EVENT_TYPE_CHANNEL_CHANGED,
+  updated: DeviceEventType.DEVICE_EVENT_TYPE_UPDATED,
 } as const satisfies Record<DeviceEventKind, DeviceEventType>;
+
+const SNAPSHOT_TYPES = {
+  created: SnapshotEventType.SNAPSHOT_EVENT_TYPE_CREATED,
+  reverted: SnapshotEventType.SNAPSHOT_EVENT_TYPE_REVERTED,
+  deleted: SnapshotEventType.SNAPSHOT_EVENT_TYPE_DELETED,
+} as const satisfies Record<SnapshotEventKind, SnapshotEventType>;
 
 /** virDomainState's own numbers, as exporters show them; the wire has the same ones. */
 export function wireDomainState(state: DomainState): WireDomainState {
@@ -77,4 +85,8 @@ export function wireLifecycleType(type: LifecycleType): LifecycleEventType {
 
 export function wireDeviceEventType(type: DeviceEventKind): DeviceEventType {
   return DEVICE_TYPES[type];
+}
+
+export function wireSnapshotEventType(type: SnapshotEventKind): SnapshotEventType {
+  return SNAPSHOT_TYPES[type];
 }

@@ -3,7 +3,7 @@ import { EventClass } from "@virtmesh/api/gen/virtmesh/v1/event";
 import type { HypervisorEvent, HypervisorEventBody } from "@virtmesh/core/driver/events";
 import type { EventDraft } from "../events/draft.ts";
 import { toWireBlockJob } from "./block-job.ts";
-import { wireDeviceEventType, wireLifecycleType } from "./enums.ts";
+import { wireDeviceEventType, wireLifecycleType, wireSnapshotEventType } from "./enums.ts";
 
 type WireBody = NonNullable<Event["body"]>;
 
@@ -37,6 +37,15 @@ export function toWireBody(body: HypervisorEventBody): WireBody {
     }
     case "guestPanic":
       return { $case: "guestPanic", value: { detail: body.detail } };
+    case "snapshot":
+      return {
+        $case: "snapshot",
+        value: { type: wireSnapshotEventType(body.type), snapshot: body.snapshot },
+      };
+    case "resource": {
+      const { kind: _, ...value } = body;
+      return { $case: "resource", value };
+    }
   }
 }
 
@@ -55,6 +64,10 @@ export function classOf(body: Event["body"]): EventClass {
       return EventClass.EVENT_CLASS_IO_ERROR;
     case "guestPanic":
       return EventClass.EVENT_CLASS_GUEST_PANIC;
+    case "snapshot":
+      return EventClass.EVENT_CLASS_SNAPSHOT;
+    case "resource":
+      return EventClass.EVENT_CLASS_RESOURCE;
     case "domainChanged":
     case undefined:
       return EventClass.EVENT_CLASS_UNSPECIFIED;

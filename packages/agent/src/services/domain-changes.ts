@@ -2,11 +2,13 @@ import type {
   CreateDomainRequest,
   DefineDomainRequest,
   Domain,
+  StartDomainRequest,
   UndefineDomainRequest,
   UndefineDomainResponse,
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo, ParsedDomain } from "@virtmesh/core/driver/domains";
+import { need } from "@virtmesh/core/driver/driver";
 import { VirtError } from "@virtmesh/core/errors";
 import { isActive } from "@virtmesh/core/domain/state";
 import { toCheckedDomain, toWireDomain } from "../convert/domain.ts";
@@ -94,12 +96,9 @@ export async function createDomain(
   }
   const info = await c.queue.run(parsed, { verb: "create", trace: call.trace }, call, async () => {
     check();
-    const create = () => c.driver.domains.create(parsed, { paused: request.paused }, call);
-    if (c.driver.domains.find(parsed.uuid)) {
-      await c.tokens.ensure(parsed.uuid, false, call);
-      return await create();
-    }
-    return await withNewToken(c, parsed, call, create);
+    return await withToken(c, parsed, call, () =>
+      c.driver.domains.create(parsed, { paused: request.paused }, call),
+    );
   });
   return toWireDomain(info, placeOf(c, info.uuid));
 }
@@ -113,9 +112,54 @@ export async function undefineDomain(
   await c.queue.run({ uuid }, { verb: "undefine", trace: call.trace }, call, async () => {
     const now = findDomain(c, uuid);
     checkEtag(request.etag, now, now.name);
+    await removeManagedSave(c, now, request.managedSave, call);
     await c.driver.domains.undefine(uuid, call);
   });
   return {};
+}
+
+/** A managed save is somebody's work: it does not go with the definition unless that is said. */
+async function removeManagedSave(
+  c: ServiceContext,
+  info: DomainInfo,
+  allowed: boolean,
+  call: Call,
+): Promise<void> {
+  if (info.managedSave !== true) return;
+  if (!allowed) {
+    throw new VirtError(
+      "WRONG_STATE",
+      `guest "${info.name}" has a managed save, which would be lost; remove it first or say that it may go too`,
+      { resource: { type: "domain", name: info.name } },
+    );
+  }
+  await need(c.driver, "savedState", "removeManaged")(info.uuid, call);
+}
+
+/** Starts a guest, from its managed save if it has one and is not to forget it. */
+export async function startDomain(
+  c: ServiceContext,
+  request: StartDomainRequest,
+  call: Call,
+): Promise<Domain> {
+  return await changeDomain(c, request.domain, { verb: "start", runs: true }, call, async (now) => {
+    if (request.forceBoot && now.managedSave === true && !isActive(now.state)) {
+      await need(c.driver, "savedState", "removeManaged")(now.uuid, call);
+    }
+    return await c.driver.domains.start(now.uuid, { paused: request.paused }, call);
+  });
+}
+
+/** A guest that will run, known here or not, gets its token first. */
+export async function withToken(
+  c: ServiceContext,
+  parsed: ParsedDomain,
+  call: Call,
+  make: () => Promise<DomainInfo>,
+): Promise<DomainInfo> {
+  if (!c.driver.domains.find(parsed.uuid)) return await withNewToken(c, parsed, call, make);
+  await c.tokens.ensure(parsed.uuid, false, call);
+  return await make();
 }
 
 /** A guest that is new here gets its token first, and gives it back when it does not come to be. */
@@ -136,7 +180,7 @@ async function withNewToken(
 }
 
 /** The guest that a definition is about, if there is one. Throws DOMAIN_EXISTS when name and UUID belong to two. */
-function checkIdentity(c: ServiceContext, parsed: ParsedDomain): DomainInfo | undefined {
+export function checkIdentity(c: ServiceContext, parsed: ParsedDomain): DomainInfo | undefined {
   const byUuid = c.driver.domains.find(parsed.uuid);
   if (byUuid && byUuid.name !== parsed.name) {
     throw exists(

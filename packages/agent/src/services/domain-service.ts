@@ -5,40 +5,26 @@ import { need } from "@virtmesh/core/driver/driver";
 import { bidi, serverStream, unary } from "@virtmesh/kit/grpc-server";
 import type { ServedService } from "../chassis.ts";
 import { toWireDomain } from "../convert/domain.ts";
-import type { AnswerCodec } from "../requests/memory.ts";
+import { changeMethod } from "./change-method.ts";
 import type { ServiceContext } from "./context.ts";
 import { findDomain, placeOf } from "./context.ts";
 import { askDomain } from "./domain-asks.ts";
-import { changeDomain, createDomain, defineDomain, destroyDomain, undefineDomain } from "./domain-changes.ts";
+import {
+  changeDomain,
+  createDomain,
+  defineDomain,
+  destroyDomain,
+  startDomain,
+  undefineDomain,
+} from "./domain-changes.ts";
 import { getDomainXml, listDomains, listStats } from "./domain-reads.ts";
 import { openConsole, takeScreenshot } from "./domain-streams.ts";
 import { DOMAIN_SERVICE_WITH_ENCODED_STATS, encodeStats } from "./stats-codec.ts";
-
-/** What every request that changes something has. */
-interface ChangeRequest {
-  readonly uri: string;
-  readonly requestId: string;
-}
 
 const methods = wire.DomainServiceService;
 
 export function domainService(c: ServiceContext): ServedService {
   const { driver } = c;
-
-  /** A method that changes something: for this agent, and remembered by its request id. */
-  const change = <Req extends ChangeRequest, Res>(
-    method: { readonly path: string; readonly requestSerialize: (request: Req) => Buffer },
-    answer: AnswerCodec<Res>,
-    work: (request: Req, call: Call) => Promise<Res>,
-  ) =>
-    unary((request: Req, call: Call): Promise<Res> => {
-      c.checkUri(request.uri);
-      const { requestId } = request;
-      const body = requestId === "" ? Buffer.alloc(0) : method.requestSerialize(request);
-      return c.requests.once({ requestId, method: method.path, actor: call.actor, body }, answer, () =>
-        work(request, call),
-      );
-    });
 
   return {
     definition: DOMAIN_SERVICE_WITH_ENCODED_STATS,
@@ -62,48 +48,46 @@ export function domainService(c: ServiceContext): ServedService {
         return encodeStats(page.items, page.nextPageToken, c.uris[0]);
       }),
 
-      defineDomain: change(methods.defineDomain, wire.Domain, (request, call) =>
+      defineDomain: changeMethod(c, methods.defineDomain, wire.Domain, (request, call) =>
         defineDomain(c, request, call),
       ),
-      undefineDomain: change(methods.undefineDomain, wire.UndefineDomainResponse, (request, call) =>
+      undefineDomain: changeMethod(c, methods.undefineDomain, wire.UndefineDomainResponse, (request, call) =>
         undefineDomain(c, request, call),
       ),
-      createDomain: change(methods.createDomain, wire.Domain, (request, call) =>
+      createDomain: changeMethod(c, methods.createDomain, wire.Domain, (request, call) =>
         createDomain(c, request, call),
       ),
-      startDomain: change(methods.startDomain, wire.Domain, (request, call) =>
-        changeDomain(c, request.domain, { verb: "start", runs: true }, call, ({ uuid }) =>
-          driver.domains.start(uuid, { paused: request.paused }, call),
-        ),
+      startDomain: changeMethod(c, methods.startDomain, wire.Domain, (request, call) =>
+        startDomain(c, request, call),
       ),
-      destroyDomain: change(methods.destroyDomain, wire.Domain, (request, call) =>
+      destroyDomain: changeMethod(c, methods.destroyDomain, wire.Domain, (request, call) =>
         destroyDomain(c, request.domain, call),
       ),
-      resetDomain: change(methods.resetDomain, wire.Domain, (request, call) => {
+      resetDomain: changeMethod(c, methods.resetDomain, wire.Domain, (request, call) => {
         const reset = need(driver, "domains", "reset");
         return changeDomain(c, request.domain, { verb: "reset" }, call, ({ uuid }) => reset(uuid, call));
       }),
-      suspendDomain: change(methods.suspendDomain, wire.Domain, (request, call) => {
+      suspendDomain: changeMethod(c, methods.suspendDomain, wire.Domain, (request, call) => {
         const suspend = need(driver, "domains", "suspend");
         return changeDomain(c, request.domain, { verb: "suspend" }, call, ({ uuid }) => suspend(uuid, call));
       }),
-      resumeDomain: change(methods.resumeDomain, wire.Domain, (request, call) => {
+      resumeDomain: changeMethod(c, methods.resumeDomain, wire.Domain, (request, call) => {
         const resume = need(driver, "domains", "resume");
         return changeDomain(c, request.domain, { verb: "resume", runs: true }, call, ({ uuid }) =>
           resume(uuid, call),
         );
       }),
-      setAutostart: change(methods.setAutostart, wire.Domain, (request, call) => {
+      setAutostart: changeMethod(c, methods.setAutostart, wire.Domain, (request, call) => {
         const set = need(driver, "domains", "setAutostart");
         return changeDomain(c, request.domain, { verb: "setAutostart" }, call, ({ uuid }) =>
           set(uuid, request.autostart, call),
         );
       }),
 
-      shutdownDomain: change(methods.shutdownDomain, Operation, (request, call) =>
+      shutdownDomain: changeMethod(c, methods.shutdownDomain, Operation, (request, call) =>
         askDomain(c, "shutdown", request, call),
       ),
-      rebootDomain: change(methods.rebootDomain, Operation, (request, call) =>
+      rebootDomain: changeMethod(c, methods.rebootDomain, Operation, (request, call) =>
         askDomain(c, "reboot", request, call),
       ),
 

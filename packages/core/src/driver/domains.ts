@@ -29,6 +29,8 @@ export interface DomainInfo {
   readonly startTimeMs: number;
   /** Small number of the running instance; 0 when it does not run. */
   readonly id: number;
+  /** The next start goes on from what a managed save has kept. */
+  readonly managedSave?: boolean;
 }
 
 export interface DiskInfo {
@@ -150,6 +152,7 @@ export interface DomainFacet {
   undefine(uuid: DomainUuid, c: Call): Promise<void>;
   /** Creates and starts a transient guest. */
   create(parsed: ParsedDomain, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo>;
+  /** Boots, or goes on from a managed save, which is used up then. */
   start(uuid: DomainUuid, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo>;
   destroy(uuid: DomainUuid, c: Call): Promise<DomainInfo>;
 

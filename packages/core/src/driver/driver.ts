@@ -1,12 +1,24 @@
 import { VirtError } from "../errors.ts";
 import type { BlockJobFacet } from "./block-jobs.ts";
+import type { ConversionFacet } from "./conversion.ts";
+import type { DeviceFacet } from "./devices.ts";
 import type { DomainFacet } from "./domains.ts";
+import type { GuestInfoFacet } from "./guest-info.ts";
 import type { HostFacet } from "./host.ts";
 import type { MigrationDestinationFacet, MigrationSourceFacet } from "./migration.ts";
+import type { ResourceFacet } from "./resources.ts";
+import type { SavedStateFacet } from "./saved-state.ts";
+import type { SnapshotFacet } from "./snapshots.ts";
 
 export interface Facets {
   readonly host: HostFacet;
   readonly domains: DomainFacet;
+  readonly devices: DeviceFacet;
+  readonly resources: ResourceFacet;
+  readonly snapshots: SnapshotFacet;
+  readonly savedState: SavedStateFacet;
+  readonly guestInfo: GuestInfoFacet;
+  readonly conversion: ConversionFacet;
   readonly blockJobs: BlockJobFacet;
   readonly migrationSource: MigrationSourceFacet;
   readonly migrationDestination: MigrationDestinationFacet;
@@ -36,6 +48,12 @@ export const FACET_METHODS = {
     "openConsole",
     "screenshot",
   ],
+  devices: ["attach", "detach", "update"],
+  resources: ["setMemory", "setMaxMemory", "setVcpus", "setMaxVcpus"],
+  snapshots: ["list", "xml", "create", "revert", "delete"],
+  savedState: ["save", "inspect", "restore", "managedSave", "removeManaged"],
+  guestInfo: ["addresses", "system"],
+  conversion: ["formats", "fromNative", "toNative"],
   blockJobs: ["list", "cancel"],
   migrationSource: ["examine", "open", "reopen"],
   migrationDestination: ["examine", "prepare", "reopen"],

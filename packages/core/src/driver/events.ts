@@ -22,7 +22,7 @@ export type HypervisorEventBody =
   | { readonly kind: "blockJob"; readonly job: BlockJobInfo }
   | {
       readonly kind: "device";
-      readonly type: "added" | "removed" | "removalFailed" | "trayChanged" | "channelChanged";
+      readonly type: "added" | "removed" | "removalFailed" | "trayChanged" | "channelChanged" | "updated";
       readonly device: string;
       readonly detail: string;
     }
@@ -34,7 +34,19 @@ export type HypervisorEventBody =
       readonly message: string;
       readonly outOfSpace: boolean;
     }
-  | { readonly kind: "guestPanic"; readonly detail: string };
+  | { readonly kind: "guestPanic"; readonly detail: string }
+  | {
+      readonly kind: "snapshot";
+      readonly type: "created" | "reverted" | "deleted";
+      readonly snapshot: string;
+    }
+  /** A guest that runs has more or less of its host than before. */
+  | {
+      readonly kind: "resource";
+      readonly memoryBytes: bigint;
+      readonly maxMemoryBytes: bigint;
+      readonly vcpus: number;
+    };
 
 /** Called in order, once for each event; must not throw. */
 export type EventListener = (event: HypervisorEvent) => void;

@@ -1,9 +1,14 @@
 import { blockJobContract } from "./block-jobs.ts";
+import { deviceContract } from "./devices.ts";
 import { domainExtrasContract } from "./domain-extras.ts";
 import { domainContract } from "./domains.ts";
 import { eventContract } from "./events.ts";
+import { guestInfoContract } from "./guest-info.ts";
 import { hostContract } from "./host.ts";
 import { operationContract } from "./operations.ts";
+import { resourceContract } from "./resources.ts";
+import { savedStateContract } from "./saved-state.ts";
+import { snapshotContract } from "./snapshots.ts";
 import type { SubjectKind } from "./subject.ts";
 import { unsupportedContract } from "./unsupported.ts";
 
@@ -12,6 +17,11 @@ export function driverContract(kind: SubjectKind): void {
   hostContract(kind);
   domainContract(kind);
   domainExtrasContract(kind);
+  deviceContract(kind);
+  resourceContract(kind);
+  snapshotContract(kind);
+  savedStateContract(kind);
+  guestInfoContract(kind);
   blockJobContract(kind);
   eventContract(kind);
   operationContract(kind);

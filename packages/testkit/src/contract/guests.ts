@@ -52,7 +52,7 @@ export class Guests {
   /** Paused unless told: a guest without a kernel has nothing to run. */
   start(domain: string, paused = true, requestId = ""): Promise<Domain> {
     const { client, uri } = this.subject;
-    return client.unary(D.startDomain, { uri, requestId, domain, paused });
+    return client.unary(D.startDomain, { uri, requestId, domain, paused, forceBoot: false });
   }
 
   destroy(domain: string): Promise<Domain> {
@@ -60,9 +60,9 @@ export class Guests {
     return client.unary(D.destroyDomain, { uri, requestId: "", domain });
   }
 
-  async undefine(domain: string, etag = ""): Promise<void> {
+  async undefine(domain: string, etag = "", managedSave = false): Promise<void> {
     const { client, uri } = this.subject;
-    await client.unary(D.undefineDomain, { uri, requestId: "", domain, etag });
+    await client.unary(D.undefineDomain, { uri, requestId: "", domain, etag, managedSave });
   }
 
   get(domain: string): Promise<Domain> {
@@ -85,7 +85,7 @@ export class Guests {
 
   /** Leaves nothing of it, whatever state a test left it in. */
   async remove(domain: string): Promise<void> {
-    for (const step of [() => this.destroy(domain), () => this.undefine(domain)]) {
+    for (const step of [() => this.destroy(domain), () => this.undefine(domain, "", true)]) {
       try {
         await step();
       } catch (e) {

@@ -11,6 +11,12 @@ export interface Subject extends AsyncDisposable {
   readonly support: ReadonlySet<string>;
   /** A definition that can be started: one disk `vda`, a serial console, a screen. Without a UUID unless told. */
   guestXml(name: string, uuid?: string): Promise<string>;
+  /** A disk of that name that can be attached to such a guest. */
+  diskXml(target: string): Promise<string>;
+  /** A path on the host where no file is. */
+  newPath(name: string): string;
+  /** The definition made into one of which snapshots can be taken, where it is not. */
+  snapshotXml?(xml: string): string;
   /** Whether guests have somebody inside who hears the power button; a guest without a kernel has not. */
   readonly guestsReact: boolean;
 }

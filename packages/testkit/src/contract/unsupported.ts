@@ -1,12 +1,45 @@
 import { AgentServiceService } from "@virtmesh/api/gen/virtmesh/v1/agent";
 import { BlockJobServiceService } from "@virtmesh/api/gen/virtmesh/v1/block_job";
+import { ConversionServiceService } from "@virtmesh/api/gen/virtmesh/v1/conversion";
+import {
+  AttachDeviceRequest,
+  DetachDeviceRequest,
+  DeviceServiceService,
+  UpdateDeviceRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/device";
 import { DomainServiceService, type OpenConsoleRequest } from "@virtmesh/api/gen/virtmesh/v1/domain";
+import {
+  GuestInfoServiceService,
+  ListDomainAddressesRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/guest_info";
 import { HostServiceService } from "@virtmesh/api/gen/virtmesh/v1/host";
 import { MigrateDomainRequest, MigrationServiceService } from "@virtmesh/api/gen/virtmesh/v1/migration";
+import {
+  ResourceServiceService,
+  SetMaxMemoryRequest,
+  SetMemoryRequest,
+  SetVcpusRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/resource";
+import {
+  ManagedSaveDomainRequest,
+  RestoreDomainRequest,
+  SavedStateServiceService,
+  SaveDomainRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/saved_state";
+import {
+  CreateSnapshotRequest,
+  DeleteSnapshotRequest,
+  RevertSnapshotRequest,
+  SnapshotServiceService,
+} from "@virtmesh/api/gen/virtmesh/v1/snapshot";
 import { freshName, Guests } from "./guests.ts";
 import { type Subject, sharedSubject, type SubjectKind } from "./subject.ts";
 
+const C = ConversionServiceService;
 const D = DomainServiceService;
+const R = ResourceServiceService;
+const S = SnapshotServiceService;
+const V = SavedStateServiceService;
 
 /** How each optional method is asked for. */
 const ASKED: Readonly<Record<string, (subject: Subject, domain: string) => Promise<unknown>>> = {
@@ -29,6 +62,60 @@ const ASKED: Readonly<Record<string, (subject: Subject, domain: string) => Promi
   },
   "domains.screenshot": ({ client, uri }, domain) =>
     client.stream(D.takeScreenshot, { uri, domain, screen: 0 }, new AbortController().signal).next(),
+  "devices.attach": ({ client, uri }, domain) =>
+    client.unary(
+      DeviceServiceService.attachDevice,
+      AttachDeviceRequest.fromPartial({ uri, domain, xml: "<rng/>" }),
+    ),
+  "devices.detach": ({ client, uri }, domain) =>
+    client.unary(
+      DeviceServiceService.detachDevice,
+      DetachDeviceRequest.fromPartial({ uri, domain, device: { $case: "target", value: "vda" } }),
+    ),
+  "devices.update": ({ client, uri }, domain) =>
+    client.unary(
+      DeviceServiceService.updateDevice,
+      UpdateDeviceRequest.fromPartial({ uri, domain, xml: "<rng/>" }),
+    ),
+  "resources.setMemory": ({ client, uri }, domain) =>
+    client.unary(R.setMemory, SetMemoryRequest.fromPartial({ uri, domain, memoryBytes: 1n << 20n })),
+  "resources.setMaxMemory": ({ client, uri }, domain) =>
+    client.unary(R.setMaxMemory, SetMaxMemoryRequest.fromPartial({ uri, domain, maxMemoryBytes: 1n << 20n })),
+  "resources.setVcpus": ({ client, uri }, domain) =>
+    client.unary(R.setVcpus, SetVcpusRequest.fromPartial({ uri, domain, vcpus: 1 })),
+  "resources.setMaxVcpus": ({ client, uri }, domain) =>
+    client.unary(R.setVcpus, SetVcpusRequest.fromPartial({ uri, domain, vcpus: 1, maximum: true })),
+  "snapshots.list": ({ client, uri }, domain) => client.unary(S.listSnapshots, { uri, domain }),
+  "snapshots.xml": ({ client, uri }, domain) =>
+    client.unary(S.getSnapshotXml, { uri, domain, snapshot: "", secure: false }),
+  "snapshots.create": ({ client, uri }, domain) =>
+    client.unary(S.createSnapshot, CreateSnapshotRequest.fromPartial({ uri, domain })),
+  "snapshots.revert": ({ client, uri }, domain) =>
+    client.unary(S.revertSnapshot, RevertSnapshotRequest.fromPartial({ uri, domain })),
+  "snapshots.delete": ({ client, uri }, domain) =>
+    client.unary(S.deleteSnapshot, DeleteSnapshotRequest.fromPartial({ uri, domain })),
+  "savedState.save": ({ client, uri }, domain) =>
+    client.unary(V.saveDomain, SaveDomainRequest.fromPartial({ uri, domain, path: "/none" })),
+  "savedState.inspect": ({ client, uri }) =>
+    client.unary(V.getSavedState, { uri, path: "/none", secure: false }),
+  "savedState.restore": ({ client, uri }) =>
+    client.unary(V.restoreDomain, RestoreDomainRequest.fromPartial({ uri, path: "/none" })),
+  "savedState.managedSave": ({ client, uri }, domain) =>
+    client.unary(V.managedSaveDomain, ManagedSaveDomainRequest.fromPartial({ uri, domain })),
+  "savedState.removeManaged": ({ client, uri }, domain) =>
+    client.unary(V.removeManagedSave, { uri, requestId: "", domain }),
+  "guestInfo.addresses": ({ client, uri }, domain) =>
+    client.unary(
+      GuestInfoServiceService.listDomainAddresses,
+      ListDomainAddressesRequest.fromPartial({ uri, domain }),
+    ),
+  "guestInfo.system": ({ client, uri }, domain) =>
+    client.unary(GuestInfoServiceService.getGuestInfo, { uri, domain }),
+  "conversion.formats": ({ client, uri }) => client.unary(C.listFormats, { uri }),
+  "conversion.fromNative": ({ client, uri }) =>
+    client.unary(C.convertFromNative, { uri, format: "x", config: "x" }),
+  "conversion.toNative": ({ client, uri }, domain) =>
+    client.unary(C.convertToNative, { uri, format: "x", source: { $case: "domain", value: domain } }),
   "blockJobs.list": ({ client, uri }, domain) =>
     client.unary(BlockJobServiceService.listBlockJobs, { uri, domain }),
   "blockJobs.cancel": ({ client, uri }, domain) =>

@@ -113,6 +113,8 @@ export interface Domain {
   id: number;
   /** Operation that is changing the guest at this moment, if any. */
   currentOperation: string;
+  /** The next start goes on from what a managed save has kept. */
+  managedSave: boolean;
 }
 
 export interface DomainDisk {
@@ -204,6 +206,8 @@ export interface UndefineDomainRequest {
   requestId: string;
   domain: string;
   etag: string;
+  /** Its managed save goes with it; without this a guest that has one is not undefined. */
+  managedSave: boolean;
 }
 
 export interface UndefineDomainResponse {
@@ -223,6 +227,8 @@ export interface StartDomainRequest {
   requestId: string;
   domain: string;
   paused: boolean;
+  /** Boot, and forget what a managed save has kept. */
+  forceBoot: boolean;
 }
 
 export interface ShutdownDomainRequest {
@@ -388,6 +394,7 @@ function createBaseDomain(): Domain {
     startTime: undefined,
     id: 0,
     currentOperation: "",
+    managedSave: false,
   };
 }
 
@@ -470,6 +477,9 @@ export const Domain: MessageFns<Domain> = {
     }
     if (message.currentOperation !== "") {
       writer.uint32(186).string(message.currentOperation);
+    }
+    if (message.managedSave !== false) {
+      writer.uint32(192).bool(message.managedSave);
     }
     return writer;
   },
@@ -671,6 +681,14 @@ export const Domain: MessageFns<Domain> = {
             message.currentOperation = reader.string();
             continue;
           }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.managedSave = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -754,6 +772,9 @@ export const Domain: MessageFns<Domain> = {
     if (message.currentOperation !== "") {
       obj.currentOperation = message.currentOperation;
     }
+    if (message.managedSave !== false) {
+      obj.managedSave = message.managedSave;
+    }
     return obj;
   },
 
@@ -791,6 +812,7 @@ export const Domain: MessageFns<Domain> = {
     message.startTime = object.startTime ?? undefined;
     message.id = object.id ?? 0;
     message.currentOperation = object.currentOperation ?? "";
+    message.managedSave = object.managedSave ?? false;
     return message;
   },
 };
@@ -1813,7 +1835,7 @@ export const DefineDomainRequest: MessageFns<DefineDomainRequest> = {
 };
 
 function createBaseUndefineDomainRequest(): UndefineDomainRequest {
-  return { uri: "", requestId: "", domain: "", etag: "" };
+  return { uri: "", requestId: "", domain: "", etag: "", managedSave: false };
 }
 
 export const UndefineDomainRequest: MessageFns<UndefineDomainRequest> = {
@@ -1829,6 +1851,9 @@ export const UndefineDomainRequest: MessageFns<UndefineDomainRequest> = {
     }
     if (message.etag !== "") {
       writer.uint32(34).string(message.etag);
+    }
+    if (message.managedSave !== false) {
+      writer.uint32(40).bool(message.managedSave);
     }
     return writer;
   },
@@ -1878,6 +1903,14 @@ export const UndefineDomainRequest: MessageFns<UndefineDomainRequest> = {
             message.etag = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.managedSave = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1904,6 +1937,9 @@ export const UndefineDomainRequest: MessageFns<UndefineDomainRequest> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.managedSave !== false) {
+      obj.managedSave = message.managedSave;
+    }
     return obj;
   },
 
@@ -1916,6 +1952,7 @@ export const UndefineDomainRequest: MessageFns<UndefineDomainRequest> = {
     message.requestId = object.requestId ?? "";
     message.domain = object.domain ?? "";
     message.etag = object.etag ?? "";
+    message.managedSave = object.managedSave ?? false;
     return message;
   },
 };
@@ -2092,7 +2129,7 @@ export const CreateDomainRequest: MessageFns<CreateDomainRequest> = {
 };
 
 function createBaseStartDomainRequest(): StartDomainRequest {
-  return { uri: "", requestId: "", domain: "", paused: false };
+  return { uri: "", requestId: "", domain: "", paused: false, forceBoot: false };
 }
 
 export const StartDomainRequest: MessageFns<StartDomainRequest> = {
@@ -2108,6 +2145,9 @@ export const StartDomainRequest: MessageFns<StartDomainRequest> = {
     }
     if (message.paused !== false) {
       writer.uint32(32).bool(message.paused);
+    }
+    if (message.forceBoot !== false) {
+      writer.uint32(40).bool(message.forceBoot);
     }
     return writer;
   },
@@ -2157,6 +2197,14 @@ export const StartDomainRequest: MessageFns<StartDomainRequest> = {
             message.paused = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.forceBoot = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2183,6 +2231,9 @@ export const StartDomainRequest: MessageFns<StartDomainRequest> = {
     if (message.paused !== false) {
       obj.paused = message.paused;
     }
+    if (message.forceBoot !== false) {
+      obj.forceBoot = message.forceBoot;
+    }
     return obj;
   },
 
@@ -2195,6 +2246,7 @@ export const StartDomainRequest: MessageFns<StartDomainRequest> = {
     message.requestId = object.requestId ?? "";
     message.domain = object.domain ?? "";
     message.paused = object.paused ?? false;
+    message.forceBoot = object.forceBoot ?? false;
     return message;
   },
 };

@@ -31,6 +31,7 @@ export const EventClass = {
   EVENT_CLASS_IO_ERROR: 5,
   EVENT_CLASS_GUEST_PANIC: 6,
   EVENT_CLASS_SNAPSHOT: 7,
+  EVENT_CLASS_RESOURCE: 8,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -45,6 +46,7 @@ export namespace EventClass {
   export type EVENT_CLASS_IO_ERROR = typeof EventClass.EVENT_CLASS_IO_ERROR;
   export type EVENT_CLASS_GUEST_PANIC = typeof EventClass.EVENT_CLASS_GUEST_PANIC;
   export type EVENT_CLASS_SNAPSHOT = typeof EventClass.EVENT_CLASS_SNAPSHOT;
+  export type EVENT_CLASS_RESOURCE = typeof EventClass.EVENT_CLASS_RESOURCE;
   export type UNRECOGNIZED = typeof EventClass.UNRECOGNIZED;
 }
 
@@ -66,6 +68,8 @@ export function eventClassToJSON(object: EventClass): string {
       return "EVENT_CLASS_GUEST_PANIC";
     case EventClass.EVENT_CLASS_SNAPSHOT:
       return "EVENT_CLASS_SNAPSHOT";
+    case EventClass.EVENT_CLASS_RESOURCE:
+      return "EVENT_CLASS_RESOURCE";
     case EventClass.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -142,6 +146,7 @@ export const DeviceEventType = {
   DEVICE_EVENT_TYPE_REMOVAL_FAILED: 3,
   DEVICE_EVENT_TYPE_TRAY_CHANGED: 4,
   DEVICE_EVENT_TYPE_CHANNEL_CHANGED: 5,
+  DEVICE_EVENT_TYPE_UPDATED: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -154,6 +159,7 @@ export namespace DeviceEventType {
   export type DEVICE_EVENT_TYPE_REMOVAL_FAILED = typeof DeviceEventType.DEVICE_EVENT_TYPE_REMOVAL_FAILED;
   export type DEVICE_EVENT_TYPE_TRAY_CHANGED = typeof DeviceEventType.DEVICE_EVENT_TYPE_TRAY_CHANGED;
   export type DEVICE_EVENT_TYPE_CHANNEL_CHANGED = typeof DeviceEventType.DEVICE_EVENT_TYPE_CHANNEL_CHANGED;
+  export type DEVICE_EVENT_TYPE_UPDATED = typeof DeviceEventType.DEVICE_EVENT_TYPE_UPDATED;
   export type UNRECOGNIZED = typeof DeviceEventType.UNRECOGNIZED;
 }
 
@@ -171,7 +177,43 @@ export function deviceEventTypeToJSON(object: DeviceEventType): string {
       return "DEVICE_EVENT_TYPE_TRAY_CHANGED";
     case DeviceEventType.DEVICE_EVENT_TYPE_CHANNEL_CHANGED:
       return "DEVICE_EVENT_TYPE_CHANNEL_CHANGED";
+    case DeviceEventType.DEVICE_EVENT_TYPE_UPDATED:
+      return "DEVICE_EVENT_TYPE_UPDATED";
     case DeviceEventType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export const SnapshotEventType = {
+  SNAPSHOT_EVENT_TYPE_UNSPECIFIED: 0,
+  SNAPSHOT_EVENT_TYPE_CREATED: 1,
+  SNAPSHOT_EVENT_TYPE_REVERTED: 2,
+  SNAPSHOT_EVENT_TYPE_DELETED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SnapshotEventType = typeof SnapshotEventType[keyof typeof SnapshotEventType];
+
+export namespace SnapshotEventType {
+  export type SNAPSHOT_EVENT_TYPE_UNSPECIFIED = typeof SnapshotEventType.SNAPSHOT_EVENT_TYPE_UNSPECIFIED;
+  export type SNAPSHOT_EVENT_TYPE_CREATED = typeof SnapshotEventType.SNAPSHOT_EVENT_TYPE_CREATED;
+  export type SNAPSHOT_EVENT_TYPE_REVERTED = typeof SnapshotEventType.SNAPSHOT_EVENT_TYPE_REVERTED;
+  export type SNAPSHOT_EVENT_TYPE_DELETED = typeof SnapshotEventType.SNAPSHOT_EVENT_TYPE_DELETED;
+  export type UNRECOGNIZED = typeof SnapshotEventType.UNRECOGNIZED;
+}
+
+export function snapshotEventTypeToJSON(object: SnapshotEventType): string {
+  switch (object) {
+    case SnapshotEventType.SNAPSHOT_EVENT_TYPE_UNSPECIFIED:
+      return "SNAPSHOT_EVENT_TYPE_UNSPECIFIED";
+    case SnapshotEventType.SNAPSHOT_EVENT_TYPE_CREATED:
+      return "SNAPSHOT_EVENT_TYPE_CREATED";
+    case SnapshotEventType.SNAPSHOT_EVENT_TYPE_REVERTED:
+      return "SNAPSHOT_EVENT_TYPE_REVERTED";
+    case SnapshotEventType.SNAPSHOT_EVENT_TYPE_DELETED:
+      return "SNAPSHOT_EVENT_TYPE_DELETED";
+    case SnapshotEventType.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -247,6 +289,8 @@ export interface Event {
     | //
     /** Only in snapshots. */
     { $case: "domainChanged"; value: DomainChanged }
+    | { $case: "snapshot"; value: SnapshotEvent }
+    | { $case: "resource"; value: ResourceEvent }
     | undefined;
 }
 
@@ -287,6 +331,18 @@ export interface IoErrorEvent {
   action: string;
   message: string;
   outOfSpace: boolean;
+}
+
+export interface SnapshotEvent {
+  type: SnapshotEventType;
+  snapshot: string;
+}
+
+/** A running guest has more or less of its host than before. */
+export interface ResourceEvent {
+  memoryBytes: bigint;
+  maxMemoryBytes: bigint;
+  vcpus: number;
 }
 
 export interface GuestPanicEvent {
@@ -836,6 +892,12 @@ export const Event: MessageFns<Event> = {
       case "domainChanged":
         DomainChanged.encode(message.body.value, writer.uint32(154).fork()).join();
         break;
+      case "snapshot":
+        SnapshotEvent.encode(message.body.value, writer.uint32(162).fork()).join();
+        break;
+      case "resource":
+        ResourceEvent.encode(message.body.value, writer.uint32(170).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1005,6 +1067,22 @@ export const Event: MessageFns<Event> = {
             message.body = { $case: "domainChanged", value: DomainChanged.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.body = { $case: "snapshot", value: SnapshotEvent.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.body = { $case: "resource", value: ResourceEvent.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1069,6 +1147,10 @@ export const Event: MessageFns<Event> = {
       obj.guestPanic = GuestPanicEvent.toJSON(message.body.value);
     } else if (message.body?.$case === "domainChanged") {
       obj.domainChanged = DomainChanged.toJSON(message.body.value);
+    } else if (message.body?.$case === "snapshot") {
+      obj.snapshot = SnapshotEvent.toJSON(message.body.value);
+    } else if (message.body?.$case === "resource") {
+      obj.resource = ResourceEvent.toJSON(message.body.value);
     }
     return obj;
   },
@@ -1132,6 +1214,18 @@ export const Event: MessageFns<Event> = {
       case "domainChanged": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "domainChanged", value: DomainChanged.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "snapshot": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "snapshot", value: SnapshotEvent.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "resource": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "resource", value: ResourceEvent.fromPartial(object.body.value) };
         }
         break;
       }
@@ -1674,6 +1768,187 @@ export const IoErrorEvent: MessageFns<IoErrorEvent> = {
     message.action = object.action ?? "";
     message.message = object.message ?? "";
     message.outOfSpace = object.outOfSpace ?? false;
+    return message;
+  },
+};
+
+function createBaseSnapshotEvent(): SnapshotEvent {
+  return { type: 0, snapshot: "" };
+}
+
+export const SnapshotEvent: MessageFns<SnapshotEvent> = {
+  encode(message: SnapshotEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.snapshot !== "") {
+      writer.uint32(18).string(message.snapshot);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.snapshot = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: SnapshotEvent): unknown {
+    const obj: any = {};
+    if (message.type !== 0) {
+      obj.type = snapshotEventTypeToJSON(message.type);
+    }
+    if (message.snapshot !== "") {
+      obj.snapshot = message.snapshot;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SnapshotEvent>, I>>(base?: I): SnapshotEvent {
+    return SnapshotEvent.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SnapshotEvent>, I>>(object: I): SnapshotEvent {
+    const message = createBaseSnapshotEvent();
+    message.type = object.type ?? 0;
+    message.snapshot = object.snapshot ?? "";
+    return message;
+  },
+};
+
+function createBaseResourceEvent(): ResourceEvent {
+  return { memoryBytes: 0n, maxMemoryBytes: 0n, vcpus: 0 };
+}
+
+export const ResourceEvent: MessageFns<ResourceEvent> = {
+  encode(message: ResourceEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.memoryBytes);
+    }
+    if (message.maxMemoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.maxMemoryBytes) !== message.maxMemoryBytes) {
+        throw new globalThis.Error("value provided for field message.maxMemoryBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.maxMemoryBytes);
+    }
+    if (message.vcpus !== 0) {
+      writer.uint32(24).uint32(message.vcpus);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResourceEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResourceEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxMemoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.vcpus = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: ResourceEvent): unknown {
+    const obj: any = {};
+    if (message.memoryBytes !== 0n) {
+      obj.memoryBytes = message.memoryBytes.toString();
+    }
+    if (message.maxMemoryBytes !== 0n) {
+      obj.maxMemoryBytes = message.maxMemoryBytes.toString();
+    }
+    if (message.vcpus !== 0) {
+      obj.vcpus = Math.round(message.vcpus);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResourceEvent>, I>>(base?: I): ResourceEvent {
+    return ResourceEvent.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResourceEvent>, I>>(object: I): ResourceEvent {
+    const message = createBaseResourceEvent();
+    message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
+      ? BigInt(object.memoryBytes)
+      : 0n;
+    message.maxMemoryBytes = (object.maxMemoryBytes !== undefined && object.maxMemoryBytes !== null)
+      ? BigInt(object.maxMemoryBytes)
+      : 0n;
+    message.vcpus = object.vcpus ?? 0;
     return message;
   },
 };

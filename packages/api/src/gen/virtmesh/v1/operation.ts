@@ -30,7 +30,7 @@ export interface OperationMetadata {
   uri: string;
   domainUuid: string;
   domainName: string;
-  /** `shutdown`, `reboot`, `migrate`, ... */
+  /** `shutdown`, `reboot`, `migrate`, `detachDevice`, `createSnapshot`, ... */
   verb: string;
   startTime: Date | undefined;
   updateTime: Date | undefined;

@@ -9,6 +9,8 @@ import { nwfilter } from "./suites/nwfilter.ts";
 import { qemuRoundtrip } from "./suites/qemu-roundtrip.ts";
 import { qemuXml2xml } from "./suites/qemu-xml2xml.ts";
 import { secret } from "./suites/secret.ts";
+import { storagePool } from "./suites/storage-pool.ts";
+import { storageVolume } from "./suites/storage-volume.ts";
 
 /** Every suite, in the order in which they run. A new one is a file in suites/ and a line here. */
 export const SUITES: readonly Suite[] = [
@@ -22,4 +24,6 @@ export const SUITES: readonly Suite[] = [
   nodedev,
   nwfilter,
   secret,
+  storagePool,
+  storageVolume,
 ];

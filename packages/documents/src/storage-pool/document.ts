@@ -28,7 +28,7 @@ export function formatStoragePool(pool: StoragePoolDefinition): string {
 /** The source and target of any pool, whatever its type has of them. */
 interface AnySource {
   readonly hosts?: readonly unknown[];
-  readonly devices?: readonly unknown[];
+  readonly devices?: readonly object[];
   readonly dir?: string;
   readonly name?: string;
   readonly format?: string;
@@ -104,8 +104,8 @@ function checkSource(pool: StoragePoolDefinition): void {
 }
 
 /**
- * Writes down what libvirt takes where nothing is said. Sizes are what the host measures of a pool that runs; those of a
- * definition are not taken.
+ * Writes down what libvirt takes where nothing is said. Sizes and free extents are what the host measures of a pool
+ * that runs; those of a definition are not taken.
  */
 export function completeStoragePool(pool: StoragePoolDefinition): StoragePoolDefinition {
   const { type } = pool;
@@ -136,6 +136,9 @@ function completeSource(pool: StoragePoolDefinition): AnySource {
   const dir = source.dir ?? (pool.type === "gluster" ? "/" : undefined);
   return {
     ...source,
+    ...(source.devices === undefined
+      ? {}
+      : { devices: source.devices.map((device) => ({ ...device, freeExtents: [] })) }),
     ...(dir === undefined ? {} : { dir: cleanPath(dir) }),
     ...(NAMED_BY_SOURCE.has(pool.type) && nameOf(pool) !== undefined
       ? { name: source.name ?? nameOf(pool) ?? "" }

@@ -4,7 +4,6 @@ import {
   attribute,
   attributeChild,
   child,
-  defaulted,
   IN_BYTES,
   maybe,
   optional,

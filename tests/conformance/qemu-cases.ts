@@ -69,6 +69,9 @@ function hostAudio(
   };
 }
 
+/** What the tests have instead of random numbers. */
+const UUID = "00010203-0405-4607-8809-0a0b0c0d0e0f";
+
 const GIC_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   GIC_V2: ["2"],
   GIC_V3: ["3"],
@@ -86,6 +89,6 @@ function completionOf(corpus: Corpus, args: readonly string[], audio: HostAudio)
     const traits = given("ARG_CAPS_ARCH")
       ? recordedTraits(corpus, after("ARG_CAPS_ARCH"), after("ARG_CAPS_VER"))
       : pretended(arch, flags, given("ARG_GIC") ? (GIC_VERSIONS[after("ARG_GIC")] ?? []) : []);
-    return { traits, host, newDomain, audio };
+    return { traits, host, newDomain, audio, channelDirectory: "/tmp/channel", newUuid: () => UUID };
   };
 }

@@ -1,5 +1,4 @@
 import type { DomainDraft } from "../walk.ts";
-import { numbersOf, rangesOf } from "./number-sets.ts";
 
 type CpuDraft = NonNullable<DomainDraft["cpu"]>;
 
@@ -27,19 +26,7 @@ export function completeCpuWords(draft: DomainDraft): void {
   else delete cpu.model.fallback;
   for (const feature of cpu.features) feature.policy ??= "require";
   if (cpu.topology !== undefined) cpu.topology.dies ??= 1;
-  completeNodes(draft);
   if (saysNothing(cpu)) delete draft.cpu;
-}
-
-/** Numbers the nodes, and says how far each is from itself and from those that say how far they are from it. */
-function completeNodes({ cpu }: DomainDraft): void {
-  const numa = cpu?.numa;
-  if (numa === undefined) return;
-  numa.cells.forEach((cell, i) => {
-    cell.id ??= i;
-    if (cell.cpus !== undefined) cell.cpus = rangesOf(numbersOf(cell.cpus));
-  });
-  numa.cells = numa.cells.toSorted((a, b) => (a.id ?? 0) - (b.id ?? 0));
 }
 
 function saysNothing(cpu: CpuDraft): boolean {

@@ -124,6 +124,12 @@ export function checkScsiHostdev(
   if (disk !== undefined) refuse(`${path}/address`, `the SCSI disk ${disk.target.dev} has the same address`);
 }
 
+/** USB counts versions in hundredths: 2.1 is 2.10. */
+function usbVersion(version: string): string {
+  const [major = "", minor = ""] = version.split(".");
+  return `${major}.${minor.padEnd(2, "0")}`;
+}
+
 /** What other devices are even when they do not say so. */
 export function completeSmallDevices({ devices }: DomainDraft): void {
   for (const hostdev of devices.hostdevs) {
@@ -140,6 +146,8 @@ export function completeSmallDevices({ devices }: DomainDraft): void {
     if (backend.model === "random") backend.path ??= "/dev/random";
   }
   for (const filesystem of devices.filesystems) {
+    for (const name of ["fmode", "dmode"] as const)
+      if (filesystem[name] !== undefined) filesystem[name] = filesystem[name].padStart(4, "0");
     const socket =
       (filesystem.type === "mount" || filesystem.type === "bind") && filesystem.source?.socket !== undefined;
     if (!socket) filesystem.accessmode ??= "passthrough";
@@ -147,6 +155,18 @@ export function completeSmallDevices({ devices }: DomainDraft): void {
   for (const vsock of devices.vsocks) {
     const { address } = vsock.cid ?? {};
     vsock.cid = { ...vsock.cid, auto: vsock.cid?.auto ?? address === undefined };
+  }
+  for (const shmem of devices.shmems) {
+    if (shmem.msi?.enabled === false) delete shmem.msi;
+    else if (shmem.msi !== undefined) delete shmem.msi.enabled;
+  }
+  for (const usbdev of devices.redirfilter?.devices ?? []) {
+    for (const name of ["class", "vendor", "product"] as const) if (usbdev[name] === -1) delete usbdev[name];
+    if (usbdev.version === "-1") delete usbdev.version;
+    else if (usbdev.version !== undefined) usbdev.version = usbVersion(usbdev.version);
+  }
+  for (const device of [...devices.disks, ...devices.interfaces, ...devices.hostdevs]) {
+    if (device.boot?.loadparm !== undefined) device.boot.loadparm = device.boot.loadparm.toUpperCase();
   }
   // What the guest writes shall be in the file.
   for (const memory of devices.memories) if (memory.model === "virtio-pmem") memory.access ??= "shared";

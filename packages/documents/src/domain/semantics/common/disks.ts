@@ -35,6 +35,9 @@ export function orderDisks(draft: DomainDraft): void {
 export function completeDisk(draft: DomainDraft, disk: DiskDraft, path: string, unitsPerBus: 7 | 16): void {
   if (disk.device === "cdrom") disk.readonly = true;
   disk.target.bus = busOf(disk);
+  // An empty drive is one of no certain kind.
+  if (disk.source === undefined && disk.type === "network" && disk.device !== "disk")
+    Object.assign(disk, { type: "file" });
   if (disk.type === "network" && disk.source?.protocol === "iscsi")
     disk.source.name = withLun(disk.source.name);
   if (disk.type === "nvme" && disk.source !== undefined) disk.source.managed ??= true;

@@ -1,16 +1,19 @@
 import { refuse } from "../refuse.ts";
 import type { DomainDraft } from "../walk.ts";
+import { completeTuning } from "./tuning.ts";
 
 /** What every machine is even when its definition does not say so. */
-export function completeMachine(draft: DomainDraft): void {
+export function completeMachine(draft: DomainDraft, newDomain: boolean): void {
   draft.vcpu.placement ??= "static";
   draft.clock ??= { offset: "utc", timers: [] };
   draft.onPoweroff ??= "destroy";
   draft.onReboot ??= "restart";
   draft.onCrash ??= "destroy";
+  completeTuning(draft);
   completeFeatures(draft);
+  completeFirmware(draft);
   completeVcpus(draft);
-  completeMemory(draft);
+  completeMemory(draft, newDomain);
   completeBootMenu(draft);
   completeBoot(draft);
   if (draft.os.loader?.path !== undefined) draft.os.loader.type ??= "rom";
@@ -41,11 +44,22 @@ const SWITCHES = [
   "ccfAssist",
 ] as const;
 
+/** Firmware that has the vendors' keys checks signatures. */
+function completeFirmware({ os }: DomainDraft): void {
+  const features = os.firmware?.features;
+  if (os.firmware === undefined || features?.find((f) => f.name === "enrolled-keys")?.enabled !== true)
+    return;
+  const secure = features.find((f) => f.name === "secure-boot");
+  if (secure?.enabled === false)
+    refuse("os/firmware", "the feature enrolled-keys needs secure-boot, which is disabled");
+  if (secure === undefined) features.push({ enabled: true, name: "secure-boot" });
+}
+
 /** Memory of the guest's nodes and modules, and what it starts with. */
-function completeMemory(draft: DomainDraft): void {
+function completeMemory(draft: DomainDraft, newDomain: boolean): void {
   const modules = draft.devices.memories.reduce((sum, { target }) => sum + target.size, 0n);
   const nodes = (draft.cpu?.numa?.cells ?? []).reduce((sum, { bytes }) => sum + bytes, 0n);
-  if (draft.memory.bytes === 0n && nodes > 0n) draft.memory.bytes = nodes + modules;
+  if ((draft.memory.bytes === 0n || newDomain) && nodes > 0n) draft.memory.bytes = nodes + modules;
   const { bytes } = draft.memory;
   if (modules > bytes)
     refuse("devices/memory", `memory modules have ${modules} bytes, <memory> only ${bytes}`);

@@ -23,3 +23,8 @@ export function rangesOf(numbers: readonly number[]): string {
   }
   return parts.join(",");
 }
+
+/** The same numbers, written as ranges in order. */
+export function normalSet(set: string): string {
+  return rangesOf(numbersOf(set));
+}

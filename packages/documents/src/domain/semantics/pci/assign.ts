@@ -149,7 +149,8 @@ class Assignment {
   }
 
   private group(walked: Walked): number {
-    if (this.situation.board !== "pseries" || walked.list !== "hostdevs") return 0;
+    if (this.situation.board !== "pseries") return 0;
+    if (walked.list !== "hostdevs" && walked.list !== "interfaces") return 0;
     const address = hostPciAddress(walked.device);
     const group = address === undefined ? undefined : this.situation.host.iommuGroup(address);
     return group === undefined ? 0 : group + 1;

@@ -1,5 +1,7 @@
 import type { Placed } from "../addresses/placed.ts";
 import { addressOf } from "../addresses/placed.ts";
+import type { DomainDraft } from "../walk.ts";
+import { walk } from "../walk.ts";
 import type { PciPlace } from "./buses.ts";
 
 /** Whether the device sits somewhere on PCI already; 0000:00:00 is the host bridge and means nowhere. */
@@ -11,6 +13,11 @@ export function hasPlace(device: Placed): boolean {
 /** Whether the device may be given a place on PCI: it has no address, or one that only says PCI. */
 export function wantsPci(device: Placed): boolean {
   return device.address === undefined || (device.address.type === "pci" && !hasPlace(device));
+}
+
+/** Writes down all of the numbers of a place, of which those that are 0 can be left out. */
+export function completePciAddresses(draft: DomainDraft): void {
+  for (const { device } of walk(draft)) if (hasPlace(device)) setPlace(device, placeOf(device));
 }
 
 export function placeOf(device: Placed): PciPlace {

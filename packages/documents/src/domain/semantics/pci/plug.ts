@@ -165,8 +165,15 @@ function hostdevPlug(
 }
 
 /** Where a device of the host that is handed to the guest sits there. */
-export function hostPciAddress(device: DevicesDraft["hostdevs"][number]): HostPciAddress | undefined {
-  if (device.mode !== "subsystem" || device.type !== "pci") return undefined;
-  const { domain = 0, bus = 0, slot = 0, function: fn = 0 } = device.source.address;
+export function hostPciAddress(
+  device: DevicesDraft["hostdevs" | "interfaces"][number],
+): HostPciAddress | undefined {
+  if (device.type === "pci") return whole(device.source.address);
+  if (device.type !== "hostdev") return undefined;
+  const { address } = device.source;
+  return address?.type === "pci" ? whole(address) : undefined;
+}
+
+function whole({ domain = 0, bus = 0, slot = 0, function: fn = 0 }: Partial<HostPciAddress>): HostPciAddress {
   return { domain, bus, slot, function: fn };
 }

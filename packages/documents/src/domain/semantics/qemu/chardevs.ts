@@ -27,6 +27,34 @@ function modelOf(type: string, board: Board): string | undefined {
   return board === "riscv-virt" ? "16550a" : undefined;
 }
 
+/**
+ * A channel without a path gets its socket at each start, where the agent makes them; a path there was written
+ * down by whoever copied the definition of a running guest.
+ */
+export function completeChannel(
+  channel: DevicesDraft["channels"][number],
+  {
+    inactive,
+    channelDirectory,
+  }: { readonly inactive: boolean; readonly channelDirectory: string | undefined },
+): void {
+  if (channel.type !== "unix" || channel.source === undefined) return;
+  const { path } = channel.source;
+  const generated =
+    inactive &&
+    channelDirectory !== undefined &&
+    channel.target.type === "virtio" &&
+    path?.startsWith(`${channelDirectory}/`) === true &&
+    isOwnSocket(path.slice(channelDirectory.length + 1), channel.target.name ?? "");
+  if (path === undefined || generated) delete channel.source;
+}
+
+/** `guest.org.qemu.guest_agent.0`, or in a folder of the guest's: `domain-7-guest/org.qemu.guest_agent.0`. */
+function isOwnSocket(path: string, name: string): boolean {
+  const before = path.endsWith(name) ? path.slice(0, path.length - name.length) : "";
+  return /^([^/]+\.|domain-[^/]+\/)$/.test(before);
+}
+
 /** What kind of serial port it is: `isa-serial` was once written for every kind, so it means the board's. */
 export function completeSerial(serial: SerialDraft, arch: string, board: Board): void {
   const given = serial.target?.type === "isa-serial" ? undefined : serial.target?.type;

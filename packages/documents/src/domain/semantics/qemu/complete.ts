@@ -21,28 +21,31 @@ import {
 } from "../common/devices.ts";
 import { completeCpuWords } from "../common/cpu.ts";
 import { completeGraphics } from "../common/graphics.ts";
+import { completeCells } from "../common/numa.ts";
 import { completeDisk, orderDisks, withLun } from "../common/disks.ts";
 import { addImpliedControllers, addImpliedVideo, addScsiHostControllers } from "../common/implied.ts";
 import { completeMachine } from "../common/machine.ts";
 import { draftOf } from "../draft.ts";
 import { assignPciPlaces } from "../pci/assign.ts";
+import { completePciAddresses } from "../pci/place.ts";
 import type { DomainDraft } from "../walk.ts";
 import { walk, walkList } from "../walk.ts";
 import type { HostAudio } from "./audio.ts";
 import { addDefaultAudio } from "./audio.ts";
-import { completeSerial } from "./chardevs.ts";
+import { completeChannel, completeSerial } from "./chardevs.ts";
 import { completeCpu, setDefaultCpu } from "./cpu.ts";
 import { addDefaultDevices } from "./default-devices.ts";
 import {
   completeController,
   completeInterface,
+  alignMemory,
   completePanic,
   completeQemuDisk,
   completeShmem,
   completeTpm,
   defaultVideoType,
 } from "./devices.ts";
-import { boardOf, supportsPci } from "./machine.ts";
+import { boardOf, isPpc64, supportsPci } from "./machine.ts";
 import type { Board } from "./machine.ts";
 import { chooseAddressKinds } from "./address-kinds.ts";
 import { addSpaprAddresses } from "./spapr.ts";
@@ -66,6 +69,9 @@ export interface QemuCompletion {
   /** The definition is one to start from, as opposed to that of a running guest. */
   readonly inactive?: boolean;
   readonly audio?: HostAudio;
+  /** Where the agent makes sockets for channels; a path there is none of the definition. */
+  readonly channelDirectory?: string;
+  readonly newUuid?: () => string;
 }
 
 /**
@@ -84,6 +90,8 @@ export function completeQemuDomain(
     host: completion.host ?? UNKNOWN_HOST,
     newDomain: completion.newDomain ?? false,
     inactive: completion.inactive ?? true,
+    channelDirectory: completion.channelDirectory,
+    newUuid: completion.newUuid ?? (() => crypto.randomUUID()),
   };
   order(draft);
   completeQemuMachine(draft, situation.traits);
@@ -98,16 +106,19 @@ export function completeQemuDomain(
   checkVcpuOrder(draft);
   completeCpu(draft, situation.traits);
   checkTseg(draft);
+  completeCells(draft);
   completeNodes(draft);
   numberSerials(draft);
+  if (draft.genid !== undefined) draft.genid.uuid ??= situation.newUuid();
   completeDevices(draft, board, situation);
-  completeMachine(draft);
+  completeMachine(draft, situation.newDomain);
   checkDoubledControllers(draft);
   pairConsole(draft);
   addImpliedControllers(draft);
   addImpliedVideo(draft);
   completeAddedDevices(draft, board, situation);
   assignAddresses(draft, board, situation);
+  completePciAddresses(draft);
   mirrorConsole(draft);
   completeGraphics(draft, situation.inactive);
   completeCpuWords(draft);
@@ -119,6 +130,8 @@ interface Situation {
   readonly host: HostDevices;
   readonly newDomain: boolean;
   readonly inactive: boolean;
+  readonly channelDirectory: string | undefined;
+  readonly newUuid: () => string;
 }
 
 /** Brings devices into the order in which they are counted. */
@@ -157,6 +170,11 @@ function completeDevices(draft: DomainDraft, board: Board, situation: Situation)
   for (const { device } of walkList(draft, "shmems")) completeShmem(device);
   for (const { device } of walkList(draft, "tpms")) completeTpm(device, arch, board);
   for (const { device } of walkList(draft, "panics")) completePanic(device, arch, board);
+  for (const { device, path } of walkList(draft, "memories")) {
+    if (isPpc64(arch) && device.model === "nvdimm") device.uuid ??= situation.newUuid();
+    if (isPpc64(arch) && situation.newDomain) alignMemory(device, path);
+  }
+  for (const { device } of walkList(draft, "channels")) completeChannel(device, situation);
   for (const { device } of walkList(draft, "vsocks")) device.model ??= "virtio";
   completeSmallDevices(draft);
 }

@@ -24,6 +24,21 @@ export function completeQemuDisk(disk: DiskDraft): void {
   }
 }
 
+const PPC64_STEP = 256n * 1024n * 1024n;
+
+/** Memory of pseries is plugged in steps of 256 MiB; what lies in a file must not become larger than it. */
+export function alignMemory(device: DevicesDraft["memories"][number], path: string): void {
+  const { target } = device;
+  if (device.model !== "nvdimm") {
+    target.size = ((target.size + PPC64_STEP - 1n) / PPC64_STEP) * PPC64_STEP;
+    return;
+  }
+  const label = target.label?.size ?? 0n;
+  const steps = (target.size - label) / PPC64_STEP;
+  if (steps < 1n) refuse(`${path}/target/size`, "an NVDIMM of pseries has at least 256 MiB beside its label");
+  target.size = steps * PPC64_STEP + label;
+}
+
 /** The network card of a guest that does not say which: what most systems know without a driver. */
 function defaultCard(arch: string, board: Board, { devices }: QemuTraits): string {
   if (isS390(arch) || board === "arm-virt" || board === "riscv-virt") return "virtio";
@@ -76,7 +91,7 @@ export function completeShmem(device: DevicesDraft["shmems"][number]): void {
   const model = (device.model ??= "ivshmem");
   if (model !== "ivshmem-doorbell") device.size ??= DEFAULT_SHARED_BYTES;
   if (model === "ivshmem" || device.server === undefined) return;
-  device.msi = { ...device.msi, enabled: true, ioeventfd: device.msi?.ioeventfd ?? true };
+  device.msi = { ...device.msi, ioeventfd: device.msi?.ioeventfd ?? true };
 }
 
 function defaultScsi(arch: string, machine: string, board: Board, { devices }: QemuTraits) {

@@ -23,6 +23,8 @@ import { autostart } from "./autostart/autostart.ts";
 import { ChangeQueue } from "./changes/queue.ts";
 import type { ServiceModule, ServiceModuleFactory } from "./chassis.ts";
 import { toWireDomain } from "./convert/domain.ts";
+import { roomOf } from "./convert/host.ts";
+import { Cordon } from "./cordon/cordon.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { followDriver } from "./driver-events.ts";
 import { EventHub } from "./events/event-hub.ts";
@@ -52,6 +54,8 @@ import { operationService } from "./services/operation-service.ts";
 import { checkUri } from "./services/uris.ts";
 import { TokenGuard } from "./tokens/token-guard.ts";
 import { TokenJournal } from "./tokens/token-journal.ts";
+import { IncomingGate } from "./traffic/incoming-gate.ts";
+import { type Limits, LimitsStore } from "./traffic/limits.ts";
 
 export interface AgentOptions {
   readonly host: string;
@@ -73,6 +77,8 @@ export interface AgentOptions {
   /** Where `/metrics` is served; absent: nowhere. */
   readonly metricsListen?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Of migrations, as long as nobody changes them at run time. */
+  readonly limits?: Partial<Limits>;
   /** Time to live of the lease, the same in the whole mesh. */
   readonly leaseTtlMs?: number;
   readonly logger?: Logger;
@@ -157,6 +163,9 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
     new ChangeQueue({ onEnd: (verb, seconds) => agentMetrics.onChange(verb, seconds) }),
   );
   const migrationMetrics = new MigrationMetrics(metrics);
+  const cordon = await Cordon.open(host, join(stateDir, "cordon.json"));
+  const limits = await LimitsStore.open(join(stateDir, "migration-limits.json"), options.limits);
+  const incoming = new IncomingGate(host, limits, cordon);
 
   let address = options.listen;
   const context: ServiceContext = {
@@ -173,6 +182,9 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
     requests,
     operations,
     tokens,
+    cordon,
+    limits,
+    incoming,
     events,
     migrationMetrics,
     ...(mesh === undefined ? {} : { mesh }),
@@ -189,6 +201,10 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
       outboxLength: BigInt(outbox?.length ?? 0),
       state: AgentState.AGENT_STATE_ALIVE,
       domains: driver.domains.list().length,
+      ...roomOf(driver),
+      cordoned: cordon.cordoned,
+      incomingLimit: limits.now.incoming,
+      incomingMigrations: incoming.running,
     }),
   };
   const inventory = mesh && scope.own(writeInventory(mesh, { host, uris }));
@@ -208,7 +224,7 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
       metrics,
       signal: scope.signal,
       services: [
-        hostService(context),
+        guardModule(context, hostService(context, modules.find((m) => m.drainHost !== undefined)?.drainHost)),
         domainService(context),
         deviceService(context),
         resourceService(context),
@@ -233,6 +249,11 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
       owned: () => tokens.held().map((t) => ({ ...t, name: driver.domains.find(t.uuid)?.name ?? "" })),
       conflicts: () => tokens.conflicts,
       waitingChanges: () => queue.waiting,
+      waitingMigrations: () => ({
+        source: modules.reduce((sum, m) => sum + (m.waiting?.() ?? 0), 0),
+        destination: incoming.waiting,
+      }),
+      cordon,
       outbox: () => outbox,
       natsConnected: () => mesh?.connected ?? false,
     }),
@@ -283,7 +304,7 @@ function joinMesh(
   options: AgentOptions,
   scope: Scope,
 ): void {
-  scope.own(
+  const lease = scope.own(
     keepLease(
       mesh,
       () => {
@@ -293,6 +314,9 @@ function joinMesh(
       options.leaseTtlMs === undefined ? {} : { ttlMs: options.leaseTtlMs },
     ),
   );
+  // Who looks for a place for a guest must not choose by what was so a second ago.
+  scope.own(context.cordon.onChange(() => lease.renew()));
+  scope.own(context.incoming.onChange(() => lease.renew()));
   const compare = (): void =>
     scope.run(
       () => {

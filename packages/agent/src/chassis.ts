@@ -1,4 +1,7 @@
+import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
 import type { Event } from "@virtmesh/api/gen/virtmesh/v1/event";
+import type { DrainHostRequest } from "@virtmesh/api/gen/virtmesh/v1/host";
+import type { Call } from "@virtmesh/core/call";
 import type { Driver } from "@virtmesh/core/driver/driver";
 import type { Generation, HostName } from "@virtmesh/core/ids";
 import type { ServiceEntry } from "@virtmesh/kit/grpc-server";
@@ -7,10 +10,13 @@ import type { Metrics } from "@virtmesh/kit/metrics";
 import type { TlsFiles } from "@virtmesh/kit/tls";
 import type { Mesh } from "@virtmesh/mesh/connection";
 import type { ChangeQueue } from "./changes/queue.ts";
+import type { Cordon } from "./cordon/cordon.ts";
 import type { EventDraft } from "./events/draft.ts";
 import type { MigrationMetrics } from "./metrics/migration-metrics.ts";
 import type { Operations } from "./operations/operations.ts";
 import type { RequestMemory } from "./requests/memory.ts";
+import type { IncomingGate } from "./traffic/incoming-gate.ts";
+import type { LimitsStore } from "./traffic/limits.ts";
 
 /** What an agent writes its log with. */
 export type AgentLogger = Logger;
@@ -55,6 +61,12 @@ export interface Chassis {
   readonly requests: RequestMemory;
   readonly operations: Operations;
   readonly tokens: RunTokens;
+  /** Whether new guests may come here. */
+  readonly cordon: Cordon;
+  /** How much is migrated at once. */
+  readonly limits: LimitsStore;
+  /** The places for incoming migrations. */
+  readonly incoming: IncomingGate;
   readonly events: Events;
   /** Absent when the agent works without NATS. */
   readonly mesh?: Mesh;
@@ -82,7 +94,13 @@ export interface ServiceModule extends AsyncDisposable {
   readonly services: readonly ServedService[];
   /** Ids of operations that the module has taken up again; the others that ran become ABORTED. */
   readonly adopted: ReadonlySet<string>;
+  /** Work that waits for its turn. */
+  readonly waiting?: () => number;
+  /** How this host is drained, when the module can do that. */
+  readonly drainHost?: DrainHost;
 }
+
+export type DrainHost = (request: DrainHostRequest, call: Call) => Promise<Operation>;
 
 /**
  * Called before the agent listens: here work of the run before is taken up (`queue.seize`, `operations.adopt`). The

@@ -7,10 +7,12 @@ import { VirtError } from "@virtmesh/core/errors";
 import {
   defineConfig,
   duration,
+  integer,
   list,
   oneOf,
   type Option,
   pairs,
+  size,
   text,
   type Values,
 } from "@virtmesh/kit/config";
@@ -21,6 +23,7 @@ import { startTelemetry } from "@virtmesh/kit/telemetry";
 import { startAgent } from "./agent.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { migrationModule } from "./migration/module.ts";
+import { DEFAULT_LIMITS, MAX_MIGRATIONS } from "./traffic/limits.ts";
 
 /** Flags of one kind of agent, beside those that all have. */
 export type ExtraOptions = Readonly<Record<string, Option<unknown>>>;
@@ -92,6 +95,48 @@ const OPTIONS = {
     type: duration,
     default: 3_000,
   },
+  migrationsOutgoing: {
+    flag: "migrations-outgoing",
+    env: "VIRTMESH_MIGRATIONS_OUTGOING",
+    help: "migrations from this host at once",
+    type: integer(1, MAX_MIGRATIONS),
+    default: DEFAULT_LIMITS.outgoing,
+  },
+  migrationsIncoming: {
+    flag: "migrations-incoming",
+    env: "VIRTMESH_MIGRATIONS_INCOMING",
+    help: "migrations to this host at once",
+    type: integer(1, MAX_MIGRATIONS),
+    default: DEFAULT_LIMITS.incoming,
+  },
+  migrationsPerLink: {
+    flag: "migrations-per-link",
+    env: "VIRTMESH_MIGRATIONS_PER_LINK",
+    help: "migrations from this host to any one other at once",
+    type: integer(1, MAX_MIGRATIONS),
+    default: DEFAULT_LIMITS.perLink,
+  },
+  bandwidthOutgoing: {
+    flag: "migration-bandwidth-outgoing",
+    env: "VIRTMESH_MIGRATION_BANDWIDTH_OUTGOING",
+    help: "bytes a second that all migrations from this host share; 0 is no limit",
+    type: size,
+    default: DEFAULT_LIMITS.outgoingBandwidth,
+  },
+  bandwidthIncoming: {
+    flag: "migration-bandwidth-incoming",
+    env: "VIRTMESH_MIGRATION_BANDWIDTH_INCOMING",
+    help: "bytes a second that all migrations to this host share; 0 is no limit",
+    type: size,
+    default: DEFAULT_LIMITS.incomingBandwidth,
+  },
+  bandwidthPerLink: {
+    flag: "migration-bandwidth-per-link",
+    env: "VIRTMESH_MIGRATION_BANDWIDTH_PER_LINK",
+    help: "bytes a second that all migrations from this host to any one other share; 0 is no limit",
+    type: size,
+    default: DEFAULT_LIMITS.linkBandwidth,
+  },
   logLevel: {
     flag: "log-level",
     env: "VIRTMESH_LOG_LEVEL",
@@ -139,6 +184,14 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
           stateDir: c.stateDir ?? `/var/lib/virtmesh/${program.name}`,
           runDir: c.runDir ?? `/run/virtmesh/${program.name}`,
           labels: c.labels,
+          limits: {
+            outgoing: c.migrationsOutgoing,
+            incoming: c.migrationsIncoming,
+            perLink: c.migrationsPerLink,
+            outgoingBandwidth: c.bandwidthOutgoing,
+            incomingBandwidth: c.bandwidthIncoming,
+            linkBandwidth: c.bandwidthPerLink,
+          },
           leaseTtlMs: c.leaseTtl,
           logger,
           metrics: createMetrics({ service: program.name, host }),

@@ -1,7 +1,7 @@
 import { mkdtempDisposableSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defineConfig, duration, integer, list, oneOf, pairs, text, toggle } from "./config.ts";
+import { defineConfig, duration, integer, list, oneOf, pairs, size, text, toggle } from "./config.ts";
 
 const config = defineConfig(
   {
@@ -24,6 +24,7 @@ const config = defineConfig(
     debug: { flag: "debug", env: "VIRTMESH_DEBUG", help: "more checks", type: toggle, default: false },
     nats: { flag: "nats", env: "VIRTMESH_NATS", help: "NATS servers", type: list, default: [] },
     labels: { flag: "labels", env: "VIRTMESH_LABELS", help: "labels of the host", type: pairs },
+    limit: { flag: "limit", env: "VIRTMESH_LIMIT", help: "bytes a second", type: size, default: 0n },
     grace: { flag: "grace", env: "VIRTMESH_GRACE", help: "time to end", type: duration, default: 10_000 },
   },
   { name: "virtmesh-test", version: "1.2.3", summary: "a program for tests" },
@@ -69,6 +70,14 @@ describe("configuration", () => {
     expect(config.parse(["--host", "a", "--no-debug"], { VIRTMESH_DEBUG: "true" }).debug).toBe(false);
   });
 
+  it.each([
+    ["4096", 4096n],
+    ["512K", 512n << 10n],
+    ["10G", 10n << 30n],
+  ])("reads %s as %s bytes", (text, bytes) => {
+    expect(config.parse(["--host", "a", "--limit", text], {}).limit).toBe(bytes);
+  });
+
   it("takes an empty variable as unset", () => {
     expect(config.parse(["--host", "a"], { VIRTMESH_SLOTS: "" }).slots).toBeUndefined();
   });
@@ -84,6 +93,11 @@ describe("configuration", () => {
       ["--host", "a", "--grace", "ten"],
       {},
       '--grace is "ten", write a length of time such as 250ms, 10s, 5m or 1h',
+    ],
+    [
+      ["--host", "a", "--limit", "1.5G"],
+      {},
+      '--limit is "1.5G", write a number of bytes such as 512K, 100M or 10G',
     ],
     [[], {}, "--host or VIRTMESH_HOST is missing: the name of this host"],
     [["--hots", "a"], {}, "Unknown option '--hots'; see --help"],

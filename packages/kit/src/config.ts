@@ -110,6 +110,17 @@ export const duration: Kind<number> = {
   },
 };
 
+const SIZES = { "": 0n, K: 10n, M: 20n, G: 30n, T: 40n } as const;
+
+/** A number of bytes such as `4096`, `512K`, `100M` or `10G`. */
+export const size: Kind<bigint> = {
+  form: "a number of bytes such as 512K, 100M or 10G",
+  parse: (t) => {
+    const match = /^(\d{1,15})([KMGT]?)$/.exec(t);
+    return match?.[1] === undefined ? undefined : BigInt(match[1]) << SIZES[match[2] as keyof typeof SIZES];
+  },
+};
+
 export function defineConfig<const S extends Options>(options: S, program: Program): Config<S> {
   const help = (): string => helpText(options, program);
   return {

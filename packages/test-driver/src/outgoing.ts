@@ -40,6 +40,7 @@ export class Outgoing implements OutgoingMigration {
   readonly #offer: MigrationOffer;
   readonly #sink: (fact: SourceHypervisorFact) => void;
   readonly #run: (task: (signal: AbortSignal) => Promise<void>) => void;
+  #tuning: Tuning;
   readonly #stop = new AbortController();
   readonly #mirrors = new Map<string, Mirror>();
   #line: Line<FromSource, FromDestination> | undefined;
@@ -60,11 +61,17 @@ export class Outgoing implements OutgoingMigration {
     this.#instance = guest.instance;
     this.#plan = plan;
     this.#offer = offer;
+    this.#tuning = offer.plan.tuning;
     this.#sink = (fact) => {
       if (!this.#over) sink(fact);
     };
     this.#run = run;
     guest.instance?.life.signal.addEventListener("abort", this.#onExit, { once: true });
+  }
+
+  /** Its limits as they were set last; undefined when it is over. */
+  get tuning(): Tuning | undefined {
+    return this.#over ? undefined : this.#tuning;
   }
 
   async startMirrors(endpoints: Endpoints, c: Call): Promise<void> {
@@ -118,8 +125,13 @@ export class Outgoing implements OutgoingMigration {
     this.#sink({ fact: "retired" });
   }
 
-  async tune(_tuning: Tuning, c: Call): Promise<void> {
+  async tune(tuning: Tuning, c: Call): Promise<void> {
     await this.#plan.before("migration.tune", c);
+    this.#tuning = tuning;
+    for (const mirror of this.#mirrors.values()) {
+      mirror.job = { ...mirror.job, speedLimitBytesPerSecond: tuning.diskBandwidth };
+      this.#instance?.jobs.set(mirror.job.id, mirror.job);
+    }
   }
 
   async sample(): Promise<MigrationSample> {
@@ -195,7 +207,7 @@ export class Outgoing implements OutgoingMigration {
       state: "running",
       doneBytes: 0n,
       totalBytes: disk.capacityBytes,
-      speedLimitBytesPerSecond: this.#offer.plan.tuning.diskBandwidth,
+      speedLimitBytesPerSecond: this.#tuning.diskBandwidth,
       error: "",
       migrationId: this.#offer.plan.id,
     };

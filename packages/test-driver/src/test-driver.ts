@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { arch, cpus, freemem, totalmem } from "node:os";
 import type { BlockJobFacet } from "@virtmesh/core/driver/block-jobs";
 import type { Driver, Facets } from "@virtmesh/core/driver/driver";
+import type { Tuning } from "@virtmesh/core/driver/migration";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { Scope } from "@virtmesh/kit/scope";
@@ -42,6 +43,8 @@ export interface TestControl {
   image(path: string): Uint8Array | undefined;
   /** Paths of all images of this host. */
   images(): string[];
+  /** The limits of a guest that is on its way out; undefined when it is not. */
+  tuning(uuid: DomainUuid): Tuning | undefined;
   /** A disk's copy breaks now. */
   breakMirror(uuid: DomainUuid, disk: string, message: string): void;
 }
@@ -165,6 +168,7 @@ function control(hypervisor: Hypervisor, source: TestMigrationSource): TestContr
     write: (path, offset, data) => hypervisor.images.write(path, offset, data),
     image: (path) => hypervisor.images.get(path)?.content,
     images: () => hypervisor.images.paths(),
+    tuning: (uuid) => source.find(uuid)?.tuning,
     breakMirror(uuid, disk, message) {
       const outgoing = source.find(uuid);
       if (outgoing === undefined) throw new VirtError("WRONG_STATE", `guest ${uuid} is not on its way out`);

@@ -14,7 +14,9 @@ import { deviceService } from "@virtmesh/agent/services/device-service";
 import { conversionService } from "@virtmesh/agent/services/conversion-service";
 import { domainService } from "@virtmesh/agent/services/domain-service";
 import { eventService } from "@virtmesh/agent/services/event-service";
+import type { ServiceContext } from "@virtmesh/agent/services/context";
 import { hostService } from "@virtmesh/agent/services/host-service";
+import { guardModule } from "@virtmesh/agent/services/module-guard";
 import { operationService } from "@virtmesh/agent/services/operation-service";
 import { type Driver, supportOf } from "@virtmesh/core/driver/driver";
 import { connect } from "@virtmesh/kit/grpc-client";
@@ -52,7 +54,7 @@ export function inProcess(kind: DriverKind): SubjectKind {
         const { context } = agent;
         const migrations = await migrationModule(context);
         const served = [
-          hostService,
+          (c: ServiceContext) => guardModule(c, hostService(c, migrations.drainHost)),
           domainService,
           deviceService,
           resourceService,

@@ -176,7 +176,8 @@ describe("a host on the wire", () => {
       bootTimeMs: 1000,
       notes: ["n"],
     };
-    const agent = { uri: "qemu://a/system", host: "a", hypervisor: "qemu", version: "0.1.0" };
+    const cordon = { cordoned: true, cordonReason: "a new disk" };
+    const agent = { uri: "qemu://a/system", host: "a", hypervisor: "qemu", version: "0.1.0", ...cordon };
     const { bootTimeMs, ...same } = info;
     expect(toWireHost(info, agent)).toEqual({
       ...same,
@@ -185,6 +186,7 @@ describe("a host on the wire", () => {
       hypervisor: "qemu",
       agentVersion: "0.1.0",
       bootTime: new Date(bootTimeMs),
+      ...cordon,
     });
   });
 });

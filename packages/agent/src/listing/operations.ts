@@ -7,6 +7,7 @@ export const OPERATION_LISTING: Listing<OperationState> = {
     done: { kind: "boolean", read: (o) => o.result !== undefined },
     verb: { kind: "text", read: (o) => o.metadata.verb },
     domain: { kind: "text", read: (o) => [o.metadata.domainName, o.metadata.domainUuid] },
+    parent: { kind: "text", read: (o) => o.metadata.parent },
     actor: { kind: "text", read: (o) => o.metadata.actor },
     start_time_ms: { kind: "number", read: (o) => o.metadata.startTime?.getTime() ?? 0 },
   },

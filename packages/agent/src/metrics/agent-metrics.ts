@@ -15,6 +15,9 @@ export interface AgentMetricsSource {
   owned(): readonly { readonly uuid: string; readonly name: string; readonly generation: bigint }[];
   conflicts(): readonly TokenConflict[];
   waitingChanges(): number;
+  /** Migrations that wait for their turn, on either side. */
+  waitingMigrations(): { readonly source: number; readonly destination: number };
+  readonly cordon: { readonly cordoned: boolean };
   /** undefined without NATS. */
   outbox(): { readonly length: number; readonly oldestMs: number } | undefined;
   natsConnected(): boolean;
@@ -86,6 +89,15 @@ export class AgentMetrics {
       help: "Migrations under way, by the side this agent is on",
       labels: ["role"],
     });
+    const queued = m.gauge({
+      name: "virtmesh_migrations_waiting",
+      help: "Migrations that wait for their turn, by the side this agent is on",
+      labels: ["role"],
+    });
+    const cordoned = m.gauge({
+      name: "virtmesh_host_cordoned",
+      help: "1 while the host takes no new guests",
+    });
     let guests: readonly DomainStats[] = [];
     const ends = new DisposableStack();
     ends.use(m.addText(() => domainMetricsText(guests, source.migrations.jobs(), source.host)));
@@ -106,6 +118,10 @@ export class AgentMetrics {
         connected.set(source.natsConnected() ? 1 : 0);
         active.set({ role: "source" }, source.migrations.active("source"));
         active.set({ role: "destination" }, source.migrations.active("destination"));
+        const line = source.waitingMigrations();
+        queued.set({ role: "source" }, line.source);
+        queued.set({ role: "destination" }, line.destination);
+        cordoned.set(source.cordon.cordoned ? 1 : 0);
       }),
     );
     return ends;

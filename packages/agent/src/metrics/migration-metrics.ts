@@ -28,6 +28,7 @@ export interface MigrationEnd {
 }
 
 const DURATION_BUCKETS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14_400];
+const WAIT_BUCKETS = [0.1, 1, 10, 30, 60, 300, 600, 1800, 3600, 14_400, 43_200];
 const DOWNTIME_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30];
 
 /** The numbers of migrations: gauges while one runs, counters and histograms that outlive it. */
@@ -36,6 +37,7 @@ export class MigrationMetrics {
   readonly #ends;
   readonly #durations;
   readonly #downtimes;
+  readonly #waits;
 
   constructor(metrics: Metrics) {
     this.#ends = metrics.counter({
@@ -54,6 +56,17 @@ export class MigrationMetrics {
       help: "How long a migrated guest stood still, by the source's clock",
       buckets: DOWNTIME_BUCKETS,
     });
+    this.#waits = metrics.histogram({
+      name: "virtmesh_migration_wait_seconds",
+      help: "How long migrations from this host waited for their turn, by what came of it",
+      labels: ["outcome"],
+      buckets: WAIT_BUCKETS,
+    });
+  }
+
+  /** A migration does not wait any more: its turn has come, or it is given up. */
+  waited(outcome: "begun" | "givenUp", seconds: number): void {
+    this.#waits.observe({ outcome }, seconds);
   }
 
   /** A migration is under way on this side. */

@@ -23,6 +23,8 @@ export function absentMigrations(chassis: Chassis): ServedService {
       migrateDomain: refuse,
       getMigration: refuse,
       tuneMigration: refuse,
+      getMigrationLimits: refuse,
+      updateMigrationLimits: refuse,
       listMigrations: unary((): ListMigrationsResponse => ({ migrations: [], unreachable: [] })),
     },
   };

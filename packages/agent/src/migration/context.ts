@@ -3,12 +3,15 @@ import type { Progress } from "@virtmesh/core/migration/progress";
 import type { Channel } from "@virtmesh/kit/grpc-client";
 import type { MigrationRecords } from "@virtmesh/mesh/records";
 import type { Chassis } from "../chassis.ts";
+import type { Budget } from "../traffic/budget.ts";
+import type { IncomingGate } from "../traffic/incoming-gate.ts";
+import type { OutgoingGate } from "../traffic/outgoing-gate.ts";
 import type { JournalHeader, JournalSide } from "./journal.ts";
 import type { Report } from "./report.ts";
 
 /** What the migrations of an agent need of it. */
 export interface MigrationContext
-  extends Pick<Chassis, "driver" | "tokens" | "logger" | "queue" | "operations" | "signal"> {
+  extends Pick<Chassis, "driver" | "tokens" | "logger" | "queue" | "operations" | "signal" | "cordon"> {
   readonly host: HostName;
   /** Connection URI of this agent, with its host. */
   readonly uri: string;
@@ -20,11 +23,17 @@ export interface MigrationContext
   peer(uri: string): Channel;
   /** Calls back when some agent comes back: a good moment to try again. */
   onChance(listener: () => void): Disposable;
+  /** The lines before migrations, from here and to here, and what they share. */
+  readonly outgoing: OutgoingGate;
+  readonly incoming: IncomingGate;
+  readonly budget: Budget;
   /** Tells the world (events, metrics, the operation). */
   readonly news: MigrationNews;
 }
 
 export interface MigrationNews {
+  /** One that had to wait does not any more. */
+  waited(outcome: "begun" | "givenUp", seconds: number): void;
   began(header: JournalHeader, side: JournalSide): void;
   /** A fact that a machine was fed with: kept in the stream MIGRATIONS for whoever wants to know what happened. */
   heard(header: JournalHeader, side: JournalSide, fact: { readonly fact: string }): void;

@@ -1,28 +1,47 @@
 import {
+  type GetMigrationLimitsRequest,
   type GetMigrationRequest,
   type ListMigrationsRequest,
   type ListMigrationsResponse,
   type MigrateDomainRequest,
   type Migration,
+  type MigrationLimits,
   MigrationPreflight,
   MigrationReport,
   MigrationServiceService,
   type TuneMigrationRequest,
+  type UpdateMigrationLimitsRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import type { Call } from "@virtmesh/core/call";
 import { VirtError } from "@virtmesh/core/errors";
-import type { MigrationId } from "@virtmesh/core/ids";
+import { type MigrationId, newMigrationId } from "@virtmesh/core/ids";
 import { unary } from "@virtmesh/kit/grpc-server";
 import type { Chassis, ServedService } from "../chassis.ts";
 import { packAny } from "../operations/any.ts";
 import type { OperationState } from "../operations/state.ts";
+import { limitsChange, limitsToWire } from "../traffic/limits-wire.ts";
 import type { Migrations } from "./migrations.ts";
 import type { News } from "./news.ts";
 import { blocked } from "./preflight.ts";
+import type { MigrationQueue } from "./queue.ts";
 import { retuned } from "./wire.ts";
 
 /** The user's door to migrations. Everything of one migration lives in its operation. */
-export function migrationService(chassis: Chassis, migrations: Migrations, news: News): ServedService {
+export function migrationService(
+  chassis: Chassis,
+  migrations: Migrations,
+  queue: MigrationQueue,
+  news: News,
+): ServedService {
+  const limits = (): MigrationLimits => {
+    const { outgoing, incoming } = migrations.context;
+    return limitsToWire(chassis.limits.now, {
+      runningOutgoing: outgoing.running,
+      runningIncoming: incoming.running,
+      waitingOutgoing: outgoing.waiting,
+      waitingIncoming: incoming.waiting,
+    });
+  };
   const find = (id: string): Migration => {
     const state = chassis.operations.list().find((o) => o.id === id && o.metadata.verb === "migrate");
     if (state === undefined)
@@ -34,7 +53,7 @@ export function migrationService(chassis: Chassis, migrations: Migrations, news:
     implementation: {
       migrateDomain: unary(async (request: MigrateDomainRequest, c: Call) => {
         if (request.validateOnly) return preflight(chassis, migrations, request, c);
-        return migrations.start(request, c);
+        return queue.start(request, c);
       }),
       getMigration: unary((request: GetMigrationRequest) => find(request.id)),
       listMigrations: unary((request: ListMigrationsRequest): ListMigrationsResponse => {
@@ -43,9 +62,23 @@ export function migrationService(chassis: Chassis, migrations: Migrations, news:
         return { migrations: wanted.map((o) => migrationOf(o, news)), unreachable: [] };
       }),
       tuneMigration: unary(async (request: TuneMigrationRequest) => {
-        await migrations.tune(request.id as MigrationId, (now) => retuned(now, request));
-        return find(request.id);
+        const id = request.id as MigrationId;
+        if (queue.has(id)) {
+          throw new VirtError(
+            "WRONG_STATE",
+            `migration ${id} waits for its turn and has no limits to change yet; cancel it and ask again with others`,
+          );
+        }
+        await migrations.tune(id, (now) => retuned(now, request));
+        return find(id);
       }),
+      getMigrationLimits: unary((_request: GetMigrationLimitsRequest): MigrationLimits => limits()),
+      updateMigrationLimits: unary(
+        async (request: UpdateMigrationLimitsRequest): Promise<MigrationLimits> => {
+          await chassis.limits.change(limitsChange(request));
+          return limits();
+        },
+      ),
     },
   };
 }
@@ -56,7 +89,7 @@ async function preflight(
   request: MigrateDomainRequest,
   call: Call,
 ) {
-  const { offer, obstacles, warnings, plan, name } = await migrations.check(request, call);
+  const { offer, obstacles, warnings, plan, name } = await migrations.check(request, call, newMigrationId());
   if (obstacles.length > 0) throw blocked(name, obstacles);
   const answer: MigrationPreflight = {
     disks: offer.disks

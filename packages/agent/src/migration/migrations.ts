@@ -1,16 +1,18 @@
-import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
+import type { Any } from "@virtmesh/api/gen/google/protobuf/any";
 import { MigrationReport, type MigrateDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import type { Call } from "@virtmesh/core/call";
 import { isActive } from "@virtmesh/core/domain/state";
 import type { MigrationOffer, MigrationPlan, Tuning } from "@virtmesh/core/driver/migration";
 import { REASONS, type Reason, VirtError } from "@virtmesh/core/errors";
-import { type MigrationId, newMigrationId } from "@virtmesh/core/ids";
+import type { MigrationId } from "@virtmesh/core/ids";
 import type { DestinationEntry } from "@virtmesh/core/migration/destination";
 import type { Standing } from "@virtmesh/core/migration/facts";
 import type { SourceEntry } from "@virtmesh/core/migration/source-state";
 import { parseConnectionUri } from "@virtmesh/core/uri";
 import type { ChangeInfo, Hold } from "../changes/queue.ts";
 import { packAny } from "../operations/any.ts";
+import type { RunningOperation } from "../operations/operations.ts";
+import type { Passage } from "../traffic/outgoing-gate.ts";
 import type { MigrationContext, Outcome } from "./context.ts";
 import { type DestinationLink, DestinationRunner } from "./destination-runner.ts";
 import {
@@ -25,20 +27,24 @@ import type { News } from "./news.ts";
 import { blocked, examineBoth, examineDestination, type Preflight } from "./preflight.ts";
 import { reportToWire } from "./progress-wire.ts";
 import { fence } from "./record-hand.ts";
+import { OutgoingMigration } from "./outgoing-migration.ts";
 import { SourceRunner } from "./source-runner.ts";
 import { planOf } from "./wire.ts";
 
 /** Journals of finished migrations are kept for so long: a late question about one still gets its answer. */
 export const KEEP_JOURNALS_MS = 7 * 24 * 3600 * 1000;
 
+/** What was found before a migration. */
+export type Checked = Preflight & { readonly plan: MigrationPlan; readonly name: string };
+
 /** The migrations of one agent, outgoing and incoming. */
 export class Migrations implements AsyncDisposable {
   readonly context: MigrationContext;
   readonly #news: News;
-  readonly #sources = new Map<MigrationId, { readonly runner: SourceRunner; readonly hold: Hold }>();
+  readonly #sources = new Map<MigrationId, OutgoingMigration>();
   readonly #destinations = new Map<
     MigrationId,
-    { readonly runner: DestinationRunner; readonly hold: Hold }
+    { readonly runner: DestinationRunner; readonly hold: Hold; readonly place: Disposable }
   >();
 
   constructor(context: MigrationContext, news: News) {
@@ -47,10 +53,7 @@ export class Migrations implements AsyncDisposable {
   }
 
   /** What would be in the way; changes nothing. */
-  async check(
-    request: MigrateDomainRequest,
-    call: Call,
-  ): Promise<Preflight & { plan: MigrationPlan; name: string }> {
+  async check(request: MigrateDomainRequest, call: Call, id: MigrationId): Promise<Checked> {
     const c = this.context;
     const domain = c.driver.domains.find(request.domain);
     if (domain === undefined) {
@@ -64,7 +67,7 @@ export class Migrations implements AsyncDisposable {
         violations: [{ field: "destination_uri", description: "must not be empty" }],
       });
     }
-    const plan = planOf(request, newMigrationId(), domain.uuid);
+    const plan = planOf(request, id, domain.uuid);
     if (plan.mode === "live" && !isActive(domain.state)) {
       throw new VirtError(
         "DOMAIN_NOT_RUNNING",
@@ -81,13 +84,20 @@ export class Migrations implements AsyncDisposable {
     return { ...found, plan, name: domain.name };
   }
 
-  /** Starts a migration; resolves with its operation. @throws MIGRATION_BLOCKED listing everything in the way. */
-  async start(request: MigrateDomainRequest, call: Call): Promise<Operation> {
+  /**
+   * Takes the guest and writes down that it begins; what it gives runs the migration to its end, for its operation.
+   * The passage is given back at the end, or when this throws.
+   */
+  async begin(
+    request: MigrateDomainRequest,
+    { plan, offer, name }: Checked,
+    passage: Passage,
+    call: Call,
+  ): Promise<(op: RunningOperation) => Promise<Any>> {
     const c = this.context;
-    const { plan, offer, obstacles, name } = await this.check(request, call);
-    if (obstacles.length > 0) throw blocked(name, obstacles);
-    const hold = await c.queue.acquire({ uuid: plan.uuid, name }, this.#holding(plan.id), call);
+    let hold: Hold | undefined;
     try {
+      hold = await c.queue.acquire({ uuid: plan.uuid, name }, this.#holding(plan.id), call);
       const info = c.driver.domains.find(plan.uuid);
       const header: JournalHeader = {
         side: "source",
@@ -115,26 +125,27 @@ export class Migrations implements AsyncDisposable {
       const journal = await MigrationJournal.create(c.journalDir, header);
       await journal.append("begun");
       const runner = new SourceRunner(c, header, journal);
-      this.#sources.set(plan.id, { runner, hold });
+      const outgoing = new OutgoingMigration(c, runner, hold, passage);
+      this.#sources.set(plan.id, outgoing);
       c.news.began(header, "source");
-      return await c.operations.start(
-        { id: plan.id, verb: "migrate", uuid: plan.uuid, name, call },
-        async (op) => {
-          this.#news.watchedBy(plan.id, op);
-          await this.#guard(runner, () => runner.begin());
-          return this.#conclude(runner, hold, op.signal);
-        },
-      );
+      return async (op) => {
+        this.#news.watchedBy(plan.id, op);
+        await outgoing.share();
+        await this.#guard(runner, () => runner.begin());
+        return this.#conclude(outgoing, op.signal);
+      };
     } catch (e) {
-      hold[Symbol.dispose]();
+      hold?.[Symbol.dispose]();
+      passage[Symbol.dispose]();
       throw e;
     }
   }
 
-  tune(id: MigrationId, change: (now: Tuning) => Tuning): Promise<void> {
+  async tune(id: MigrationId, change: (now: Tuning) => Tuning): Promise<void> {
     const live = this.#sources.get(id);
     if (live === undefined) throw new VirtError("MIGRATION_NOT_FOUND", `no migration ${id} runs here`);
-    return live.runner.tune(change);
+    await live.runner.tune(change);
+    await this.context.budget.divide();
   }
 
   /** A source offers a guest. @throws whatever speaks against it; then it was never begun. */
@@ -155,7 +166,9 @@ export class Migrations implements AsyncDisposable {
       { verb: "migrate", operation: `operations/${id}`, exclusive: true },
       call,
     );
+    let place: Disposable | undefined;
     try {
+      place = c.incoming.claim(id);
       // Looked at again with the guest and its name held: nothing can come between now.
       const { obstacles } = await examineDestination(c, offer, call);
       if (obstacles.length > 0) throw blocked(name, obstacles);
@@ -171,12 +184,13 @@ export class Migrations implements AsyncDisposable {
       };
       const journal = await MigrationJournal.create(c.journalDir, header);
       const runner = new DestinationRunner(c, header, journal, () => this.#release(id));
-      this.#destinations.set(id, { runner, hold });
+      this.#destinations.set(id, { runner, hold, place });
       c.news.began(header, "destination");
       runner.begin(link);
       return runner;
     } catch (e) {
       hold[Symbol.dispose]();
+      place?.[Symbol.dispose]();
       await journalRefusal(c.journalDir, id);
       throw e;
     }
@@ -214,13 +228,23 @@ export class Migrations implements AsyncDisposable {
     const hold = c.queue.seize({ uuid: plan.uuid, name }, this.#holding(plan.id));
     const journal = await MigrationJournal.reopen(c.journalDir, plan.id, "source");
     const runner = new SourceRunner(c, header, journal);
-    this.#sources.set(plan.id, { runner, hold });
+    const link = parseConnectionUri(header.destinationUri).host;
+    const passage = c.outgoing.seize({
+      id: plan.id,
+      destinationUri: header.destinationUri,
+      link,
+      priority: 0,
+      sinceMs: header.startedAtMs,
+    });
+    const outgoing = new OutgoingMigration(c, runner, hold, passage);
+    this.#sources.set(plan.id, outgoing);
     c.news.began(header, "source");
     const call = { actor: header.actor, requestId: "", trace: header.trace };
     await c.operations.adopt({ id: plan.id, verb: "migrate", uuid: plan.uuid, name, call }, async (op) => {
       this.#news.watchedBy(plan.id, op);
+      await outgoing.share();
       await this.#guard(runner, () => runner.resume(lastOf<SourceEntry>(file, SOURCE_ENTRIES) ?? "begun"));
-      return this.#conclude(runner, hold, op.signal);
+      return this.#conclude(outgoing, op.signal);
     });
   }
 
@@ -237,7 +261,7 @@ export class Migrations implements AsyncDisposable {
     );
     const journal = await MigrationJournal.reopen(c.journalDir, plan.id, "destination");
     const runner = new DestinationRunner(c, header, journal, () => this.#release(plan.id));
-    this.#destinations.set(plan.id, { runner, hold });
+    this.#destinations.set(plan.id, { runner, hold, place: c.incoming.seize(plan.id) });
     c.news.began(header, "destination");
     await runner.resume(lastOf<DestinationEntry>(file, DESTINATION_ENTRIES) ?? "begun");
   }
@@ -272,7 +296,8 @@ export class Migrations implements AsyncDisposable {
     }
   }
 
-  async #conclude(runner: SourceRunner, hold: Hold, cancel: AbortSignal) {
+  async #conclude(outgoing: OutgoingMigration, cancel: AbortSignal) {
+    const { runner } = outgoing;
     const id = runner.header.offer.plan.id;
     const stop = (): void => runner.cancel("");
     cancel.addEventListener("abort", stop, { once: true });
@@ -280,14 +305,16 @@ export class Migrations implements AsyncDisposable {
     const outcome = await runner.done;
     cancel.removeEventListener("abort", stop);
     this.#sources.delete(id);
-    hold[Symbol.dispose]();
+    outgoing[Symbol.dispose]();
     return resultOf(runner.header, outcome);
   }
 
   /** From here on its journal answers a source that asks. */
   #release(id: MigrationId): void {
-    this.#destinations.get(id)?.hold[Symbol.dispose]();
+    const live = this.#destinations.get(id);
     this.#destinations.delete(id);
+    live?.hold[Symbol.dispose]();
+    live?.place[Symbol.dispose]();
   }
 
   #fenceInBackground(header: JournalHeader): void {

@@ -1,18 +1,26 @@
 import { join } from "node:path";
 import { VirtError } from "@virtmesh/core/errors";
+import { isActive } from "@virtmesh/core/domain/state";
+import type { Place } from "@virtmesh/core/drain/choose";
 import { isUriPattern, parseConnectionUri } from "@virtmesh/core/uri";
-import { type Channel, connect } from "@virtmesh/kit/grpc-client";
+import { type Channel, connect, streamCall } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
+import { MigrationPeerServiceService } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
 import { MigrationRecords } from "@virtmesh/mesh/records";
 import { type AgentDirectory, watchAgents } from "@virtmesh/mesh/registry";
-import { AgentState } from "@virtmesh/api/gen/virtmesh/v1/agent";
+import { type Agent, AgentState } from "@virtmesh/api/gen/virtmesh/v1/agent";
 import type { Chassis, ServiceModule } from "../chassis.ts";
+import type { DrainContext } from "../drain/drain-runner.ts";
+import { Drains } from "../drain/drains.ts";
 import { absentMigrations } from "./absent.ts";
 import { migrationService } from "./migration-service.ts";
 import { KEEP_JOURNALS_MS, Migrations } from "./migrations.ts";
 import { pruneJournals, readJournals } from "./journal.ts";
 import { News } from "./news.ts";
 import { peerService } from "./peer-service.ts";
+import { MigrationQueue } from "./queue.ts";
+import { Budget } from "../traffic/budget.ts";
+import { OutgoingGate, type Traveller } from "../traffic/outgoing-gate.ts";
 
 /** Migrations as a module of the agent: the two services, and whatever was under way when the agent ended. */
 export async function migrationModule(chassis: Chassis): Promise<ServiceModule> {
@@ -34,6 +42,14 @@ export async function migrationModule(chassis: Chassis): Promise<ServiceModule> 
   const peers = scope.own(new Peers(chassis, directory));
   const news = new News(chassis);
   const journalDir = join(chassis.stateDir, "migrations");
+  const onChance = (listener: () => void): Disposable =>
+    directory.onChange(({ change }) => (change === "alive" ? listener() : undefined));
+  const outgoing = new OutgoingGate({
+    host: chassis.host,
+    limits: chassis.limits,
+    ask: (traveller, signal) => reserve(peers, chassis.host, traveller, signal),
+    onChance,
+  });
   const migrations = scope.own(
     new Migrations(
       {
@@ -49,8 +65,11 @@ export async function migrationModule(chassis: Chassis): Promise<ServiceModule> 
         authenticated: chassis.tls !== undefined,
         signal: scope.signal,
         peer: (uri) => peers.channelTo(uri),
-        onChance: (listener) =>
-          directory.onChange(({ change }) => (change === "alive" ? listener() : undefined)),
+        onChance,
+        cordon: chassis.cordon,
+        outgoing,
+        incoming: chassis.incoming,
+        budget: new Budget(chassis.limits),
         news,
       },
       news,
@@ -66,11 +85,71 @@ export async function migrationModule(chassis: Chassis): Promise<ServiceModule> 
       await migrations.recoverDestination(file);
     }
   }
+  const queue = new MigrationQueue(migrations.context, migrations);
+  for (const id of await queue.recover(adopted)) adopted.add(id);
+  const drains = scope.own(
+    new Drains(
+      drainContext(chassis, directory, migrations, queue),
+      migrations,
+      join(chassis.stateDir, "drains"),
+    ),
+  );
+  for (const id of await drains.recover()) adopted.add(id);
   return {
-    services: [migrationService(chassis, migrations, news), peerService(migrations)],
+    waiting: () => outgoing.waiting,
+    drainHost: (request, call) => drains.start(request, call),
+    services: [migrationService(chassis, migrations, queue, news), peerService(migrations)],
     adopted,
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
+}
+
+function drainContext(
+  chassis: Chassis,
+  directory: AgentDirectory,
+  { context }: Migrations,
+  queue: MigrationQueue,
+): DrainContext {
+  return {
+    migration: context,
+    queue,
+    ready: directory.synced,
+    places: () => directory.list().flatMap(placesOf),
+    onPlaces: (listener) => directory.onChange(listener),
+    parallel: () => chassis.limits.now.outgoing,
+    guests: (offline) =>
+      chassis.driver.domains
+        .list()
+        .filter((d) => isActive(d.state) || offline)
+        .map(({ uuid, name, memoryBytes, state }) => ({
+          uuid,
+          name,
+          memoryBytes,
+          offline: !isActive(state),
+        })),
+  };
+}
+
+function placesOf(agent: Agent): Place[] {
+  return agent.uris.slice(0, 1).map((uri) => ({
+    uri,
+    host: agent.host,
+    alive: agent.state !== AgentState.AGENT_STATE_LOST,
+    cordoned: agent.cordoned,
+    labels: agent.labels,
+    freeMemoryBytes: agent.freeMemoryBytes,
+    incomingLimit: agent.incomingLimit,
+    incoming: agent.incomingMigrations,
+  }));
+}
+
+/** Asks a destination for a place, until the signal is aborted. */
+async function* reserve(peers: Peers, sourceHost: string, traveller: Traveller, signal: AbortSignal) {
+  const { id, destinationUri, priority, sinceMs } = traveller;
+  const waitedMs = BigInt(Math.max(0, Date.now() - sinceMs));
+  const request = { uri: destinationUri, migrationId: id, sourceHost, priority, waitedMs };
+  const channel = peers.channelTo(destinationUri);
+  yield* streamCall(channel, MigrationPeerServiceService.reserve, request, { signal });
 }
 
 /** Channels to other agents, by what the directory says of them; one an address, kept. */

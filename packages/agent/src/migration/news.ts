@@ -26,6 +26,10 @@ export class News implements MigrationNews {
     this.#chassis = chassis;
   }
 
+  waited(outcome: "begun" | "givenUp", seconds: number): void {
+    this.#chassis.migrationMetrics.waited(outcome, seconds);
+  }
+
   began(header: JournalHeader, side: JournalSide): void {
     this.#chassis.migrationMetrics.begin(`${header.offer.plan.id}.${side}`, side);
   }

@@ -4,18 +4,20 @@ import {
   type InquireRequest,
   type InquireResponse,
   MigrationPeerServiceService,
+  type ReserveRequest,
   type SessionRequest,
   type SessionResponse,
 } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
 import type { Call } from "@virtmesh/core/call";
 import { VirtError } from "@virtmesh/core/errors";
 import type { MigrationId } from "@virtmesh/core/ids";
-import { bidi, type ServiceEntry, unary } from "@virtmesh/kit/grpc-server";
+import { rankOf } from "@virtmesh/core/traffic/line";
+import { bidi, type ServiceEntry, serverStream, unary } from "@virtmesh/kit/grpc-server";
 import type { DestinationRunner } from "./destination-runner.ts";
 import type { Migrations } from "./migrations.ts";
 import { PeerLink } from "./peer-link.ts";
 import { examineDestination } from "./preflight.ts";
-import { offerFromWire, standingToWire } from "./wire.ts";
+import { checkPriority, offerFromWire, standingToWire } from "./wire.ts";
 
 /** The destination's ear: what source agents say. */
 export function peerService(migrations: Migrations): ServiceEntry {
@@ -24,6 +26,13 @@ export function peerService(migrations: Migrations): ServiceEntry {
     implementation: {
       examine: unary((request: ExamineRequest, c: Call) => examine(migrations, request, c)),
       inquire: unary((request: InquireRequest, c: Call) => inquire(migrations, request, c)),
+      reserve: serverStream((request: ReserveRequest, c: Call) => {
+        checkPeer(migrations, c, request.sourceHost);
+        checkPriority(request.priority);
+        const { migrationId, priority, waitedMs } = request;
+        const rank = rankOf(Date.now() - Number(waitedMs), priority);
+        return migrations.context.incoming.reserve({ migrationId, rank }, c.signal);
+      }),
       session: bidi((requests: AsyncIterable<SessionRequest>, c: Call) => session(migrations, requests, c)),
     },
   };

@@ -54,6 +54,9 @@ export async function examineDestination(
   call: Call,
 ): Promise<{ readonly obstacles: readonly Obstacle[]; readonly warnings: readonly string[] }> {
   const obstacles: Obstacle[] = [];
+  if (c.cordon.cordoned) {
+    obstacles.push({ type: "HOST_CORDONED", subject: c.host, description: c.cordon.refusal });
+  }
   if (offer.sourceHost === c.host) {
     obstacles.push({ type: "SAME_HOST", subject: c.host, description: `the guest is on ${c.host} already` });
   }

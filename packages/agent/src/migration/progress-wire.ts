@@ -47,6 +47,7 @@ export function progressToWire(p: Progress, destinationUri: string): MigrationPr
     stuckReason: p.stuckReason,
     destinationUri,
     updateTime: new Date(p.updatedAtMs),
+    wait: undefined,
   };
 }
 

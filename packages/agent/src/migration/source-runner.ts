@@ -14,6 +14,7 @@ import {
   type SourceStep,
   UNDECIDED,
 } from "@virtmesh/core/migration/source-state";
+import { withinShare } from "@virtmesh/core/traffic/tuning";
 import { parseConnectionUri } from "@virtmesh/core/uri";
 import { withSpan } from "@virtmesh/kit/telemetry";
 import type { MigrationContext, Outcome } from "./context.ts";
@@ -52,6 +53,8 @@ export class SourceRunner implements AsyncDisposable {
   #state: SourceState;
   #progress: Progress;
   #tuning: Tuning;
+  /** What it may have of the bandwidth that all share; 0 without a limit. */
+  #share = 0n;
   #outgoing: OutgoingMigration | undefined;
   #endpoints: Endpoints | undefined;
   #draining = false;
@@ -98,11 +101,17 @@ export class SourceRunner implements AsyncDisposable {
     return this.#progress;
   }
 
+  /** As the user wants it; its share may be less. */
+  get tuning(): Tuning {
+    return this.#tuning;
+  }
+
   /** Takes the guest and begins. */
   async begin(): Promise<void> {
     if (this.#common.mode === "live") {
       const open = need(this.#c.driver, "migrationSource", "open");
       this.#outgoing = await open(this.header.offer, (fact) => this.tell(fact), this.#call);
+      await this.#applyShare();
     }
     this.#enter(beginSource(this.#common));
     const limit = this.header.offer.plan.timeoutMs;
@@ -115,6 +124,7 @@ export class SourceRunner implements AsyncDisposable {
     if (this.#common.mode === "live") {
       const reopen = need(this.#c.driver, "migrationSource", "reopen");
       this.#outgoing = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
+      await this.#applyShare();
     }
     this.#enter(restartSource(this.#common, entry));
     if (this.#outgoing === undefined && this.#common.mode === "live") {
@@ -141,8 +151,31 @@ export class SourceRunner implements AsyncDisposable {
     if (this.#outgoing === undefined)
       throw new VirtError("WRONG_STATE", "an offline migration has no limits to change");
     const tuning = change(this.#tuning);
-    await this.#outgoing.tune(tuning, this.#call);
+    await this.#outgoing.tune(withinShare(tuning, this.#share, this.#common.disks.length), this.#call);
     this.#tuning = tuning;
+  }
+
+  /** Its share of the bandwidth is another now; 0 without a limit. */
+  async limit(share: bigint): Promise<void> {
+    const before = this.#share;
+    this.#share = share;
+    if (share !== before) await this.#applyShare(before);
+  }
+
+  /** A hypervisor that does not take it now is past the point where it matters. */
+  async #applyShare(before = 0n): Promise<void> {
+    if (this.#outgoing === undefined || (this.#share === 0n && before === 0n)) return;
+    try {
+      await this.#outgoing.tune(
+        withinShare(this.#tuning, this.#share, this.#common.disks.length),
+        this.#call,
+      );
+    } catch (e) {
+      this.#c.logger.warn(
+        { migration: this.header.offer.plan.id, phase: this.#state.phase, err: e },
+        "the share of the bandwidth could not be set",
+      );
+    }
   }
 
   /** One fact: steps the machine and starts what follows from it, in order. */

@@ -18,6 +18,7 @@ import type { Endpoints } from "@virtmesh/core/migration/endpoints";
 import { VirtError } from "@virtmesh/core/errors";
 import { domainUuid, generation, type MigrationId } from "@virtmesh/core/ids";
 import type { Standing } from "@virtmesh/core/migration/facts";
+import { MAX_PRIORITY, MIN_PRIORITY } from "@virtmesh/core/traffic/line";
 
 const DEFAULT_DOWNTIME_MS = 300;
 
@@ -70,6 +71,7 @@ export function retuned(now: Tuning, request: TuneMigrationRequest): Tuning {
 
 /** What was asked, checked. @throws INVALID_FIELD naming the field. */
 export function planOf(request: MigrateDomainRequest, id: MigrationId, uuid: string): MigrationPlan {
+  checkPriority(request.priority);
   const mode = request.mode === MigrationMode.MIGRATION_MODE_OFFLINE ? "offline" : "live";
   const compression = compressionOf(request.compression);
   const parallelConnections = Math.max(1, request.parallelConnections);
@@ -117,6 +119,12 @@ export function planOf(request: MigrateDomainRequest, id: MigrationId, uuid: str
     timeoutMs: millis(request.timeout) ?? 0,
     disks: disksOf(request),
   };
+}
+
+/** @throws INVALID_FIELD */
+export function checkPriority(priority: number): void {
+  if (priority < MIN_PRIORITY || priority > MAX_PRIORITY)
+    throw invalid("priority", `must be from ${MIN_PRIORITY} to ${MAX_PRIORITY}, not ${priority}`);
 }
 
 function invalid(field: string, description: string): VirtError {

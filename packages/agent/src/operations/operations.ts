@@ -16,6 +16,8 @@ export interface OperationStart {
   readonly verb: string;
   readonly uuid: string;
   readonly name: string;
+  /** `operations/<id>` of which it is a part. */
+  readonly parent?: string;
   readonly call: Pick<Call, "actor" | "requestId" | "trace">;
 }
 
@@ -226,6 +228,8 @@ export class Operations implements AsyncDisposable {
         requestId: begin.call.requestId,
         migration: undefined,
         traceId: traceIdOf(begin.call.trace),
+        parent: begin.parent ?? "",
+        drain: undefined,
       },
     });
     this.#operations.set(id, live);

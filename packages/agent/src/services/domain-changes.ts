@@ -59,6 +59,7 @@ export async function defineDomain(
   const parsed = c.driver.domains.parse(request.xml);
   const check = (): void => {
     const existing = checkIdentity(c, parsed);
+    if (existing === undefined) c.cordon.check();
     checkEtag(request.etag, existing, parsed.name);
   };
   if (request.validateOnly) {
@@ -80,6 +81,7 @@ export async function createDomain(
   const parsed = c.driver.domains.parse(request.xml);
   const check = (): void => {
     const existing = checkIdentity(c, parsed);
+    if (existing === undefined) c.cordon.check();
     if (existing && isActive(existing.state)) {
       throw new VirtError(
         "DOMAIN_RUNNING",

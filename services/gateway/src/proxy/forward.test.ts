@@ -1,5 +1,5 @@
 import { Metadata, type sendUnaryData, Server, ServerCredentials, status } from "@grpc/grpc-js";
-import { type Agent, AgentState } from "@virtmesh/api/gen/virtmesh/v1/agent";
+import { Agent, AgentState } from "@virtmesh/api/gen/virtmesh/v1/agent";
 import {
   DomainServiceService,
   type GetDomainRequest,
@@ -24,14 +24,13 @@ const URI = "test://host-a/default";
 const never = { signal: new AbortController().signal };
 
 const agentAt = (host: string, address: string): Agent => ({
+  ...Agent.fromPartial({}),
   host,
   hypervisor: "test",
   uris: [`test://${host}/default`],
   address,
   version: "0",
   instance: address,
-  startTime: undefined,
-  labels: {},
   eventsConnected: true,
   outboxLength: 0n,
   state: AgentState.AGENT_STATE_ALIVE,

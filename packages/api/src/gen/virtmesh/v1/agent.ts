@@ -68,6 +68,14 @@ export interface Agent {
   outboxLength: bigint;
   state: AgentState;
   domains: number;
+  /** Of the host: what the machine has, and what is neither used by it nor promised to its running guests. */
+  memoryBytes: bigint;
+  freeMemoryBytes: bigint;
+  /** No new guest comes here. */
+  cordoned: boolean;
+  /** Migrations to this host: how many it takes at once, and has. */
+  incomingLimit: number;
+  incomingMigrations: number;
 }
 
 export interface Agent_LabelsEntry {
@@ -110,6 +118,11 @@ function createBaseAgent(): Agent {
     outboxLength: 0n,
     state: 0,
     domains: 0,
+    memoryBytes: 0n,
+    freeMemoryBytes: 0n,
+    cordoned: false,
+    incomingLimit: 0,
+    incomingMigrations: 0,
   };
 }
 
@@ -153,6 +166,27 @@ export const Agent: MessageFns<Agent> = {
     }
     if (message.domains !== 0) {
       writer.uint32(96).uint32(message.domains);
+    }
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(160).uint64(message.memoryBytes);
+    }
+    if (message.freeMemoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.freeMemoryBytes) !== message.freeMemoryBytes) {
+        throw new globalThis.Error("value provided for field message.freeMemoryBytes of type uint64 too large");
+      }
+      writer.uint32(168).uint64(message.freeMemoryBytes);
+    }
+    if (message.cordoned !== false) {
+      writer.uint32(176).bool(message.cordoned);
+    }
+    if (message.incomingLimit !== 0) {
+      writer.uint32(184).uint32(message.incomingLimit);
+    }
+    if (message.incomingMigrations !== 0) {
+      writer.uint32(192).uint32(message.incomingMigrations);
     }
     return writer;
   },
@@ -269,6 +303,46 @@ export const Agent: MessageFns<Agent> = {
             message.domains = reader.uint32();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.freeMemoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.cordoned = reader.bool();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.incomingLimit = reader.uint32();
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.incomingMigrations = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -325,6 +399,21 @@ export const Agent: MessageFns<Agent> = {
     if (message.domains !== 0) {
       obj.domains = Math.round(message.domains);
     }
+    if (message.memoryBytes !== 0n) {
+      obj.memoryBytes = message.memoryBytes.toString();
+    }
+    if (message.freeMemoryBytes !== 0n) {
+      obj.freeMemoryBytes = message.freeMemoryBytes.toString();
+    }
+    if (message.cordoned !== false) {
+      obj.cordoned = message.cordoned;
+    }
+    if (message.incomingLimit !== 0) {
+      obj.incomingLimit = Math.round(message.incomingLimit);
+    }
+    if (message.incomingMigrations !== 0) {
+      obj.incomingMigrations = Math.round(message.incomingMigrations);
+    }
     return obj;
   },
 
@@ -355,6 +444,15 @@ export const Agent: MessageFns<Agent> = {
       : 0n;
     message.state = object.state ?? 0;
     message.domains = object.domains ?? 0;
+    message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
+      ? BigInt(object.memoryBytes)
+      : 0n;
+    message.freeMemoryBytes = (object.freeMemoryBytes !== undefined && object.freeMemoryBytes !== null)
+      ? BigInt(object.freeMemoryBytes)
+      : 0n;
+    message.cordoned = object.cordoned ?? false;
+    message.incomingLimit = object.incomingLimit ?? 0;
+    message.incomingMigrations = object.incomingMigrations ?? 0;
     return message;
   },
 };

@@ -18,7 +18,59 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Operation } from "../../google/longrunning/operations.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { MigrateDomainRequest } from "./migration.ts";
+
+export const DrainedGuestState = {
+  DRAINED_GUEST_STATE_UNSPECIFIED: 0,
+  /** DRAINED_GUEST_STATE_PENDING - Its turn has not come. */
+  DRAINED_GUEST_STATE_PENDING: 1,
+  DRAINED_GUEST_STATE_MOVING: 2,
+  DRAINED_GUEST_STATE_MOVED: 3,
+  /** DRAINED_GUEST_STATE_RETRYING - It failed, and is tried again. */
+  DRAINED_GUEST_STATE_RETRYING: 4,
+  /** DRAINED_GUEST_STATE_LEFT - It stays where it was: `error` says why. */
+  DRAINED_GUEST_STATE_LEFT: 5,
+  /** DRAINED_GUEST_STATE_GONE - It was shut down or removed by somebody else meanwhile. */
+  DRAINED_GUEST_STATE_GONE: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type DrainedGuestState = typeof DrainedGuestState[keyof typeof DrainedGuestState];
+
+export namespace DrainedGuestState {
+  export type DRAINED_GUEST_STATE_UNSPECIFIED = typeof DrainedGuestState.DRAINED_GUEST_STATE_UNSPECIFIED;
+  export type DRAINED_GUEST_STATE_PENDING = typeof DrainedGuestState.DRAINED_GUEST_STATE_PENDING;
+  export type DRAINED_GUEST_STATE_MOVING = typeof DrainedGuestState.DRAINED_GUEST_STATE_MOVING;
+  export type DRAINED_GUEST_STATE_MOVED = typeof DrainedGuestState.DRAINED_GUEST_STATE_MOVED;
+  export type DRAINED_GUEST_STATE_RETRYING = typeof DrainedGuestState.DRAINED_GUEST_STATE_RETRYING;
+  export type DRAINED_GUEST_STATE_LEFT = typeof DrainedGuestState.DRAINED_GUEST_STATE_LEFT;
+  export type DRAINED_GUEST_STATE_GONE = typeof DrainedGuestState.DRAINED_GUEST_STATE_GONE;
+  export type UNRECOGNIZED = typeof DrainedGuestState.UNRECOGNIZED;
+}
+
+export function drainedGuestStateToJSON(object: DrainedGuestState): string {
+  switch (object) {
+    case DrainedGuestState.DRAINED_GUEST_STATE_UNSPECIFIED:
+      return "DRAINED_GUEST_STATE_UNSPECIFIED";
+    case DrainedGuestState.DRAINED_GUEST_STATE_PENDING:
+      return "DRAINED_GUEST_STATE_PENDING";
+    case DrainedGuestState.DRAINED_GUEST_STATE_MOVING:
+      return "DRAINED_GUEST_STATE_MOVING";
+    case DrainedGuestState.DRAINED_GUEST_STATE_MOVED:
+      return "DRAINED_GUEST_STATE_MOVED";
+    case DrainedGuestState.DRAINED_GUEST_STATE_RETRYING:
+      return "DRAINED_GUEST_STATE_RETRYING";
+    case DrainedGuestState.DRAINED_GUEST_STATE_LEFT:
+      return "DRAINED_GUEST_STATE_LEFT";
+    case DrainedGuestState.DRAINED_GUEST_STATE_GONE:
+      return "DRAINED_GUEST_STATE_GONE";
+    case DrainedGuestState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 export interface Host {
   uri: string;
@@ -41,6 +93,9 @@ export interface Host {
     | undefined;
   /** Why an accelerator that is present is not used, and the like; sentences for people. */
   notes: string[];
+  /** No new guest comes here. */
+  cordoned: boolean;
+  cordonReason: string;
 }
 
 export interface GetHostRequest {
@@ -53,6 +108,76 @@ export interface GetCapabilitiesRequest {
 
 export interface GetCapabilitiesResponse {
   xml: string;
+}
+
+export interface CordonHostRequest {
+  uri: string;
+  requestId: string;
+  /** Shown to whoever is refused. */
+  reason: string;
+}
+
+export interface UncordonHostRequest {
+  uri: string;
+  requestId: string;
+}
+
+export interface DrainHostRequest {
+  uri: string;
+  requestId: string;
+  /** Connection URIs of the hosts that may take the guests: `qemu://rack-2-* /system`; empty means all. */
+  destinations: string;
+  /** Labels that a destination must have. */
+  labels: { [key: string]: string };
+  /** Migrations at once; 0 means as many as the limits of this host allow. */
+  parallel: number;
+  validateOnly: boolean;
+  /** Move the definitions of guests that are off as well. */
+  offlineGuests: boolean;
+  /** How often a guest is tried before it is left; 0 means 3. */
+  attempts: number;
+  /** How each guest is migrated; `uri`, `domain`, `destination_uri`, `mode`, `disks`, the names and the XML must be empty. */
+  migration: MigrateDomainRequest | undefined;
+}
+
+export interface DrainHostRequest_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface DrainedGuest {
+  domainUuid: string;
+  domainName: string;
+  state: DrainedGuestState;
+  /** Where it goes, or went. */
+  destinationUri: string;
+  /** Why there, for people. */
+  choice: string;
+  /** Its migration: `operations/<id>`. */
+  operation: string;
+  attempts: number;
+  /** What the last attempt failed with, and which reason. */
+  error: string;
+  reason: string;
+  /** It was off, and only its definition moves. */
+  offline: boolean;
+}
+
+export interface DrainProgress {
+  total: number;
+  moved: number;
+  moving: number;
+  pending: number;
+  left: number;
+  /** Every guest, in the order in which they are taken. */
+  guests: DrainedGuest[];
+}
+
+export interface DrainReport {
+  uri: string;
+  guests: DrainedGuest[];
+  /** Hosts that were not chosen from, and why. */
+  passedOver: string[];
 }
 
 function createBaseHost(): Host {
@@ -71,6 +196,8 @@ function createBaseHost(): Host {
     accelerators: [],
     bootTime: undefined,
     notes: [],
+    cordoned: false,
+    cordonReason: "",
   };
 }
 
@@ -123,6 +250,12 @@ export const Host: MessageFns<Host> = {
     }
     for (const v of message.notes) {
       writer.uint32(114).string(v!);
+    }
+    if (message.cordoned !== false) {
+      writer.uint32(160).bool(message.cordoned);
+    }
+    if (message.cordonReason !== "") {
+      writer.uint32(170).string(message.cordonReason);
     }
     return writer;
   },
@@ -252,6 +385,22 @@ export const Host: MessageFns<Host> = {
             message.notes.push(reader.string());
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.cordoned = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.cordonReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -308,6 +457,12 @@ export const Host: MessageFns<Host> = {
     if (message.notes?.length) {
       obj.notes = message.notes;
     }
+    if (message.cordoned !== false) {
+      obj.cordoned = message.cordoned;
+    }
+    if (message.cordonReason !== "") {
+      obj.cordonReason = message.cordonReason;
+    }
     return obj;
   },
 
@@ -334,6 +489,8 @@ export const Host: MessageFns<Host> = {
     message.accelerators = object.accelerators?.map((e) => e) || [];
     message.bootTime = object.bootTime ?? undefined;
     message.notes = object.notes?.map((e) => e) || [];
+    message.cordoned = object.cordoned ?? false;
+    message.cordonReason = object.cordonReason ?? "";
     return message;
   },
 };
@@ -527,6 +684,907 @@ export const GetCapabilitiesResponse: MessageFns<GetCapabilitiesResponse> = {
   },
 };
 
+function createBaseCordonHostRequest(): CordonHostRequest {
+  return { uri: "", requestId: "", reason: "" };
+}
+
+export const CordonHostRequest: MessageFns<CordonHostRequest> = {
+  encode(message: CordonHostRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CordonHostRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCordonHostRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: CordonHostRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CordonHostRequest>, I>>(base?: I): CordonHostRequest {
+    return CordonHostRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CordonHostRequest>, I>>(object: I): CordonHostRequest {
+    const message = createBaseCordonHostRequest();
+    message.uri = object.uri ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseUncordonHostRequest(): UncordonHostRequest {
+  return { uri: "", requestId: "" };
+}
+
+export const UncordonHostRequest: MessageFns<UncordonHostRequest> = {
+  encode(message: UncordonHostRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UncordonHostRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUncordonHostRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: UncordonHostRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UncordonHostRequest>, I>>(base?: I): UncordonHostRequest {
+    return UncordonHostRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UncordonHostRequest>, I>>(object: I): UncordonHostRequest {
+    const message = createBaseUncordonHostRequest();
+    message.uri = object.uri ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseDrainHostRequest(): DrainHostRequest {
+  return {
+    uri: "",
+    requestId: "",
+    destinations: "",
+    labels: {},
+    parallel: 0,
+    validateOnly: false,
+    offlineGuests: false,
+    attempts: 0,
+    migration: undefined,
+  };
+}
+
+export const DrainHostRequest: MessageFns<DrainHostRequest> = {
+  encode(message: DrainHostRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.destinations !== "") {
+      writer.uint32(26).string(message.destinations);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      DrainHostRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.parallel !== 0) {
+      writer.uint32(40).uint32(message.parallel);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(48).bool(message.validateOnly);
+    }
+    if (message.offlineGuests !== false) {
+      writer.uint32(56).bool(message.offlineGuests);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(64).uint32(message.attempts);
+    }
+    if (message.migration !== undefined) {
+      MigrateDomainRequest.encode(message.migration, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainHostRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainHostRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.destinations = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = DrainHostRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.labels[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.parallel = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.offlineGuests = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.attempts = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.migration = MigrateDomainRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: DrainHostRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.destinations !== "") {
+      obj.destinations = message.destinations;
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    if (message.parallel !== 0) {
+      obj.parallel = Math.round(message.parallel);
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.offlineGuests !== false) {
+      obj.offlineGuests = message.offlineGuests;
+    }
+    if (message.attempts !== 0) {
+      obj.attempts = Math.round(message.attempts);
+    }
+    if (message.migration !== undefined) {
+      obj.migration = MigrateDomainRequest.toJSON(message.migration);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DrainHostRequest>, I>>(base?: I): DrainHostRequest {
+    return DrainHostRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainHostRequest>, I>>(object: I): DrainHostRequest {
+    const message = createBaseDrainHostRequest();
+    message.uri = object.uri ?? "";
+    message.requestId = object.requestId ?? "";
+    message.destinations = object.destinations ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.parallel = object.parallel ?? 0;
+    message.validateOnly = object.validateOnly ?? false;
+    message.offlineGuests = object.offlineGuests ?? false;
+    message.attempts = object.attempts ?? 0;
+    message.migration = (object.migration !== undefined && object.migration !== null)
+      ? MigrateDomainRequest.fromPartial(object.migration)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDrainHostRequest_LabelsEntry(): DrainHostRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const DrainHostRequest_LabelsEntry: MessageFns<DrainHostRequest_LabelsEntry> = {
+  encode(message: DrainHostRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainHostRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainHostRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: DrainHostRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DrainHostRequest_LabelsEntry>, I>>(base?: I): DrainHostRequest_LabelsEntry {
+    return DrainHostRequest_LabelsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainHostRequest_LabelsEntry>, I>>(object: I): DrainHostRequest_LabelsEntry {
+    const message = createBaseDrainHostRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseDrainedGuest(): DrainedGuest {
+  return {
+    domainUuid: "",
+    domainName: "",
+    state: 0,
+    destinationUri: "",
+    choice: "",
+    operation: "",
+    attempts: 0,
+    error: "",
+    reason: "",
+    offline: false,
+  };
+}
+
+export const DrainedGuest: MessageFns<DrainedGuest> = {
+  encode(message: DrainedGuest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.domainUuid !== "") {
+      writer.uint32(10).string(message.domainUuid);
+    }
+    if (message.domainName !== "") {
+      writer.uint32(18).string(message.domainName);
+    }
+    if (message.state !== 0) {
+      writer.uint32(24).int32(message.state);
+    }
+    if (message.destinationUri !== "") {
+      writer.uint32(34).string(message.destinationUri);
+    }
+    if (message.choice !== "") {
+      writer.uint32(42).string(message.choice);
+    }
+    if (message.operation !== "") {
+      writer.uint32(50).string(message.operation);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(56).uint32(message.attempts);
+    }
+    if (message.error !== "") {
+      writer.uint32(66).string(message.error);
+    }
+    if (message.reason !== "") {
+      writer.uint32(74).string(message.reason);
+    }
+    if (message.offline !== false) {
+      writer.uint32(80).bool(message.offline);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainedGuest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainedGuest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.domainUuid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.domainName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.destinationUri = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.choice = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.operation = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.attempts = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.error = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.offline = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: DrainedGuest): unknown {
+    const obj: any = {};
+    if (message.domainUuid !== "") {
+      obj.domainUuid = message.domainUuid;
+    }
+    if (message.domainName !== "") {
+      obj.domainName = message.domainName;
+    }
+    if (message.state !== 0) {
+      obj.state = drainedGuestStateToJSON(message.state);
+    }
+    if (message.destinationUri !== "") {
+      obj.destinationUri = message.destinationUri;
+    }
+    if (message.choice !== "") {
+      obj.choice = message.choice;
+    }
+    if (message.operation !== "") {
+      obj.operation = message.operation;
+    }
+    if (message.attempts !== 0) {
+      obj.attempts = Math.round(message.attempts);
+    }
+    if (message.error !== "") {
+      obj.error = message.error;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.offline !== false) {
+      obj.offline = message.offline;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DrainedGuest>, I>>(base?: I): DrainedGuest {
+    return DrainedGuest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainedGuest>, I>>(object: I): DrainedGuest {
+    const message = createBaseDrainedGuest();
+    message.domainUuid = object.domainUuid ?? "";
+    message.domainName = object.domainName ?? "";
+    message.state = object.state ?? 0;
+    message.destinationUri = object.destinationUri ?? "";
+    message.choice = object.choice ?? "";
+    message.operation = object.operation ?? "";
+    message.attempts = object.attempts ?? 0;
+    message.error = object.error ?? "";
+    message.reason = object.reason ?? "";
+    message.offline = object.offline ?? false;
+    return message;
+  },
+};
+
+function createBaseDrainProgress(): DrainProgress {
+  return { total: 0, moved: 0, moving: 0, pending: 0, left: 0, guests: [] };
+}
+
+export const DrainProgress: MessageFns<DrainProgress> = {
+  encode(message: DrainProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.total !== 0) {
+      writer.uint32(8).uint32(message.total);
+    }
+    if (message.moved !== 0) {
+      writer.uint32(16).uint32(message.moved);
+    }
+    if (message.moving !== 0) {
+      writer.uint32(24).uint32(message.moving);
+    }
+    if (message.pending !== 0) {
+      writer.uint32(32).uint32(message.pending);
+    }
+    if (message.left !== 0) {
+      writer.uint32(40).uint32(message.left);
+    }
+    for (const v of message.guests) {
+      DrainedGuest.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.moved = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.moving = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pending = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.left = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.guests.push(DrainedGuest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: DrainProgress): unknown {
+    const obj: any = {};
+    if (message.total !== 0) {
+      obj.total = Math.round(message.total);
+    }
+    if (message.moved !== 0) {
+      obj.moved = Math.round(message.moved);
+    }
+    if (message.moving !== 0) {
+      obj.moving = Math.round(message.moving);
+    }
+    if (message.pending !== 0) {
+      obj.pending = Math.round(message.pending);
+    }
+    if (message.left !== 0) {
+      obj.left = Math.round(message.left);
+    }
+    if (message.guests?.length) {
+      obj.guests = message.guests.map((e) => DrainedGuest.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DrainProgress>, I>>(base?: I): DrainProgress {
+    return DrainProgress.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainProgress>, I>>(object: I): DrainProgress {
+    const message = createBaseDrainProgress();
+    message.total = object.total ?? 0;
+    message.moved = object.moved ?? 0;
+    message.moving = object.moving ?? 0;
+    message.pending = object.pending ?? 0;
+    message.left = object.left ?? 0;
+    message.guests = object.guests?.map((e) => DrainedGuest.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDrainReport(): DrainReport {
+  return { uri: "", guests: [], passedOver: [] };
+}
+
+export const DrainReport: MessageFns<DrainReport> = {
+  encode(message: DrainReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    for (const v of message.guests) {
+      DrainedGuest.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.passedOver) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.guests.push(DrainedGuest.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.passedOver.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: DrainReport): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.guests?.length) {
+      obj.guests = message.guests.map((e) => DrainedGuest.toJSON(e));
+    }
+    if (message.passedOver?.length) {
+      obj.passedOver = message.passedOver;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DrainReport>, I>>(base?: I): DrainReport {
+    return DrainReport.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainReport>, I>>(object: I): DrainReport {
+    const message = createBaseDrainReport();
+    message.uri = object.uri ?? "";
+    message.guests = object.guests?.map((e) => DrainedGuest.fromPartial(e)) || [];
+    message.passedOver = object.passedOver?.map((e) => e) || [];
+    return message;
+  },
+};
+
 /** The machine under the guests. */
 export type HostServiceService = typeof HostServiceService;
 export const HostServiceService = {
@@ -551,12 +1609,60 @@ export const HostServiceService = {
       Buffer.from(GetCapabilitiesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetCapabilitiesResponse => GetCapabilitiesResponse.decode(value),
   },
+  /**
+   * No new guest comes here until it is uncordoned: none is defined or created, none is migrated here. Guests that are
+   * here run on, can be started and changed, and can leave.
+   */
+  cordonHost: {
+    path: "/virtmesh.v1.HostService/CordonHost" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CordonHostRequest): Buffer => Buffer.from(CordonHostRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CordonHostRequest => CordonHostRequest.decode(value),
+    responseSerialize: (value: Host): Buffer => Buffer.from(Host.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Host => Host.decode(value),
+  },
+  uncordonHost: {
+    path: "/virtmesh.v1.HostService/UncordonHost" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UncordonHostRequest): Buffer => Buffer.from(UncordonHostRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UncordonHostRequest => UncordonHostRequest.decode(value),
+    responseSerialize: (value: Host): Buffer => Buffer.from(Host.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Host => Host.decode(value),
+  },
+  /**
+   * Cordons the host and moves its guests to others, each by a migration of its own. The operation's metadata carries
+   * DrainProgress, its response DrainReport; guests that are left are an error DRAIN_INCOMPLETE that lists them.
+   * With `validate_only` nothing is changed, and the operation is done at once with the DrainReport of what would be.
+   */
+  drainHost: {
+    path: "/virtmesh.v1.HostService/DrainHost" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrainHostRequest): Buffer => Buffer.from(DrainHostRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainHostRequest => DrainHostRequest.decode(value),
+    responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
+  },
 } as const;
 
 export interface HostServiceServer extends UntypedServiceImplementation {
   getHost: handleUnaryCall<GetHostRequest, Host>;
   /** The host's capabilities as libvirt XML. */
   getCapabilities: handleUnaryCall<GetCapabilitiesRequest, GetCapabilitiesResponse>;
+  /**
+   * No new guest comes here until it is uncordoned: none is defined or created, none is migrated here. Guests that are
+   * here run on, can be started and changed, and can leave.
+   */
+  cordonHost: handleUnaryCall<CordonHostRequest, Host>;
+  uncordonHost: handleUnaryCall<UncordonHostRequest, Host>;
+  /**
+   * Cordons the host and moves its guests to others, each by a migration of its own. The operation's metadata carries
+   * DrainProgress, its response DrainReport; guests that are left are an error DRAIN_INCOMPLETE that lists them.
+   * With `validate_only` nothing is changed, and the operation is done at once with the DrainReport of what would be.
+   */
+  drainHost: handleUnaryCall<DrainHostRequest, Operation>;
 }
 
 export interface HostServiceClient extends Client {
@@ -587,6 +1693,60 @@ export interface HostServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetCapabilitiesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * No new guest comes here until it is uncordoned: none is defined or created, none is migrated here. Guests that are
+   * here run on, can be started and changed, and can leave.
+   */
+  cordonHost(
+    request: CordonHostRequest,
+    callback: (error: ServiceError | null, response: Host) => void,
+  ): ClientUnaryCall;
+  cordonHost(
+    request: CordonHostRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Host) => void,
+  ): ClientUnaryCall;
+  cordonHost(
+    request: CordonHostRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Host) => void,
+  ): ClientUnaryCall;
+  uncordonHost(
+    request: UncordonHostRequest,
+    callback: (error: ServiceError | null, response: Host) => void,
+  ): ClientUnaryCall;
+  uncordonHost(
+    request: UncordonHostRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Host) => void,
+  ): ClientUnaryCall;
+  uncordonHost(
+    request: UncordonHostRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Host) => void,
+  ): ClientUnaryCall;
+  /**
+   * Cordons the host and moves its guests to others, each by a migration of its own. The operation's metadata carries
+   * DrainProgress, its response DrainReport; guests that are left are an error DRAIN_INCOMPLETE that lists them.
+   * With `validate_only` nothing is changed, and the operation is done at once with the DrainReport of what would be.
+   */
+  drainHost(
+    request: DrainHostRequest,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  drainHost(
+    request: DrainHostRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  drainHost(
+    request: DrainHostRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Operation) => void,
   ): ClientUnaryCall;
 }
 

@@ -184,6 +184,8 @@ export const MigrationPhase = {
   MIGRATION_PHASE_COMPLETED: 11,
   MIGRATION_PHASE_FAILED: 12,
   MIGRATION_PHASE_CANCELLED: 13,
+  /** MIGRATION_PHASE_QUEUED - Waits for its turn; nothing has been begun. `MigrationProgress.wait` says for what. */
+  MIGRATION_PHASE_QUEUED: 30,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -204,6 +206,7 @@ export namespace MigrationPhase {
   export type MIGRATION_PHASE_COMPLETED = typeof MigrationPhase.MIGRATION_PHASE_COMPLETED;
   export type MIGRATION_PHASE_FAILED = typeof MigrationPhase.MIGRATION_PHASE_FAILED;
   export type MIGRATION_PHASE_CANCELLED = typeof MigrationPhase.MIGRATION_PHASE_CANCELLED;
+  export type MIGRATION_PHASE_QUEUED = typeof MigrationPhase.MIGRATION_PHASE_QUEUED;
   export type UNRECOGNIZED = typeof MigrationPhase.UNRECOGNIZED;
 }
 
@@ -237,6 +240,8 @@ export function migrationPhaseToJSON(object: MigrationPhase): string {
       return "MIGRATION_PHASE_FAILED";
     case MigrationPhase.MIGRATION_PHASE_CANCELLED:
       return "MIGRATION_PHASE_CANCELLED";
+    case MigrationPhase.MIGRATION_PHASE_QUEUED:
+      return "MIGRATION_PHASE_QUEUED";
     case MigrationPhase.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -312,8 +317,12 @@ export interface MigrateDomainRequest {
   autoConverge: boolean;
   /** Send memory and disks in the clear. Refused unless both agents allow it. */
   plaintext: boolean;
-  /** Give up and stay on the source when it is not done by then; 0 means no limit. */
-  timeout: Duration | undefined;
+  /** Give up and stay on the source when it is not done by then; 0 means no limit. The time in the queue does not count. */
+  timeout:
+    | Duration
+    | undefined;
+  /** -10 to 10. Who waits goes by priority, and each step is worth ten minutes of waiting. */
+  priority: number;
 }
 
 export interface MigrationDisk {
@@ -380,7 +389,26 @@ export interface MigrationProgress {
   /** Why it does not come forward, for people; empty when it does. */
   stuckReason: string;
   destinationUri: string;
-  updateTime: Date | undefined;
+  updateTime:
+    | Date
+    | undefined;
+  /** Only while it is queued. */
+  wait: MigrationWait | undefined;
+}
+
+/** A migration that waits for its turn. */
+export interface MigrationWait {
+  /** What it waits for, for people. */
+  reason: string;
+  /** 1 is next: among those that wait on its host or, when `host` is set, on that one. */
+  place: number;
+  waiting: number;
+  priority: number;
+  since:
+    | Date
+    | undefined;
+  /** The destination that has no room; empty while it waits on its own host. */
+  host: string;
 }
 
 export interface DiskProgress {
@@ -453,6 +481,41 @@ export interface TuneMigrationRequest {
   updateMask: string[] | undefined;
 }
 
+/** Of one host. A limit of bandwidth is in bytes a second; 0 means none. */
+export interface MigrationLimits {
+  /** Migrations from this host at once, at least 1. */
+  outgoing: number;
+  /** To this host, at least 1. */
+  incoming: number;
+  /** From this host to any one other, at least 1. */
+  perLink: number;
+  /** Shared fairly by all migrations from this host. */
+  outgoingBandwidthBytesPerSecond: bigint;
+  /** By all to this host. */
+  incomingBandwidthBytesPerSecond: bigint;
+  /** By all from this host to any one other. */
+  linkBandwidthBytesPerSecond: bigint;
+  /** Output only: how many there are now. */
+  runningOutgoing: number;
+  runningIncoming: number;
+  waitingOutgoing: number;
+  waitingIncoming: number;
+}
+
+export interface GetMigrationLimitsRequest {
+  uri: string;
+}
+
+export interface UpdateMigrationLimitsRequest {
+  uri: string;
+  requestId: string;
+  limits:
+    | MigrationLimits
+    | undefined;
+  /** Which fields of `limits` to take; the others stay as they are. Unset means all of them (AIP-134). */
+  updateMask: string[] | undefined;
+}
+
 function createBaseMigrateDomainRequest(): MigrateDomainRequest {
   return {
     uri: "",
@@ -477,6 +540,7 @@ function createBaseMigrateDomainRequest(): MigrateDomainRequest {
     autoConverge: false,
     plaintext: false,
     timeout: undefined,
+    priority: 0,
   };
 }
 
@@ -547,6 +611,9 @@ export const MigrateDomainRequest: MessageFns<MigrateDomainRequest> = {
     }
     if (message.timeout !== undefined) {
       Duration.encode(message.timeout, writer.uint32(178).fork()).join();
+    }
+    if (message.priority !== 0) {
+      writer.uint32(320).int32(message.priority);
     }
     return writer;
   },
@@ -740,6 +807,14 @@ export const MigrateDomainRequest: MessageFns<MigrateDomainRequest> = {
             message.timeout = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -820,6 +895,9 @@ export const MigrateDomainRequest: MessageFns<MigrateDomainRequest> = {
     if (message.timeout !== undefined) {
       obj.timeout = Duration.toJSON(message.timeout);
     }
+    if (message.priority !== 0) {
+      obj.priority = Math.round(message.priority);
+    }
     return obj;
   },
 
@@ -854,6 +932,7 @@ export const MigrateDomainRequest: MessageFns<MigrateDomainRequest> = {
     message.timeout = (object.timeout !== undefined && object.timeout !== null)
       ? Duration.fromPartial(object.timeout)
       : undefined;
+    message.priority = object.priority ?? 0;
     return message;
   },
 };
@@ -1389,6 +1468,7 @@ function createBaseMigrationProgress(): MigrationProgress {
     stuckReason: "",
     destinationUri: "",
     updateTime: undefined,
+    wait: undefined,
   };
 }
 
@@ -1452,6 +1532,9 @@ export const MigrationProgress: MessageFns<MigrationProgress> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(114).fork()).join();
+    }
+    if (message.wait !== undefined) {
+      MigrationWait.encode(message.wait, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -1581,6 +1664,14 @@ export const MigrationProgress: MessageFns<MigrationProgress> = {
             message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.wait = MigrationWait.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1637,6 +1728,9 @@ export const MigrationProgress: MessageFns<MigrationProgress> = {
     if (message.updateTime !== undefined) {
       obj.updateTime = message.updateTime.toISOString();
     }
+    if (message.wait !== undefined) {
+      obj.wait = MigrationWait.toJSON(message.wait);
+    }
     return obj;
   },
 
@@ -1671,6 +1765,147 @@ export const MigrationProgress: MessageFns<MigrationProgress> = {
     message.stuckReason = object.stuckReason ?? "";
     message.destinationUri = object.destinationUri ?? "";
     message.updateTime = object.updateTime ?? undefined;
+    message.wait = (object.wait !== undefined && object.wait !== null)
+      ? MigrationWait.fromPartial(object.wait)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMigrationWait(): MigrationWait {
+  return { reason: "", place: 0, waiting: 0, priority: 0, since: undefined, host: "" };
+}
+
+export const MigrationWait: MessageFns<MigrationWait> = {
+  encode(message: MigrationWait, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.place !== 0) {
+      writer.uint32(16).uint32(message.place);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(24).uint32(message.waiting);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(32).int32(message.priority);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(42).fork()).join();
+    }
+    if (message.host !== "") {
+      writer.uint32(50).string(message.host);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MigrationWait {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigrationWait();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.place = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: MigrationWait): unknown {
+    const obj: any = {};
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.place !== 0) {
+      obj.place = Math.round(message.place);
+    }
+    if (message.waiting !== 0) {
+      obj.waiting = Math.round(message.waiting);
+    }
+    if (message.priority !== 0) {
+      obj.priority = Math.round(message.priority);
+    }
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<MigrationWait>, I>>(base?: I): MigrationWait {
+    return MigrationWait.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MigrationWait>, I>>(object: I): MigrationWait {
+    const message = createBaseMigrationWait();
+    message.reason = object.reason ?? "";
+    message.place = object.place ?? 0;
+    message.waiting = object.waiting ?? 0;
+    message.priority = object.priority ?? 0;
+    message.since = object.since ?? undefined;
+    message.host = object.host ?? "";
     return message;
   },
 };
@@ -2482,6 +2717,412 @@ export const TuneMigrationRequest: MessageFns<TuneMigrationRequest> = {
   },
 };
 
+function createBaseMigrationLimits(): MigrationLimits {
+  return {
+    outgoing: 0,
+    incoming: 0,
+    perLink: 0,
+    outgoingBandwidthBytesPerSecond: 0n,
+    incomingBandwidthBytesPerSecond: 0n,
+    linkBandwidthBytesPerSecond: 0n,
+    runningOutgoing: 0,
+    runningIncoming: 0,
+    waitingOutgoing: 0,
+    waitingIncoming: 0,
+  };
+}
+
+export const MigrationLimits: MessageFns<MigrationLimits> = {
+  encode(message: MigrationLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outgoing !== 0) {
+      writer.uint32(8).uint32(message.outgoing);
+    }
+    if (message.incoming !== 0) {
+      writer.uint32(16).uint32(message.incoming);
+    }
+    if (message.perLink !== 0) {
+      writer.uint32(24).uint32(message.perLink);
+    }
+    if (message.outgoingBandwidthBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.outgoingBandwidthBytesPerSecond) !== message.outgoingBandwidthBytesPerSecond) {
+        throw new globalThis.Error(
+          "value provided for field message.outgoingBandwidthBytesPerSecond of type uint64 too large",
+        );
+      }
+      writer.uint32(32).uint64(message.outgoingBandwidthBytesPerSecond);
+    }
+    if (message.incomingBandwidthBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.incomingBandwidthBytesPerSecond) !== message.incomingBandwidthBytesPerSecond) {
+        throw new globalThis.Error(
+          "value provided for field message.incomingBandwidthBytesPerSecond of type uint64 too large",
+        );
+      }
+      writer.uint32(40).uint64(message.incomingBandwidthBytesPerSecond);
+    }
+    if (message.linkBandwidthBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.linkBandwidthBytesPerSecond) !== message.linkBandwidthBytesPerSecond) {
+        throw new globalThis.Error(
+          "value provided for field message.linkBandwidthBytesPerSecond of type uint64 too large",
+        );
+      }
+      writer.uint32(48).uint64(message.linkBandwidthBytesPerSecond);
+    }
+    if (message.runningOutgoing !== 0) {
+      writer.uint32(56).uint32(message.runningOutgoing);
+    }
+    if (message.runningIncoming !== 0) {
+      writer.uint32(64).uint32(message.runningIncoming);
+    }
+    if (message.waitingOutgoing !== 0) {
+      writer.uint32(72).uint32(message.waitingOutgoing);
+    }
+    if (message.waitingIncoming !== 0) {
+      writer.uint32(80).uint32(message.waitingIncoming);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MigrationLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigrationLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.outgoing = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.incoming = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.perLink = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.outgoingBandwidthBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.incomingBandwidthBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.linkBandwidthBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.runningOutgoing = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.runningIncoming = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.waitingOutgoing = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.waitingIncoming = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: MigrationLimits): unknown {
+    const obj: any = {};
+    if (message.outgoing !== 0) {
+      obj.outgoing = Math.round(message.outgoing);
+    }
+    if (message.incoming !== 0) {
+      obj.incoming = Math.round(message.incoming);
+    }
+    if (message.perLink !== 0) {
+      obj.perLink = Math.round(message.perLink);
+    }
+    if (message.outgoingBandwidthBytesPerSecond !== 0n) {
+      obj.outgoingBandwidthBytesPerSecond = message.outgoingBandwidthBytesPerSecond.toString();
+    }
+    if (message.incomingBandwidthBytesPerSecond !== 0n) {
+      obj.incomingBandwidthBytesPerSecond = message.incomingBandwidthBytesPerSecond.toString();
+    }
+    if (message.linkBandwidthBytesPerSecond !== 0n) {
+      obj.linkBandwidthBytesPerSecond = message.linkBandwidthBytesPerSecond.toString();
+    }
+    if (message.runningOutgoing !== 0) {
+      obj.runningOutgoing = Math.round(message.runningOutgoing);
+    }
+    if (message.runningIncoming !== 0) {
+      obj.runningIncoming = Math.round(message.runningIncoming);
+    }
+    if (message.waitingOutgoing !== 0) {
+      obj.waitingOutgoing = Math.round(message.waitingOutgoing);
+    }
+    if (message.waitingIncoming !== 0) {
+      obj.waitingIncoming = Math.round(message.waitingIncoming);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<MigrationLimits>, I>>(base?: I): MigrationLimits {
+    return MigrationLimits.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MigrationLimits>, I>>(object: I): MigrationLimits {
+    const message = createBaseMigrationLimits();
+    message.outgoing = object.outgoing ?? 0;
+    message.incoming = object.incoming ?? 0;
+    message.perLink = object.perLink ?? 0;
+    message.outgoingBandwidthBytesPerSecond =
+      (object.outgoingBandwidthBytesPerSecond !== undefined && object.outgoingBandwidthBytesPerSecond !== null)
+        ? BigInt(object.outgoingBandwidthBytesPerSecond)
+        : 0n;
+    message.incomingBandwidthBytesPerSecond =
+      (object.incomingBandwidthBytesPerSecond !== undefined && object.incomingBandwidthBytesPerSecond !== null)
+        ? BigInt(object.incomingBandwidthBytesPerSecond)
+        : 0n;
+    message.linkBandwidthBytesPerSecond =
+      (object.linkBandwidthBytesPerSecond !== undefined && object.linkBandwidthBytesPerSecond !== null)
+        ? BigInt(object.linkBandwidthBytesPerSecond)
+        : 0n;
+    message.runningOutgoing = object.runningOutgoing ?? 0;
+    message.runningIncoming = object.runningIncoming ?? 0;
+    message.waitingOutgoing = object.waitingOutgoing ?? 0;
+    message.waitingIncoming = object.waitingIncoming ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetMigrationLimitsRequest(): GetMigrationLimitsRequest {
+  return { uri: "" };
+}
+
+export const GetMigrationLimitsRequest: MessageFns<GetMigrationLimitsRequest> = {
+  encode(message: GetMigrationLimitsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMigrationLimitsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMigrationLimitsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: GetMigrationLimitsRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetMigrationLimitsRequest>, I>>(base?: I): GetMigrationLimitsRequest {
+    return GetMigrationLimitsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetMigrationLimitsRequest>, I>>(object: I): GetMigrationLimitsRequest {
+    const message = createBaseGetMigrationLimitsRequest();
+    message.uri = object.uri ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdateMigrationLimitsRequest(): UpdateMigrationLimitsRequest {
+  return { uri: "", requestId: "", limits: undefined, updateMask: undefined };
+}
+
+export const UpdateMigrationLimitsRequest: MessageFns<UpdateMigrationLimitsRequest> = {
+  encode(message: UpdateMigrationLimitsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.limits !== undefined) {
+      MigrationLimits.encode(message.limits, writer.uint32(26).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateMigrationLimitsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateMigrationLimitsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.limits = MigrationLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: UpdateMigrationLimitsRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.limits !== undefined) {
+      obj.limits = MigrationLimits.toJSON(message.limits);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateMigrationLimitsRequest>, I>>(base?: I): UpdateMigrationLimitsRequest {
+    return UpdateMigrationLimitsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateMigrationLimitsRequest>, I>>(object: I): UpdateMigrationLimitsRequest {
+    const message = createBaseUpdateMigrationLimitsRequest();
+    message.uri = object.uri ?? "";
+    message.requestId = object.requestId ?? "";
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? MigrationLimits.fromPartial(object.limits)
+      : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    return message;
+  },
+};
+
 /** Moving a guest to another host. Every call goes to the source host, whose agent decides. */
 export type MigrationServiceService = typeof MigrationServiceService;
 export const MigrationServiceService = {
@@ -2529,6 +3170,28 @@ export const MigrationServiceService = {
     responseSerialize: (value: Migration): Buffer => Buffer.from(Migration.encode(value).finish()),
     responseDeserialize: (value: Buffer): Migration => Migration.decode(value),
   },
+  /** How many migrations this host takes part in at once, and how many do now. */
+  getMigrationLimits: {
+    path: "/virtmesh.v1.MigrationService/GetMigrationLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetMigrationLimitsRequest): Buffer =>
+      Buffer.from(GetMigrationLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetMigrationLimitsRequest => GetMigrationLimitsRequest.decode(value),
+    responseSerialize: (value: MigrationLimits): Buffer => Buffer.from(MigrationLimits.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MigrationLimits => MigrationLimits.decode(value),
+  },
+  /** Changes them; kept over restarts. What runs goes on; what waits is looked at again at once. */
+  updateMigrationLimits: {
+    path: "/virtmesh.v1.MigrationService/UpdateMigrationLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateMigrationLimitsRequest): Buffer =>
+      Buffer.from(UpdateMigrationLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateMigrationLimitsRequest => UpdateMigrationLimitsRequest.decode(value),
+    responseSerialize: (value: MigrationLimits): Buffer => Buffer.from(MigrationLimits.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MigrationLimits => MigrationLimits.decode(value),
+  },
 } as const;
 
 export interface MigrationServiceServer extends UntypedServiceImplementation {
@@ -2542,6 +3205,10 @@ export interface MigrationServiceServer extends UntypedServiceImplementation {
   listMigrations: handleUnaryCall<ListMigrationsRequest, ListMigrationsResponse>;
   /** Changes limits while it runs. */
   tuneMigration: handleUnaryCall<TuneMigrationRequest, Migration>;
+  /** How many migrations this host takes part in at once, and how many do now. */
+  getMigrationLimits: handleUnaryCall<GetMigrationLimitsRequest, MigrationLimits>;
+  /** Changes them; kept over restarts. What runs goes on; what waits is looked at again at once. */
+  updateMigrationLimits: handleUnaryCall<UpdateMigrationLimitsRequest, MigrationLimits>;
 }
 
 export interface MigrationServiceClient extends Client {
@@ -2610,6 +3277,38 @@ export interface MigrationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Migration) => void,
+  ): ClientUnaryCall;
+  /** How many migrations this host takes part in at once, and how many do now. */
+  getMigrationLimits(
+    request: GetMigrationLimitsRequest,
+    callback: (error: ServiceError | null, response: MigrationLimits) => void,
+  ): ClientUnaryCall;
+  getMigrationLimits(
+    request: GetMigrationLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MigrationLimits) => void,
+  ): ClientUnaryCall;
+  getMigrationLimits(
+    request: GetMigrationLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MigrationLimits) => void,
+  ): ClientUnaryCall;
+  /** Changes them; kept over restarts. What runs goes on; what waits is looked at again at once. */
+  updateMigrationLimits(
+    request: UpdateMigrationLimitsRequest,
+    callback: (error: ServiceError | null, response: MigrationLimits) => void,
+  ): ClientUnaryCall;
+  updateMigrationLimits(
+    request: UpdateMigrationLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MigrationLimits) => void,
+  ): ClientUnaryCall;
+  updateMigrationLimits(
+    request: UpdateMigrationLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MigrationLimits) => void,
   ): ClientUnaryCall;
 }
 

@@ -12,8 +12,10 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -155,6 +157,33 @@ export interface ExamineRequest {
 export interface ExamineResponse {
   obstacles: MigrationObstacle[];
   warnings: string[];
+}
+
+export interface ReserveRequest {
+  uri: string;
+  migrationId: string;
+  sourceHost: string;
+  priority: number;
+  /** How long it has waited already, in milliseconds: a place that was lost is not waited for anew. */
+  waitedMs: bigint;
+}
+
+export interface ReserveResponse {
+  message: { $case: "queued"; value: ReserveQueued } | { $case: "granted"; value: ReserveGranted } | undefined;
+}
+
+export interface ReserveQueued {
+  /** 1 is next. */
+  place: number;
+  waiting: number;
+  /** Migrations that the destination takes at once. */
+  limit: number;
+}
+
+/** Said again whenever the share changes. */
+export interface ReserveGranted {
+  /** This migration's share of what the destination takes in, in bytes a second; 0 means no limit. */
+  bandwidthBytesPerSecond: bigint;
 }
 
 export interface MigrationObstacle {
@@ -927,6 +956,385 @@ export const ExamineResponse: MessageFns<ExamineResponse> = {
     const message = createBaseExamineResponse();
     message.obstacles = object.obstacles?.map((e) => MigrationObstacle.fromPartial(e)) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseReserveRequest(): ReserveRequest {
+  return { uri: "", migrationId: "", sourceHost: "", priority: 0, waitedMs: 0n };
+}
+
+export const ReserveRequest: MessageFns<ReserveRequest> = {
+  encode(message: ReserveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.migrationId !== "") {
+      writer.uint32(18).string(message.migrationId);
+    }
+    if (message.sourceHost !== "") {
+      writer.uint32(26).string(message.sourceHost);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(32).int32(message.priority);
+    }
+    if (message.waitedMs !== 0n) {
+      if (BigInt.asUintN(64, message.waitedMs) !== message.waitedMs) {
+        throw new globalThis.Error("value provided for field message.waitedMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.waitedMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReserveRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReserveRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.migrationId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sourceHost = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.waitedMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: ReserveRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.migrationId !== "") {
+      obj.migrationId = message.migrationId;
+    }
+    if (message.sourceHost !== "") {
+      obj.sourceHost = message.sourceHost;
+    }
+    if (message.priority !== 0) {
+      obj.priority = Math.round(message.priority);
+    }
+    if (message.waitedMs !== 0n) {
+      obj.waitedMs = message.waitedMs.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReserveRequest>, I>>(base?: I): ReserveRequest {
+    return ReserveRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReserveRequest>, I>>(object: I): ReserveRequest {
+    const message = createBaseReserveRequest();
+    message.uri = object.uri ?? "";
+    message.migrationId = object.migrationId ?? "";
+    message.sourceHost = object.sourceHost ?? "";
+    message.priority = object.priority ?? 0;
+    message.waitedMs = (object.waitedMs !== undefined && object.waitedMs !== null) ? BigInt(object.waitedMs) : 0n;
+    return message;
+  },
+};
+
+function createBaseReserveResponse(): ReserveResponse {
+  return { message: undefined };
+}
+
+export const ReserveResponse: MessageFns<ReserveResponse> = {
+  encode(message: ReserveResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "queued":
+        ReserveQueued.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "granted":
+        ReserveGranted.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReserveResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReserveResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "queued", value: ReserveQueued.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "granted", value: ReserveGranted.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: ReserveResponse): unknown {
+    const obj: any = {};
+    if (message.message?.$case === "queued") {
+      obj.queued = ReserveQueued.toJSON(message.message.value);
+    } else if (message.message?.$case === "granted") {
+      obj.granted = ReserveGranted.toJSON(message.message.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReserveResponse>, I>>(base?: I): ReserveResponse {
+    return ReserveResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReserveResponse>, I>>(object: I): ReserveResponse {
+    const message = createBaseReserveResponse();
+    switch (object.message?.$case) {
+      case "queued": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "queued", value: ReserveQueued.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "granted": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "granted", value: ReserveGranted.fromPartial(object.message.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseReserveQueued(): ReserveQueued {
+  return { place: 0, waiting: 0, limit: 0 };
+}
+
+export const ReserveQueued: MessageFns<ReserveQueued> = {
+  encode(message: ReserveQueued, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.place !== 0) {
+      writer.uint32(8).uint32(message.place);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(16).uint32(message.waiting);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReserveQueued {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReserveQueued();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.place = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: ReserveQueued): unknown {
+    const obj: any = {};
+    if (message.place !== 0) {
+      obj.place = Math.round(message.place);
+    }
+    if (message.waiting !== 0) {
+      obj.waiting = Math.round(message.waiting);
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReserveQueued>, I>>(base?: I): ReserveQueued {
+    return ReserveQueued.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReserveQueued>, I>>(object: I): ReserveQueued {
+    const message = createBaseReserveQueued();
+    message.place = object.place ?? 0;
+    message.waiting = object.waiting ?? 0;
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseReserveGranted(): ReserveGranted {
+  return { bandwidthBytesPerSecond: 0n };
+}
+
+export const ReserveGranted: MessageFns<ReserveGranted> = {
+  encode(message: ReserveGranted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bandwidthBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.bandwidthBytesPerSecond) !== message.bandwidthBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bandwidthBytesPerSecond of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.bandwidthBytesPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReserveGranted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReserveGranted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.bandwidthBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: ReserveGranted): unknown {
+    const obj: any = {};
+    if (message.bandwidthBytesPerSecond !== 0n) {
+      obj.bandwidthBytesPerSecond = message.bandwidthBytesPerSecond.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReserveGranted>, I>>(base?: I): ReserveGranted {
+    return ReserveGranted.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReserveGranted>, I>>(object: I): ReserveGranted {
+    const message = createBaseReserveGranted();
+    message.bandwidthBytesPerSecond =
+      (object.bandwidthBytesPerSecond !== undefined && object.bandwidthBytesPerSecond !== null)
+        ? BigInt(object.bandwidthBytesPerSecond)
+        : 0n;
     return message;
   },
 };
@@ -2769,6 +3177,19 @@ export const MigrationPeerServiceService = {
     responseDeserialize: (value: Buffer): ExamineResponse => ExamineResponse.decode(value),
   },
   /**
+   * Asks for one of the places that the destination has for incoming migrations. While the stream lasts, the place in
+   * the queue, then the place itself, is the caller's; a session with the same id takes it over.
+   */
+  reserve: {
+    path: "/virtmesh.v1.MigrationPeerService/Reserve" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReserveRequest): Buffer => Buffer.from(ReserveRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReserveRequest => ReserveRequest.decode(value),
+    responseSerialize: (value: ReserveResponse): Buffer => Buffer.from(ReserveResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReserveResponse => ReserveResponse.decode(value),
+  },
+  /**
    * One stream a migration. Facts flow both ways, each proven by what its sender has journalled; a heartbeat
    * flows when nothing else does, and silence of 1.5 s means that the peer is lost.
    */
@@ -2800,6 +3221,11 @@ export interface MigrationPeerServiceServer extends UntypedServiceImplementation
   /** Lists what stands in the way on the destination, changing nothing. */
   examine: handleUnaryCall<ExamineRequest, ExamineResponse>;
   /**
+   * Asks for one of the places that the destination has for incoming migrations. While the stream lasts, the place in
+   * the queue, then the place itself, is the caller's; a session with the same id takes it over.
+   */
+  reserve: handleServerStreamingCall<ReserveRequest, ReserveResponse>;
+  /**
    * One stream a migration. Facts flow both ways, each proven by what its sender has journalled; a heartbeat
    * flows when nothing else does, and silence of 1.5 s means that the peer is lost.
    */
@@ -2828,6 +3254,16 @@ export interface MigrationPeerServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExamineResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Asks for one of the places that the destination has for incoming migrations. While the stream lasts, the place in
+   * the queue, then the place itself, is the caller's; a session with the same id takes it over.
+   */
+  reserve(request: ReserveRequest, options?: Partial<CallOptions>): ClientReadableStream<ReserveResponse>;
+  reserve(
+    request: ReserveRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReserveResponse>;
   /**
    * One stream a migration. Facts flow both ways, each proven by what its sender has journalled; a heartbeat
    * flows when nothing else does, and silence of 1.5 s means that the peer is lost.

@@ -23,6 +23,7 @@ import {
 import { Operation } from "../../google/longrunning/operations.ts";
 import { Duration } from "../../google/protobuf/duration.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { DrainProgress } from "./host.ts";
 import { MigrationProgress } from "./migration.ts";
 
 /** `metadata` of every operation. */
@@ -43,13 +44,17 @@ export interface OperationMetadata {
     | undefined;
   /** W3C trace id of the call that began it. */
   traceId: string;
+  /** The operation of which this is a part: `operations/<id>`. */
+  parent: string;
+  /** Only for `drain`. */
+  drain: DrainProgress | undefined;
 }
 
 export interface ListOperationsRequest {
   uri: string;
   pageSize: number;
   pageToken: string;
-  /** AIP-160 subset: `done = false`, `verb = "migrate"`, `domain = "web-1"`. */
+  /** AIP-160 subset: `done = false`, `verb = "migrate"`, `domain = "web-1"`, `parent = "operations/..."`. */
   filter: string;
 }
 
@@ -96,6 +101,8 @@ function createBaseOperationMetadata(): OperationMetadata {
     requestId: "",
     migration: undefined,
     traceId: "",
+    parent: "",
+    drain: undefined,
   };
 }
 
@@ -133,6 +140,12 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     }
     if (message.traceId !== "") {
       writer.uint32(90).string(message.traceId);
+    }
+    if (message.parent !== "") {
+      writer.uint32(162).string(message.parent);
+    }
+    if (message.drain !== undefined) {
+      DrainProgress.encode(message.drain, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -238,6 +251,22 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
             message.traceId = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.parent = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.drain = DrainProgress.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -285,6 +314,12 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     if (message.traceId !== "") {
       obj.traceId = message.traceId;
     }
+    if (message.parent !== "") {
+      obj.parent = message.parent;
+    }
+    if (message.drain !== undefined) {
+      obj.drain = DrainProgress.toJSON(message.drain);
+    }
     return obj;
   },
 
@@ -306,6 +341,10 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
       ? MigrationProgress.fromPartial(object.migration)
       : undefined;
     message.traceId = object.traceId ?? "";
+    message.parent = object.parent ?? "";
+    message.drain = (object.drain !== undefined && object.drain !== null)
+      ? DrainProgress.fromPartial(object.drain)
+      : undefined;
     return message;
   },
 };

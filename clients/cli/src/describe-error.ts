@@ -9,6 +9,8 @@ const HINTS: Partial<Record<Reason, string>> = {
   AMBIGUOUS_HOST: "say which host with -c, or name the guest as qemu://host/system/NAME",
   INVALID_URI: "a connection URI looks like qemu://host-a/system",
   CONSOLE_BUSY: "--force takes the console over",
+  HOST_CORDONED: "`virtmesh host uncordon` lets new guests in again",
+  DRAIN_INCOMPLETE: "mend what is in the way and drain again: what has moved has moved",
   DOMAIN_BUSY: "`virtmesh operations` shows what is going on",
   NOT_AUTHENTICATED: "--tls-dir names the folder with ca.pem, cert.pem and key.pem",
   DEADLINE: "what was asked for may still happen; look before trying again",

@@ -3,6 +3,7 @@ import { Any } from "@virtmesh/api/gen/google/protobuf/any";
 import { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
 import { Status } from "@virtmesh/api/gen/google/rpc/status";
 import { Domain } from "@virtmesh/api/gen/virtmesh/v1/domain";
+import { DrainReport } from "@virtmesh/api/gen/virtmesh/v1/host";
 import { MigrationPreflight, MigrationReport } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import {
   CancelOperationRequest,
@@ -23,6 +24,7 @@ const PACKED = {
   "virtmesh.v1.ListSnapshotsResponse": ListSnapshotsResponse,
   "virtmesh.v1.MigrationReport": MigrationReport,
   "virtmesh.v1.MigrationPreflight": MigrationPreflight,
+  "virtmesh.v1.DrainReport": DrainReport,
 } as const;
 
 function typeName(any: Any): string {

@@ -4,6 +4,7 @@ import {
   MigrationPhase,
   type MigrationProgress,
   type MigrationReport,
+  type MigrationWait,
   migrationPhaseToJSON,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { clean } from "./table.ts";
@@ -29,6 +30,7 @@ const AFTER_COPYING: readonly MigrationPhase[] = [
 
 /** The picture of a migration: one line with a bar, one for each disk, one for memory, one when it is stuck. */
 export function renderProgress(progress: MigrationProgress, width: number): readonly string[] {
+  if (progress.wait !== undefined) return [cut(waitLine(progress.wait), width)];
   const lines = [headline(progress, width)];
   for (const disk of progress.disks) lines.push(`  ${clean(disk.target).padEnd(7)} ${diskText(disk)}`);
   if (progress.memoryPasses > 0 || progress.memoryTransferredBytes > 0n)
@@ -39,6 +41,7 @@ export function renderProgress(progress: MigrationProgress, width: number): read
 
 /** The same in one line, for a log. */
 export function progressLine(progress: MigrationProgress): string {
+  if (progress.wait !== undefined) return waitLine(progress.wait);
   const parts = [`${phaseName(progress.phase)}, ${percentText(progress)}`];
   if (!AFTER_COPYING.includes(progress.phase)) {
     if (progress.throughputBytesPerSecond > 0n) parts.push(formatRate(progress.throughputBytesPerSecond));
@@ -47,6 +50,11 @@ export function progressLine(progress: MigrationProgress): string {
   }
   if (progress.stuckReason !== "") parts.push(`stuck: ${clean(progress.stuckReason)}`);
   return parts.join(", ");
+}
+
+/** `queued, place 2 of 5: host-a makes 4 migrations at once and has them under way`. */
+function waitLine(wait: MigrationWait): string {
+  return `queued, place ${wait.place} of ${wait.waiting}: ${clean(wait.reason)}`;
 }
 
 function headline(progress: MigrationProgress, width: number): string {

@@ -22,6 +22,7 @@ import {
 } from "./inspect.ts";
 import { attachInterface, detachInterface } from "./interfaces.ts";
 import { autostart, destroy, reboot, reset, resume, shutdown, start, suspend } from "./lifecycle.ts";
+import { host } from "./host.ts";
 import { list } from "./list.ts";
 import { migrate } from "./migrate.ts";
 import { domjobabort, domjobinfo, migrations, setmaxdowntime, setspeed } from "./migrations.ts";
@@ -105,6 +106,7 @@ export const VERBS: readonly Verb[] = [
   migrations,
   event,
   operations,
+  host,
   hosts,
   agents,
   nodeinfo,

@@ -47,7 +47,11 @@ export const agents: Verb = {
       [
         { title: "Host", cell: (a) => a.host },
         { title: "Hypervisor", cell: (a) => a.hypervisor },
-        { title: "State", cell: (a) => enumWord(agentStateToJSON(a.state), "AGENT_STATE_") },
+        {
+          title: "State",
+          cell: (a) =>
+            `${enumWord(agentStateToJSON(a.state), "AGENT_STATE_")}${a.cordoned ? ", cordoned" : ""}`,
+        },
         { title: "Guests", right: true, cell: (a) => String(a.domains) },
         { title: "Connections", cell: (a) => a.uris.join(" ") },
         { title: "Address", cell: (a) => a.address },

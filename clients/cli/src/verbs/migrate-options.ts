@@ -44,6 +44,7 @@ export const MIGRATE_OPTIONS: readonly VerbOption[] = [
   { flags: "--dname <name>", help: "name of the guest on the destination" },
   { flags: "--xml <file>", help: "definition for the destination", completes: "file" },
   { flags: "--timeout <seconds>", help: "give up and stay on the source after this long" },
+  { flags: "--priority <number>", help: "when it has to wait for its turn: -10 to 10, 0 unless given" },
   { flags: "--tls", help: "encrypt (the default)" },
   { flags: "--plaintext", help: "do not encrypt; refused unless both agents allow it" },
   { flags: "--check", help: "only list what would be in the way and what would be copied" },
@@ -117,8 +118,17 @@ export function migrateRequest(
     compression: compressionOf(given),
     autoConverge: given.flag("autoConverge"),
     plaintext: given.flag("plaintext"),
+    priority: priorityOf(given),
     timeout: timeout === undefined ? undefined : durationOf(timeout * 1000),
   });
+}
+
+/** Of `--priority`, which may be negative. */
+export function priorityOf(given: Given): number {
+  const text = given.text("priority");
+  if (!/^(-?\d{1,2})?$/.test(text))
+    throw new VirtError("INVALID_FIELD", `--priority must be a whole number from -10 to 10, not "${text}"`);
+  return Number(text);
 }
 
 function exclusive(given: Given, a: string, b: string): void {

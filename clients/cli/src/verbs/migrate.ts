@@ -33,7 +33,7 @@ class ProgressView implements Disposable {
     const { migration } = metadataOf(operation);
     if (migration === undefined || this.#session.globals.quiet) return;
     if (this.#area !== undefined) return this.#area.draw(renderProgress(migration, this.#area.width));
-    const step = `${migration.phase} ${Math.floor(migration.percent / 10)} ${migration.stuckReason}`;
+    const step = `${migration.phase} ${migration.wait?.place ?? ""} ${Math.floor(migration.percent / 10)} ${migration.stuckReason}`;
     if (step === this.#last) return;
     this.#last = step;
     this.#session.terminal.note(progressLine(migration));

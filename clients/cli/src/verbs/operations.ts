@@ -6,6 +6,7 @@ import {
 import { VirtError } from "@virtmesh/core/errors";
 import { isUriPattern } from "@virtmesh/core/uri";
 import { cancelOperation, followOperation, metadataOf, operationJson, throwIfFailed } from "../operations.ts";
+import { drainLine } from "../output/drain.ts";
 import { progressLine } from "../output/progress.ts";
 import { clean } from "../output/table.ts";
 import type { Session } from "../session.ts";
@@ -49,8 +50,9 @@ async function placeOf(session: Session, name: string): Promise<string> {
 function stateOf(operation: Operation): string {
   if (operation.result?.$case === "error") return `failed: ${operation.result.value.message}`;
   if (operation.done) return "done";
-  const { migration, cancelRequested } = metadataOf(operation);
-  const how = migration === undefined ? "running" : progressLine(migration);
+  const { migration, drain, cancelRequested } = metadataOf(operation);
+  const how =
+    drain !== undefined ? drainLine(drain) : migration === undefined ? "running" : progressLine(migration);
   return cancelRequested ? `cancelling, ${how}` : how;
 }
 

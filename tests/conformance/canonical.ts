@@ -2,15 +2,22 @@ import { readXml } from "@virtmesh/documents/xml/read";
 import type { XmlElement } from "@virtmesh/documents/xml/tree";
 import { elementsOf, pathOf } from "@virtmesh/documents/xml/tree";
 
+/** Whether elements of different names must come in the same order; those of one name always must. */
+export type Order = "counts" | "free";
+
 /**
  * The first difference between two documents, or undefined. Not seen: comments, blanks between elements, the
- * order of attributes, and which prefix stands for a namespace. The order of elements counts.
+ * order of attributes, and which prefix stands for a namespace.
  */
-export function firstDifference(expected: string, actual: string): string | undefined {
-  return compare(readXml(expected), readXml(actual));
+export function firstDifference(
+  expected: string,
+  actual: string,
+  order: Order = "counts",
+): string | undefined {
+  return compare(readXml(expected), readXml(actual), order);
 }
 
-function compare(expected: XmlElement, actual: XmlElement): string | undefined {
+function compare(expected: XmlElement, actual: XmlElement, order: Order): string | undefined {
   const where = pathOf(expected);
   if (expected.local !== actual.local || expected.uri !== actual.uri) {
     return `${where}: <${expected.name}> was expected, <${actual.name}> was written`;
@@ -18,7 +25,7 @@ function compare(expected: XmlElement, actual: XmlElement): string | undefined {
   return (
     compareAttributes(expected, actual, where) ??
     compareText(expected, actual, where) ??
-    compareChildren(expected, actual, where)
+    compareChildren(expected, actual, where, order)
   );
 }
 
@@ -45,17 +52,28 @@ function compareText(expected: XmlElement, actual: XmlElement, where: string): s
     : `${where}: text ${quote(wanted)} was expected, ${quote(written)} was written`;
 }
 
-function compareChildren(expected: XmlElement, actual: XmlElement, where: string): string | undefined {
-  const wanted = elementsOf(expected);
-  const written = elementsOf(actual);
+function compareChildren(
+  expected: XmlElement,
+  actual: XmlElement,
+  where: string,
+  order: Order,
+): string | undefined {
+  const wanted = childrenOf(expected, order);
+  const written = childrenOf(actual, order);
   for (const [i, child] of wanted.entries()) {
     const other = written[i];
     if (other === undefined) return `${pathOf(child)} is missing`;
-    const difference = compare(child, other);
+    const difference = compare(child, other, order);
     if (difference !== undefined) return difference;
   }
   const extra = written[wanted.length];
   return extra === undefined ? undefined : `${where}: <${extra.name}> is too much`;
+}
+
+function childrenOf(element: XmlElement, order: Order): readonly XmlElement[] {
+  const children = elementsOf(element);
+  if (order === "counts") return children;
+  return children.toSorted((a, b) => (a.local < b.local ? -1 : a.local > b.local ? 1 : 0));
 }
 
 function attributesOf(element: XmlElement): ReadonlyMap<string, string> {

@@ -1,3 +1,5 @@
+import { capabilities } from "./suites/capabilities.ts";
+import { domainCapabilities } from "./suites/domaincaps.ts";
 import type { Suite } from "./suite.ts";
 import { generic } from "./suites/generic.ts";
 import { hostInterface } from "./suites/interface.ts";
@@ -26,4 +28,6 @@ export const SUITES: readonly Suite[] = [
   secret,
   storagePool,
   storageVolume,
+  capabilities,
+  domainCapabilities,
 ];

@@ -10,13 +10,8 @@ const modelSchema = element({
   name: optional(ownText(nonEmpty)),
 });
 
-export const cpuSchema = element({
-  mode: maybe("mode", oneOf("custom", "host-model", "host-passthrough", "maximum")),
-  match: maybe("match", oneOf("minimum", "exact", "strict")),
-  check: maybe("check", oneOf("none", "partial", "full")),
-  migratable: maybe("migratable", onOff),
-  deprecatedFeatures: maybe("deprecated_features", onOff),
-  arch: optional(textChild("arch", nonEmpty)),
+/** What guests and hosts have in common, in libvirt's order. */
+export const cpuParts = {
   model: optional(child("model", modelSchema)),
   vendor: optional(textChild("vendor", nonEmpty)),
   microcode: optional(child("microcode", element({ version: maybe("version", int()) }))),
@@ -76,6 +71,16 @@ export const cpuSchema = element({
       name: attribute("name", nonEmpty),
     }),
   ),
+} as const;
+
+export const cpuSchema = element({
+  mode: maybe("mode", oneOf("custom", "host-model", "host-passthrough", "maximum")),
+  match: maybe("match", oneOf("minimum", "exact", "strict")),
+  check: maybe("check", oneOf("none", "partial", "full")),
+  migratable: maybe("migratable", onOff),
+  deprecatedFeatures: maybe("deprecated_features", onOff),
+  arch: optional(textChild("arch", nonEmpty)),
+  ...cpuParts,
   numa: optional(child("numa", numaSchema)),
 });
 

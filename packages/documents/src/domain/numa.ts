@@ -3,7 +3,7 @@ import { amountAttribute, attribute, child, listChild, maybe, optional, repeated
 import type { ModelOf } from "../schema/schema.ts";
 import { element } from "../schema/schema.ts";
 
-const cacheSchema = element({
+export const numaCacheSchema = element({
   level: attribute("level", int(1)),
   associativity: maybe("associativity", oneOf("none", "direct", "full")),
   policy: maybe("policy", oneOf("none", "writeback", "writethrough")),
@@ -11,12 +11,8 @@ const cacheSchema = element({
   line: optional(child("line", element({ bytes: amountAttribute("value", { assumed: "B", written: "B" }) }))),
 });
 
-const cellSchema = element({
-  id: maybe("id", int()),
-  cpus: maybe("cpus", cpuset),
-  bytes: amountAttribute("memory"),
-  memAccess: maybe("memAccess", oneOf("shared", "private")),
-  discard: maybe("discard", yesNo),
+/** How far the memory of other nodes is, 10 for the node's own. */
+export const distances = {
   distances: optional(
     listChild(
       "distances",
@@ -24,7 +20,16 @@ const cellSchema = element({
       element({ id: attribute("id", int()), value: attribute("value", int(10, 255)) }),
     ),
   ),
-  caches: repeated("cache", cacheSchema),
+} as const;
+
+const cellSchema = element({
+  id: maybe("id", int()),
+  cpus: maybe("cpus", cpuset),
+  bytes: amountAttribute("memory"),
+  memAccess: maybe("memAccess", oneOf("shared", "private")),
+  discard: maybe("discard", yesNo),
+  ...distances,
+  caches: repeated("cache", numaCacheSchema),
 });
 
 const ends = {
@@ -34,9 +39,7 @@ const ends = {
   type: attribute("type", oneOf("access", "read", "write")),
 } as const;
 
-/** The guest's nodes and the ways between them. */
-export const numaSchema = element({
-  cells: repeated("cell", cellSchema),
+export const interconnects = {
   interconnects: optional(
     child(
       "interconnects",
@@ -48,6 +51,12 @@ export const numaSchema = element({
       }),
     ),
   ),
+} as const;
+
+/** The guest's nodes and the ways between them. */
+export const numaSchema = element({
+  cells: repeated("cell", cellSchema),
+  ...interconnects,
 });
 
 const memoryMode = oneOf("strict", "preferred", "interleave", "restrictive");

@@ -1,4 +1,5 @@
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
+import { refused } from "../refused.ts";
 import { rewritten } from "../rewritten.ts";
 import type { Suite } from "../suite.ts";
 
@@ -13,6 +14,8 @@ export const qemuRoundtrip: Suite = {
       name,
       run: () => {
         const given = corpus.read(folder, name);
+        // libvirt reads these for the sake of old documents, but its schema does not allow them.
+        if (name.endsWith("-invalid.xml")) return refused(() => parseDomain(given));
         return rewritten(given, formatDomain(parseDomain(given), { secure: true }), "domain");
       },
     }));

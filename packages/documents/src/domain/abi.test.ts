@@ -40,7 +40,7 @@ describe("what a guest can see", () => {
       "devices/interface[52:54:00:aa:bb:02]/present",
     ],
     ["the model of a card", "type='e1000'", "type='rtl8139'", "devices/interface[52:54:00:aa:bb:02]/model"],
-    ["the bus of a disk", "dev='vda' bus='virtio'", "dev='vda' bus='scsi'", "devices/disk[vda]/bus"],
+    ["the bus of a disk", "dev='vda' bus='virtio'", "dev='vda' bus='xen'", "devices/disk[vda]/bus"],
     ["the serial of a disk", "WS-0001", "WS-0002", "devices/disk[vda]/serial"],
     ["an address", "bus='0x04' slot='0x00'", "bus='0x05' slot='0x00'", "devices/disk[vda]/address/bus"],
     ["a device", "<watchdog model='itco' action='reset'/>", "", "devices/watchdog[1]/present"],

@@ -1,4 +1,4 @@
-import { int, nonEmpty, oneOf, onOff, text, yesNo } from "../schema/kinds.ts";
+import { int, oneOf, onOff, pattern, text, yesNo } from "../schema/kinds.ts";
 import {
   amountChild,
   attributeChild,
@@ -110,6 +110,8 @@ const capability = oneOf(
   "wake_alarm",
 );
 
+const gicVersion = pattern("host, or a number such as 3", /^(host|[1-9]\d*)$/);
+
 const mitigation = oneOf("broken", "workaround", "fixed");
 
 export const featuresSchema = element({
@@ -133,7 +135,7 @@ export const featuresSchema = element({
   ),
   pmu: switched("pmu"),
   vmport: switched("vmport"),
-  gic: optional(child("gic", element({ version: maybe("version", nonEmpty) }))),
+  gic: optional(child("gic", element({ version: maybe("version", gicVersion) }))),
   smm: optional(
     child(
       "smm",

@@ -6,6 +6,7 @@ import {
   attributeChild,
   child,
   defaulted,
+  derived,
   kept,
   listChild,
   maybe,
@@ -22,7 +23,7 @@ import { devicesSchema, NO_DEVICES } from "./devices.ts";
 import { featuresSchema } from "./features.ts";
 import { idmapSchema } from "./idmap.ts";
 import { hypervisorElements } from "./namespaces.ts";
-import { numatuneSchema } from "./numa.ts";
+import { memoryOfCells, numatuneSchema } from "./numa.ts";
 import { osSchema } from "./os.ts";
 import { keywrapCipherSchema, launchSecuritySchema, seclabelSchema } from "./security.ts";
 import { sysinfoSchema } from "./sysinfo.ts";
@@ -47,6 +48,8 @@ const lifecycleAction = oneOf(
   "coredump-destroy",
   "coredump-restart",
 );
+
+const memorySchema = element({ dumpCore: maybe("dumpCore", onOff), bytes: amount() });
 
 /** The `<domain>` document as libvirt defines it, in the order libvirt writes it. */
 export const domainSchema = element({
@@ -82,7 +85,7 @@ export const domainSchema = element({
   description: optional(textChild("description", text)),
   metadata: kept("metadata"),
   maxMemory: optional(child("maxMemory", element({ slots: maybe("slots", int()), bytes: amount() }))),
-  memory: child("memory", element({ dumpCore: maybe("dumpCore", onOff), bytes: amount() })),
+  memory: derived(child("memory", memorySchema), memoryOfCells),
   currentMemory: optional(child("currentMemory", element({ bytes: amount() }))),
   blkiotune: optional(child("blkiotune", blkiotuneSchema)),
   memtune: optional(child("memtune", memtuneSchema)),

@@ -2,6 +2,8 @@ import { cpuset, int, oneOf, yesNo } from "../schema/kinds.ts";
 import { amountAttribute, attribute, child, listChild, maybe, optional, repeated } from "../schema/parts.ts";
 import type { ModelOf } from "../schema/schema.ts";
 import { element } from "../schema/schema.ts";
+import type { XmlElement } from "../xml/tree.ts";
+import { elementsOf } from "../xml/tree.ts";
 
 export const numaCacheSchema = element({
   level: attribute("level", int(1)),
@@ -58,6 +60,14 @@ export const numaSchema = element({
   cells: repeated("cell", cellSchema),
   ...interconnects,
 });
+
+/** A guest whose nodes say how much memory they have need not say it once more. */
+export function memoryOfCells(domain: XmlElement): { readonly bytes: bigint } | undefined {
+  const [cpu] = elementsOf(domain).filter((child) => child.name === "cpu");
+  const [numa] = cpu === undefined ? [] : elementsOf(cpu).filter((child) => child.name === "numa");
+  if (numa === undefined) return undefined;
+  return { bytes: numaSchema.read(numa).cells.reduce((sum, { bytes }) => sum + bytes, 0n) };
+}
 
 const memoryMode = oneOf("strict", "preferred", "interleave", "restrictive");
 

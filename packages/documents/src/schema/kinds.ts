@@ -68,10 +68,13 @@ export function hex(max: number, digits: number): Kind<number> {
 }
 
 /** As `hex`, up to 64 bits. */
-export function bigHex(digits: number): Kind<bigint> {
+export function bigHex(digits: number, max = (1n << 64n) - 1n): Kind<bigint> {
   return {
-    expected: "a number from 0x0 to 0xffffffffffffffff",
-    parse: (t) => (/^(0x[0-9a-f]{1,16}|\d{1,19})$/i.test(t.trim()) ? BigInt(t.trim()) : undefined),
+    expected: `a number from 0x0 to 0x${max.toString(16)}`,
+    parse: (t) => {
+      const n = /^(0x[0-9a-f]{1,16}|\d{1,20})$/i.test(t.trim()) ? BigInt(t.trim()) : undefined;
+      return n !== undefined && n <= max ? n : undefined;
+    },
     format: (v) => `0x${v.toString(16).padStart(digits, "0")}`,
   };
 }

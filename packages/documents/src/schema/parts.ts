@@ -1,5 +1,5 @@
 import { keep } from "../xml/keep.ts";
-import type { ReadAttribute, XmlTree } from "../xml/tree.ts";
+import type { ReadAttribute, XmlElement, XmlTree } from "../xml/tree.ts";
 import { writeXml } from "../xml/write.ts";
 import type { QName } from "./content.ts";
 import type { Content } from "./content.ts";
@@ -98,6 +98,14 @@ function writtenAs<T>(part: Required<T>, value: T): string {
   return tree.children
     .map((child) => (typeof child === "string" ? child : writeXml(child).replaceAll(/\n\s*/g, "")))
     .join("");
+}
+
+/** Absent means what the rest of the element says; undefined when that says nothing either. */
+export function derived<T>(
+  part: Required<T>,
+  from: (element: XmlElement) => NoInfer<T> | undefined,
+): Required<T> {
+  return { ...part, read: (content) => part.read(content) ?? from(content.element) };
 }
 
 /** The text of the element itself. Optional makes blank text absent. */

@@ -3,6 +3,7 @@ import { Content } from "./content.ts";
 import type { Described, Item } from "./describe.ts";
 import { OPTIONAL, REQUIRED, withPresence } from "./describe.ts";
 import type { Output } from "./output.ts";
+import { notePlace } from "./places.ts";
 
 /** What an element is as a value: read from it, written into it. */
 export interface Schema<T> extends Described {
@@ -48,6 +49,7 @@ export function schemaOf<T>(
       const content = new Content(xml);
       const value = take(content);
       content.finish();
+      notePlace(value, xml);
       return value;
     },
     take,

@@ -216,6 +216,11 @@ describe("a guest is refused by name and place", () => {
     ["with huge pages", guest("<memoryBacking><hugepages/></memoryBacking>"), "memoryBacking"],
     ["pinned to CPUs of the host", guest("<vcpu cpuset='0-1'>2</vcpu>"), "vcpu/@cpuset"],
     ["with limits of the host", guest("<memtune><hard_limit>1</hard_limit></memtune>"), "memtune"],
+    [
+      "with a topology of another size",
+      guest("<vcpu>3</vcpu><cpu><topology sockets='1' cores='2' threads='1'/></cpu>"),
+      "cpu/topology",
+    ],
     ["with an unknown CPU model", guest("<cpu><model>Z80</model></cpu>"), "cpu/model"],
     [
       "with Hyper-V features but no KVM",

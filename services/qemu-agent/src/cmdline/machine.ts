@@ -100,6 +100,12 @@ function smpArguments({ definition, args }: BuildContext, machine: MachineType):
   if (cpuset !== undefined) throw unsupported("vcpu/@cpuset", "pinning to CPUs of the host is not supported");
   const topology = definition.cpu?.topology;
   if ((topology?.clusters ?? 1) !== 1) throw unsupported("cpu/topology/@clusters", "x86 has no clusters");
+  if (topology !== undefined) {
+    const { sockets, dies = 1, cores, threads } = topology;
+    const inAll = sockets * dies * cores * threads;
+    if (inAll !== count)
+      throw unsupported("cpu/topology", `a topology of ${inAll} threads does not fit ${count} virtual CPUs`);
+  }
   args.options("-smp", String(current ?? count), {
     maxcpus: current === undefined || current === count ? undefined : count,
     sockets: topology?.sockets ?? count,

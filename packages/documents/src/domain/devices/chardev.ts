@@ -17,7 +17,7 @@ const channelSource = {
   source: optional(child("source", element({ channel: maybe("channel", nonEmpty) }))),
 } as const;
 
-/** How the bytes of a connection are wrapped; raw when it does not say. */
+/** How the bytes of a TCP connection are wrapped; libvirt lets the others have it as well, without effect. */
 const protocol = optional(attributeChild("protocol", "type", oneOf("raw", "telnet", "telnets", "tls")));
 
 const log = optional(
@@ -26,7 +26,7 @@ const log = optional(
 
 /** Where bytes go on the host, by `type`, in front of what the device has besides. */
 export function chardevEnds<const R extends Fields>(rest: R) {
-  const tail = { log, ...rest } as const;
+  const tail = { protocol, log, ...rest } as const;
   return {
     null: { ...tail },
     vc: { ...tail },
@@ -61,7 +61,6 @@ export function chardevEnds<const R extends Fields>(rest: R) {
           ...reconnect,
         }),
       ),
-      protocol,
       ...tail,
     },
     /** One source is bound to, another is sent to. */
@@ -74,9 +73,11 @@ export function chardevEnds<const R extends Fields>(rest: R) {
     },
     /** A pair of null modem devices of FreeBSD. */
     nmdm: {
-      source: child(
-        "source",
-        element({ master: attribute("master", nonEmpty), slave: attribute("slave", nonEmpty) }),
+      source: optional(
+        child(
+          "source",
+          element({ master: attribute("master", nonEmpty), slave: attribute("slave", nonEmpty) }),
+        ),
       ),
       ...tail,
     },

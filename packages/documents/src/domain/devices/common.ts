@@ -55,7 +55,7 @@ export const addressSchema = choice("type", {
     ssid: maybe("ssid", hex(0x3, 1)),
     devno: maybe("devno", hex(0xffff, 4)),
   },
-  "spapr-vio": { reg: maybe("reg", bigHex(8)) },
+  "spapr-vio": { reg: maybe("reg", bigHex(8, 0xffffffffn)) },
   dimm: { slot: maybe("slot", int()), base: maybe("base", bigHex(1)) },
   "virtio-s390": {},
   "virtio-mmio": {},
@@ -74,7 +74,7 @@ export const deviceInfo = {
 const rom = optional(
   child(
     "rom",
-    element({ enabled: maybe("enabled", yesNo), bar: maybe("bar", onOff), file: maybe("file", text) }),
+    element({ enabled: maybe("enabled", yesNo), bar: maybe("bar", onOff), file: maybe("file", nonEmpty) }),
   ),
 );
 

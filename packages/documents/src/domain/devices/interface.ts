@@ -221,6 +221,9 @@ function actualRest() {
   } as const;
 }
 
+/** A device of the host says first by what it is handed on. */
+const { driver: hostDriver, ...hostCard } = card;
+
 /** Network cards. `user` is QEMU's own NAT, `ethernet` a tap device that somebody else connects. */
 export const interfaceSchema = choice("type", {
   user: {
@@ -248,9 +251,10 @@ export const interfaceSchema = choice("type", {
   hostdev: {
     ...managed,
     ...head,
+    driver: hostDriver,
     source: child("source", hostdevSource),
     ...connection,
-    ...card,
+    ...hostCard,
   },
   vhostuser: {
     ...head,

@@ -6,18 +6,25 @@ import type { QemuCapabilities } from "./model.ts";
 import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
 
 /** Raised when the probe learns to ask more, so that older answers are not used. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 interface Cached {
   readonly key: string;
-  readonly capabilities: Omit<QemuCapabilities, "devices" | "objects" | "cpuModels" | "accelerators"> & {
-    readonly devices: readonly string[];
-    readonly objects: readonly string[];
-    readonly cpuModels: readonly string[];
-    readonly accelerators: readonly ("kvm" | "tcg")[];
-  };
+  readonly capabilities: Omit<QemuCapabilities, Sets> & Readonly<Record<Sets, readonly string[]>>;
   readonly notes: readonly string[];
 }
+
+const SETS = [
+  "devices",
+  "objects",
+  "netdevs",
+  "chardevs",
+  "blockDrivers",
+  "cpuModels",
+  "options",
+  "accelerators",
+] as const;
+type Sets = (typeof SETS)[number];
 
 /**
  * What the binary can do, asked once per binary (its path, size and time of change) and boot of the host, which
@@ -61,30 +68,18 @@ async function read(path: string): Promise<Cached | undefined> {
 }
 
 function toJson(key: string, { capabilities, notes }: ProbeResult): Cached {
-  const { devices, objects, cpuModels, accelerators } = capabilities;
+  const sets = SETS.map((name) => [name, [...capabilities[name]]]);
   return {
     key,
-    capabilities: {
-      ...capabilities,
-      devices: [...devices],
-      objects: [...objects],
-      cpuModels: [...cpuModels],
-      accelerators: [...accelerators],
-    },
+    capabilities: { ...capabilities, ...(Object.fromEntries(sets) as Record<Sets, string[]>) },
     notes,
   };
 }
 
 function fromJson({ capabilities, notes }: Cached): ProbeResult {
-  const { devices, objects, cpuModels, accelerators } = capabilities;
+  const sets = SETS.map((name) => [name, new Set(capabilities[name])]);
   return {
-    capabilities: {
-      ...capabilities,
-      devices: new Set(devices),
-      objects: new Set(objects),
-      cpuModels: new Set(cpuModels),
-      accelerators: new Set(accelerators),
-    },
+    capabilities: { ...capabilities, ...(Object.fromEntries(sets) as Pick<QemuCapabilities, Sets>) },
     notes,
   };
 }

@@ -6,6 +6,8 @@ export interface MachineType {
   readonly alias?: string;
   readonly maxCpus: number;
   readonly deprecated: boolean;
+  /** Id that QEMU gives the memory it makes by itself (`pc.ram`); a backend in its place must have it. */
+  readonly ramId?: string;
 }
 
 /** What one QEMU binary can do, found by asking it once over QMP (`-machine none`). */
@@ -17,12 +19,20 @@ export interface QemuCapabilities {
   /** `Debian 1:7.2+dfsg-7`; may be empty. */
   readonly package: string;
   readonly machines: readonly MachineType[];
-  /** Type names of `qom-list-types` that implement `device`: `virtio-blk-pci`, `qxl-vga`. */
+  /** Every type name of `qom-list-types` that is not abstract: `virtio-blk-pci`, `qxl-vga`. */
   readonly devices: ReadonlySet<string>;
-  /** Other object types that can be made: `rng-random`, `rng-builtin`, `iothread`. */
+  /** Types that `object-add` makes: `rng-random`, `iothread`. */
   readonly objects: ReadonlySet<string>;
+  /** Types that `netdev_add` makes: `user`, `stream`. */
+  readonly netdevs: ReadonlySet<string>;
+  /** Types that `chardev-add` makes: `socket`, `spicevmc`. */
+  readonly chardevs: ReadonlySet<string>;
+  /** Drivers that `blockdev-add` knows: `qcow2`, `nbd`. */
+  readonly blockDrivers: ReadonlySet<string>;
   /** Names for -cpu of `query-cpu-definitions`: `qemu64`, `Haswell`, `max`. */
   readonly cpuModels: ReadonlySet<string>;
+  /** Arguments with properties of `query-command-line-options` that this build takes: `spice`, `virtfs`. */
+  readonly options: ReadonlySet<string>;
   /** Built with seccomp: `-sandbox on` is in `query-command-line-options`. */
   readonly sandbox: boolean;
   /** Accelerators that work: built in, and for KVM a guest was seen to run. */

@@ -6,6 +6,7 @@ import { LogFile } from "../process/log-file.ts";
 import { QemuProcess } from "../process/qemu-process.ts";
 import { QmpConnection } from "../qmp/connection.ts";
 import type { QemuCapabilities } from "./model.ts";
+import { questions } from "./questions.ts";
 
 /** What a probe found; `notes` are sentences for people. */
 export interface ProbeResult {
@@ -36,32 +37,6 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
       accelerators: new Set(kvm === undefined ? ["kvm", "tcg"] : ["tcg"]),
     },
     notes: kvm === undefined ? [] : [`KVM is not used, guests run slowly by emulation (TCG): ${kvm}`],
-  };
-}
-
-async function questions(qmp: QmpConnection): Promise<Omit<QemuCapabilities, "binary" | "accelerators">> {
-  const [target, machines, devices, objects, cpus, options] = await Promise.all([
-    qmp.execute("query-target"),
-    qmp.execute("query-machines"),
-    qmp.execute("qom-list-types", { implements: "device", abstract: false }),
-    qmp.execute("qom-list-types", { implements: "user-creatable", abstract: false }),
-    qmp.execute("query-cpu-definitions"),
-    qmp.execute("query-command-line-options"),
-  ]);
-  return {
-    arch: target.arch,
-    version: qmp.version.qemu,
-    package: qmp.version.package,
-    machines: machines.map((m) => ({
-      name: m.name,
-      ...(m.alias === undefined ? {} : { alias: m.alias }),
-      maxCpus: m["cpu-max"],
-      deprecated: m.deprecated,
-    })),
-    devices: new Set(devices.map((d) => d.name)),
-    objects: new Set(objects.map((o) => o.name)),
-    cpuModels: new Set(cpus.map((c) => c.name)),
-    sandbox: options.some((o) => o.option === "sandbox" && o.parameters.length > 0),
   };
 }
 

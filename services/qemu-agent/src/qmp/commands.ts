@@ -1,3 +1,15 @@
+/** One entity of `query-qmp-schema` (qapi/introspect.json), as far as it is looked at. */
+export interface QmpSchemaEntry {
+  readonly name: string;
+  readonly "meta-type": string;
+  /** Of a command: the name of the type of its arguments. */
+  readonly "arg-type"?: string;
+  /** Of an object: its members, the one that decides its variants, and these. */
+  readonly members?: readonly { readonly name?: string; readonly type: string }[];
+  readonly tag?: string;
+  readonly variants?: readonly { readonly case: string; readonly type: string }[];
+}
+
 /**
  * The commands of QEMU's QAPI schema that are used here: `[arguments, result]` by name (qapi/*.json of QEMU 7.2;
  * later versions keep them). `undefined` arguments mean that the command takes none, or that none are needed.
@@ -15,6 +27,7 @@ export interface QmpCommands {
   "query-cpu-definitions": [undefined, readonly QmpCpuModel[]];
   "query-kvm": [undefined, { readonly enabled: boolean; readonly present: boolean }];
   "query-commands": [undefined, readonly { readonly name: string }[]];
+  "query-qmp-schema": [undefined, readonly QmpSchemaEntry[]];
   "query-cpus-fast": [undefined, readonly { readonly "cpu-index": number; readonly "thread-id": number }[]];
   "query-balloon": [undefined, { readonly actual: number }];
   "query-chardev": [
@@ -179,6 +192,7 @@ export interface QmpMachine {
   readonly "cpu-max": number;
   readonly deprecated: boolean;
   readonly "default-cpu-type"?: string;
+  readonly "default-ram-id"?: string;
 }
 
 export interface QmpCpuModel {

@@ -105,5 +105,6 @@ export const graphicsSchema = choice("type", {
 });
 
 export type Graphics = ModelOf<typeof graphicsSchema>;
+export type SpiceGraphics = Extract<Graphics, { readonly type: "spice" }>;
 export type VncGraphics = Extract<Graphics, { readonly type: "vnc" }>;
 export type GraphicsListen = ModelOf<typeof listenSchema>;

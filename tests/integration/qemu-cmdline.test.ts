@@ -9,6 +9,7 @@ import { probe } from "@virtmesh/qemu-agent/capabilities/probe";
 import { buildCommandLine } from "@virtmesh/qemu-agent/cmdline/build";
 import { formatNodeName } from "@virtmesh/qemu-agent/cmdline/node-names";
 import type { Runtime } from "@virtmesh/qemu-agent/cmdline/runtime";
+import { RUNTIME } from "@virtmesh/qemu-agent/cmdline/testing/fixture";
 import { HandedSocket } from "@virtmesh/qemu-agent/process/handed-socket";
 import { LogFile } from "@virtmesh/qemu-agent/process/log-file";
 import { QemuProcess } from "@virtmesh/qemu-agent/process/qemu-process";
@@ -43,16 +44,11 @@ class Started implements AsyncDisposable {
     const { capabilities } = await probe({ binary: BINARY, workDir: directory, signal });
     const { definition } = completeDomain(parseDomain(xml));
     const args = buildCommandLine(definition, capabilities, {
-      accelerator: "tcg",
-      qmpFd: 3,
+      ...RUNTIME,
       directory,
-      incoming: false,
-      taps: new Map(),
-      vhost: false,
       vnc: new Map([[0, { socket: join(directory, "vnc,1.sock") }]]),
       consoleSockets: new Map([["charserial1", join(directory, "serial1.sock")]]),
       startTimeMs: Date.now(),
-      allowPassthrough: false,
       ...runtime,
     });
     const path = join(directory, "qmp.sock");

@@ -1,10 +1,13 @@
 import { VirtError } from "@virtmesh/core/errors";
 
-type Value = string | number | bigint | boolean | undefined;
+export type Value = string | number | bigint | boolean | undefined;
 
 /** A JSON object for -device, -blockdev, ...; undefined members are left out. */
 export type Json = { readonly [key: string]: JsonValue };
-type JsonValue = string | number | bigint | boolean | null | undefined | Json | readonly string[];
+export type JsonValue = string | number | bigint | boolean | null | undefined | Json | readonly JsonValue[];
+
+/** `key=value` pairs; several values give the key several times. */
+export type Options = Readonly<Record<string, Value | readonly string[]>>;
 
 /** The arguments of one QEMU, in order. Values never meet a shell; commas in `key=value` lists are doubled. */
 export class Arguments {
@@ -19,11 +22,8 @@ export class Arguments {
   }
 
   /** `-name kind,key=value,...`; undefined values are left out, booleans are on and off. */
-  options(name: string, kind: string | undefined, values: Readonly<Record<string, Value>>): void {
-    const pairs = Object.entries(values).flatMap(([key, value]) =>
-      value === undefined ? [] : [`${key}=${optionText(value)}`],
-    );
-    this.list.push(name, [...(kind === undefined ? [] : [kind]), ...pairs].join(","));
+  options(name: string, kind: string | undefined, values: Options): void {
+    this.list.push(name, optionList(kind, values));
   }
 
   json(name: string, value: Json): void {
@@ -35,6 +35,16 @@ export class Arguments {
 function jsonText(value: Json): string {
   const marked = JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `\0${v}` : v));
   return marked.replaceAll(/"\\u0000(\d+)"/g, "$1");
+}
+
+/** `kind,key=value,...`; undefined values are left out, booleans are on and off. */
+export function optionList(kind: string | undefined, values: Options): string {
+  const pairs = Object.entries(values).flatMap(([key, value]) => {
+    if (value === undefined) return [];
+    const each = Array.isArray(value) ? (value as readonly string[]) : [value as Exclude<Value, undefined>];
+    return each.map((one) => `${key}=${optionText(one)}`);
+  });
+  return [...(kind === undefined ? [] : [kind]), ...pairs].join(",");
 }
 
 function optionText(value: Exclude<Value, undefined>): string {

@@ -5,17 +5,38 @@ import { bootOrder } from "./boot-order.ts";
 import { chardevArguments } from "./chardevs.ts";
 import { clockArguments } from "./clock.ts";
 import type { BuildContext } from "./context.ts";
+import { audioArguments } from "./audios.ts";
+import { filesystemArguments } from "./filesystems.ts";
+import { graphicsArguments } from "./graphics.ts";
+import { hostdevArguments } from "./hostdevs.ts";
+import { inputArguments } from "./inputs.ts";
+import { iothreadArguments } from "./iothreads.ts";
+import { launchSecurityArguments } from "./launch-security.ts";
+import { managedReservations } from "./block/reservations.ts";
+import { memoryArguments } from "./memory.ts";
+import { memoryDeviceArguments } from "./memory-devices.ts";
+import { numaArguments } from "./numa.ts";
+import { processorArguments } from "./processors.ts";
+import { redirdevArguments } from "./redirdevs.ts";
+import { rngArguments } from "./rngs.ts";
+import { shmemArguments } from "./shmems.ts";
+import { smartcardArguments } from "./smartcards.ts";
+import { smbiosArguments } from "./smbios.ts";
+import { soundArguments } from "./sounds.ts";
+import { tpmArguments } from "./tpms.ts";
+import { videoArguments } from "./videos.ts";
+import { watchdogArguments } from "./watchdogs.ts";
 import { controllerArguments } from "./controllers.ts";
 import { cpuArguments } from "./cpu.ts";
 import { diskArguments } from "./disks.ts";
-import { displayArguments } from "./display.ts";
 import { firmwareArguments } from "./firmware.ts";
 import { interfaceArguments } from "./interfaces.ts";
-import { boardOf, machineArguments, machineOf } from "./machine.ts";
+import { boardOf, machineOf } from "./machine-types.ts";
+import { machineArguments } from "./machine.ts";
 import { PciSlots } from "./pci.ts";
 import { refuseUnknown } from "./refuse.ts";
 import type { Runtime } from "./runtime.ts";
-import { smallDeviceArguments } from "./small-devices.ts";
+import { iommuArguments, smallDeviceArguments } from "./small-devices.ts";
 
 /**
  * The arguments of QEMU (without the binary) for a guest, for QEMU 7.2 and newer. It starts with the CPUs
@@ -41,19 +62,38 @@ export function buildCommandLine(
   };
   processArguments(c);
   machineArguments(c);
+  memoryArguments(c);
+  processorArguments(c);
+  numaArguments(c);
   cpuArguments(c);
+  launchSecurityArguments(c);
   clockArguments(c);
   powerArguments(c);
   firmwareArguments(c);
-  for (let n = 1; n <= (definition.iothreads ?? 0); n += 1) {
-    c.args.json("-object", { "qom-type": "iothread", id: `iothread${n}` });
-  }
+  smbiosArguments(c);
+  iothreadArguments(c);
+  audioArguments(c);
+  iommuArguments(c);
   controllerArguments(c);
+  managedReservations(c);
   diskArguments(c);
+  filesystemArguments(c);
   interfaceArguments(c);
+  smartcardArguments(c);
   chardevArguments(c);
-  displayArguments(c);
+  tpmArguments(c);
+  inputArguments(c);
+  graphicsArguments(c);
+  videoArguments(c);
+  soundArguments(c);
+  hostdevArguments(c);
+  redirdevArguments(c);
   smallDeviceArguments(c);
+  rngArguments(c);
+  watchdogArguments(c);
+  memoryDeviceArguments(c);
+  shmemArguments(c);
+  deprecationArguments(c);
   for (const { value } of definition.qemuCommandline?.args ?? []) c.args.flag(value);
   return c.args.all;
 }
@@ -63,8 +103,32 @@ export function environmentOf(
   definition: IdentifiedDomain,
   runtime: Runtime,
 ): Readonly<Record<string, string>> {
+  const { clock, devices } = definition;
   const variables = runtime.allowPassthrough ? (definition.qemuCommandline?.env ?? []) : [];
-  return Object.fromEntries(variables.map((v) => [v.name, v.value ?? ""]));
+  const sdl = devices.audios.find((audio) => audio.type === "sdl" && audio.driver !== undefined);
+  return {
+    ...(clock?.offset === "timezone" && clock.timezone !== undefined ? { TZ: clock.timezone } : {}),
+    ...(sdl?.type === "sdl" && sdl.driver !== undefined ? { SDL_AUDIODRIVER: sdl.driver } : {}),
+    ...Object.fromEntries(variables.map((v) => [v.name, v.value ?? ""])),
+  };
+}
+
+/** What QEMU does about what it will not have for ever. */
+function deprecationArguments({ definition, args }: BuildContext): void {
+  switch (definition.qemuDeprecation) {
+    case undefined:
+    case "none":
+      break;
+    case "omit":
+      args.options("-compat", undefined, { "deprecated-output": "hide" });
+      break;
+    case "reject":
+    case "crash":
+      args.options("-compat", undefined, {
+        "deprecated-input": definition.qemuDeprecation,
+        "deprecated-output": "hide",
+      });
+  }
 }
 
 /** The process itself: its name, its monitor, what it may do on the host. */
@@ -74,7 +138,6 @@ function processArguments({ definition, capabilities, runtime, args }: BuildCont
   if (runtime.incoming) args.flag("-incoming", "defer");
   args.flag("-no-user-config");
   args.flag("-nodefaults");
-  args.flag("-display", "none");
   args.flag("-msg", "timestamp=on");
   if (capabilities.sandbox) {
     const deny = { obsolete: "deny", elevateprivileges: "deny", spawn: "deny", resourcecontrol: "deny" };

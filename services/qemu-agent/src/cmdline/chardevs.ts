@@ -1,34 +1,26 @@
 import type { Channel, Chardev, Serial } from "@virtmesh/documents/domain/devices/chardev";
 import type { Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
-import type { BuildContext } from "./context.ts";
-import { deviceDriver } from "./context.ts";
-import { usbId } from "./controllers.ts";
+import { serialBus, usbPlace } from "./buses.ts";
+import { chardevBackend } from "./chardev-backends.ts";
+import type { BuildContext, DeviceContext } from "./context.ts";
+import { deviceDriver, idOf, pciPlace } from "./context.ts";
 import type { ChardevKind } from "./ids.ts";
-import { channelSocket, chardevDeviceId, chardevId } from "./ids.ts";
+import { channelSocketName, chardevDeviceId, chardevId } from "./ids.ts";
+import type { DeviceParts } from "./parts.ts";
+import { addParts, joinParts } from "./parts.ts";
 
 /** Serial and parallel ports, virtio consoles and channels: -chardev for the host's side, -device for the guest's. */
 export function chardevArguments(c: BuildContext): void {
   const { devices } = c.definition;
-  const ports = new SerialPorts(c);
-  for (const [i, serial] of serialPorts(c).entries()) serialPort(c, serial, i);
-  for (const [i, parallel] of devices.parallels.entries()) {
-    const path = `devices/parallel[${i + 1}]`;
-    backend(c, parallel, "parallel", i, path);
-    const id = chardevDeviceId("parallel", i);
-    c.args.json("-device", {
-      driver: deviceDriver(c, "isa-parallel", path),
-      chardev: chardevId("parallel", i),
-      id,
-      index: i,
-    });
-  }
-  for (const [i, device] of devices.consoles.entries()) virtioConsole(c, device, i, ports);
-  for (const [i, channel] of devices.channels.entries()) virtioChannel(c, channel, i, ports);
+  for (const [i, serial] of serialPorts(c).entries()) addParts(c.args, serialParts(c, serial, i));
+  for (const [i, parallel] of devices.parallels.entries()) addParts(c.args, parallelParts(c, parallel, i));
+  for (const [i, channel] of devices.channels.entries()) addParts(c.args, channelParts(c, channel, i));
+  for (const [i, device] of devices.consoles.entries()) addParts(c.args, consoleParts(c, device, i));
 }
 
 /** The first console is the first serial port; a document may name only the console. */
-function serialPorts({ definition }: BuildContext): readonly Serial[] {
+function serialPorts({ definition }: DeviceContext): readonly Serial[] {
   const { serials, consoles } = definition.devices;
   const [first] = consoles;
   if (serials.length > 0 || first === undefined || (first.target?.type ?? "serial") !== "serial")
@@ -36,177 +28,138 @@ function serialPorts({ definition }: BuildContext): readonly Serial[] {
   return [first];
 }
 
-function serialPort(c: BuildContext, serial: Serial, i: number): void {
+/** The host's side of a device of that kind. */
+function backend(c: DeviceContext, device: Chardev, kind: ChardevKind, i: number): DeviceParts {
+  return chardevBackend(c, device, {
+    id: chardevId(kind, i),
+    path: `devices/${kind}[${i + 1}]`,
+    socket: `${kind}${i}.sock`,
+  });
+}
+
+export function serialParts(c: DeviceContext, serial: Serial, i: number): DeviceParts {
   const path = `devices/serial[${i + 1}]`;
-  const { type = "isa-serial", port = i, model = type } = serial.target ?? {};
-  const id = chardevDeviceId("serial", i);
-  const common = { id, chardev: chardevId("serial", i) };
-  backend(c, serial, "serial", i, path);
-  const kind = type === "serial" ? "isa-serial" : type;
-  if (model !== type)
-    throw unsupported(`${path}/target/model`, `a ${type} port of model ${model} is not supported`);
-  switch (kind) {
-    case "isa-serial":
-      c.args.json("-device", { driver: deviceDriver(c, "isa-serial", path), ...common, index: port });
-      break;
-    case "pci-serial":
-      c.args.json("-device", {
-        driver: deviceDriver(c, "pci-serial", path),
-        ...common,
-        ...c.pci.place(serial.address, path),
-      });
-      break;
-    case "usb-serial":
-      c.args.json("-device", {
-        driver: deviceDriver(c, "usb-serial", path),
-        ...common,
-        bus: `${usbId(0)}.0`,
-      });
-      break;
+  const { type: given = "isa-serial", port = i } = serial.target ?? {};
+  const type = given === "serial" ? "isa-serial" : given;
+  const model = serial.target?.model ?? (type === "isa-debug" ? "isa-debugcon" : type);
+  const common = { id: idOf(serial, chardevDeviceId("serial", i)), chardev: chardevId("serial", i) };
+  const device = (name: string, place: Json): DeviceParts =>
+    joinParts(backend(c, serial, "serial", i), {
+      devices: [{ driver: deviceDriver(c, name, path), ...common, ...place }],
+    });
+  const isa = serial.address?.type === "isa" ? serial.address : undefined;
+  switch (`${type}/${model}`) {
+    case "isa-serial/isa-serial":
+      return device(model, { index: port, iobase: isa?.iobase, irq: isa?.irq });
+    case "pci-serial/pci-serial":
+      return device(model, pciPlace(c, serial, path));
+    case "usb-serial/usb-serial":
+      return device(model, usbPlace(c, serial, path));
+    case "isa-debug/isa-debugcon":
+      return device(model, { iobase: isa?.iobase });
     default:
-      throw unsupported(`${path}/target/@type`, `a serial port of type ${type} is not supported`);
+      throw unsupported(`${path}/target`, `a port of type ${type} and model ${model} is not supported`);
   }
 }
 
-function virtioConsole(c: BuildContext, device: Serial, i: number, ports: SerialPorts): void {
+export function parallelParts(c: DeviceContext, parallel: Serial, i: number): DeviceParts {
+  const path = `devices/parallel[${i + 1}]`;
+  return joinParts(backend(c, parallel, "parallel", i), {
+    devices: [
+      {
+        driver: deviceDriver(c, "isa-parallel", path),
+        chardev: chardevId("parallel", i),
+        id: idOf(parallel, chardevDeviceId("parallel", i)),
+      },
+    ],
+  });
+}
+
+export function consoleParts(c: DeviceContext, device: Serial, i: number): DeviceParts {
   const path = `devices/console[${i + 1}]`;
   const type = device.target?.type ?? "serial";
-  if (type === "serial" && i === 0) return;
+  if (type === "serial" && i === 0) return {};
   if (type !== "virtio")
     throw unsupported(`${path}/target/@type`, `console ${i + 1} cannot be of type ${type}, use virtio`);
-  backend(c, device, "console", i, path);
-  c.args.json("-device", {
-    driver: deviceDriver(c, "virtconsole", path),
-    chardev: chardevId("console", i),
-    id: chardevDeviceId("console", i),
-    ...ports.place(device),
+  return joinParts(backend(c, device, "console", i), {
+    devices: [
+      {
+        driver: deviceDriver(c, "virtconsole", path),
+        chardev: chardevId("console", i),
+        id: idOf(device, chardevDeviceId("console", i)),
+        ...portPlace(c, device),
+      },
+    ],
   });
 }
 
-function virtioChannel(c: BuildContext, channel: Channel, i: number, ports: SerialPorts): void {
+export function channelParts(c: DeviceContext, channel: Channel, i: number): DeviceParts {
   const path = `devices/channel[${i + 1}]`;
   const { type, name } = channel.target;
-  if (type !== "virtio")
-    throw unsupported(`${path}/target/@type`, `a channel of type ${type} is not supported`);
-  backend(c, channel, "channel", i, path);
-  c.args.json("-device", {
-    driver: deviceDriver(c, "virtserialport", path),
-    chardev: chardevId("channel", i),
-    id: chardevDeviceId("channel", i),
-    name,
-    ...ports.place(channel),
+  const id = idOf(channel, chardevDeviceId("channel", i));
+  const host = chardevBackend(c, channel, {
+    id: chardevId("channel", i),
+    path,
+    socket: channelSocketName(i),
+    spiceName: "vdagent",
   });
+  switch (type) {
+    case "virtio":
+      return joinParts(host, {
+        devices: [
+          {
+            driver: deviceDriver(c, "virtserialport", path),
+            chardev: chardevId("channel", i),
+            id,
+            name:
+              name ??
+              (channel.type === "spicevmc" || channel.type === "qemu-vdagent" ? SPICE_AGENT : undefined),
+            ...portPlace(c, channel),
+          },
+        ],
+      });
+    case "guestfwd": {
+      const { address = GUESTFWD_ADDRESS, port } = channel.target;
+      if (port === undefined)
+        throw unsupported(`${path}/target/@port`, "a channel of type guestfwd needs a port");
+      const forward = { str: `tcp:${address}:${port}-chardev:${chardevId("channel", i)}` };
+      return joinParts(host, { netdevs: [{ type: "user", id, guestfwd: [forward] }] });
+    }
+    case "xen":
+      throw unsupported(`${path}/target/@type`, "a channel of type xen is not one of QEMU");
+  }
 }
+
+/** By which the agent of SPICE in the guest finds its channel. */
+const SPICE_AGENT = "com.redhat.spice.0";
+/** Where the guest reaches QEMU's own network for what is forwarded. */
+const GUESTFWD_ADDRESS = "10.0.2.1";
 
 /** Numbers of ports on virtio-serial controllers, where 0 is the console of old guests. */
-class SerialPorts {
-  private readonly taken: Set<string>;
-
-  constructor({ definition }: BuildContext) {
-    const { consoles, channels } = definition.devices;
-    this.taken = new Set(
-      [...consoles, ...channels].flatMap(({ address }) =>
-        address?.type === "virtio-serial" && address.port !== undefined
-          ? [`${address.controller}.${address.port}`]
-          : [],
-      ),
-    );
-  }
-
-  place({ address }: Chardev): Json {
-    const { controller, bus, port } =
-      address?.type === "virtio-serial" ? address : { controller: 0, bus: 0, port: undefined };
-    return { bus: `virtio-serial${controller}.${bus}`, nr: port ?? this.next(controller) };
-  }
-
-  private next(controller: number): number {
-    let port = 1;
-    while (this.taken.has(`${controller}.${port}`)) port += 1;
-    this.taken.add(`${controller}.${port}`);
-    return port;
-  }
+function portPlace(c: DeviceContext, device: Chardev): Json {
+  const { address } = device;
+  const { controller, bus, port } =
+    address?.type === "virtio-serial" ? address : { controller: 0, bus: 0, port: undefined };
+  return { bus: serialBus(c, controller, bus), nr: port ?? nextPort(c, device, controller) };
 }
 
-/** -chardev: where the bytes go on the host. */
-function backend(c: BuildContext, device: Chardev, kind: ChardevKind, i: number, path: string): void {
-  const { args, runtime } = c;
-  const id = chardevId(kind, i);
-  const log =
-    device.log === undefined ? {} : { logfile: device.log.file, logappend: device.log.append ?? true };
-  switch (device.type) {
-    case "pty": {
-      const socket = runtime.consoleSockets.get(id);
-      if (socket === undefined) args.options("-chardev", "pty", { id, ...log });
-      else args.options("-chardev", "socket", { id, path: socket, server: true, wait: false, ...log });
-      break;
-    }
-    case "null":
-      args.options("-chardev", "null", { id, ...log });
-      break;
-    case "file":
-      args.options("-chardev", "file", {
-        id,
-        path: device.source.path,
-        append: device.source.append,
-        ...log,
-      });
-      break;
-    case "dev":
-    case "pipe": {
-      const source = device.source?.path;
-      if (source === undefined)
-        throw unsupported(`${path}/source/@path`, `a device of type ${device.type} needs a path`);
-      args.options("-chardev", device.type === "dev" ? "serial" : "pipe", { id, path: source, ...log });
-      break;
-    }
-    case "unix": {
-      const connects = device.source?.mode === "connect";
-      const socket =
-        device.source?.path ??
-        (kind === "channel"
-          ? channelSocket(runtime.directory, c.definition, i)
-          : `${runtime.directory}/${kind}${i}.sock`);
-      args.options("-chardev", "socket", {
-        id,
-        path: socket,
-        ...direction(connects, device.source?.reconnect),
-        ...log,
-      });
-      break;
-    }
-    case "tcp": {
-      const { mode, host = "127.0.0.1", service, tls, reconnect } = device.source;
-      if (tls === true) throw unsupported(`${path}/source/@tls`, "TLS on character devices is not supported");
-      if (device.protocol === "telnets" || device.protocol === "tls") {
-        throw unsupported(`${path}/protocol`, `the protocol ${device.protocol} is not supported`);
-      }
-      const telnet = device.protocol === "telnet" ? true : undefined;
-      args.options("-chardev", "socket", {
-        id,
-        host,
-        port: service,
-        telnet,
-        ...direction(mode !== "bind", reconnect),
-        ...log,
-      });
-      break;
-    }
-    case "vc":
-    case "stdio":
-    case "spicevmc":
-    case "spiceport":
-    case "udp":
-    case "nmdm":
-    case "dbus":
-    case "qemu-vdagent":
-      throw unsupported(`${path}/@type`, `a character device of type ${device.type} is not supported`);
-  }
-}
-
-function direction(
-  connects: boolean,
-  reconnect: { readonly enabled: boolean; readonly timeout?: number } | undefined,
-) {
-  if (!connects) return { server: true, wait: false };
-  return { reconnect: reconnect?.enabled === true ? (reconnect.timeout ?? 1) : undefined };
+/** The lowest port that no other device names; those without one get theirs in the order of the document. */
+function nextPort({ definition }: DeviceContext, device: Chardev, controller: number): number {
+  const { consoles, channels } = definition.devices;
+  const all: readonly Chardev[] = [
+    ...channels.filter((channel) => channel.target.type === "virtio"),
+    ...consoles.filter((d) => d.target?.type === "virtio"),
+  ];
+  const placed = all.flatMap(({ address }) =>
+    address?.type === "virtio-serial" && address.controller === controller && address.port !== undefined
+      ? [address.port]
+      : [],
+  );
+  const open = all.filter(
+    ({ address }) =>
+      controller === (address?.type === "virtio-serial" ? address.controller : 0) &&
+      (address?.type !== "virtio-serial" || address.port === undefined),
+  );
+  const free = Array.from({ length: all.length + 1 }, (_, n) => n + 1).filter((n) => !placed.includes(n));
+  return free[open.indexOf(device)] ?? all.length + 1;
 }

@@ -1,12 +1,14 @@
+import type { Features } from "@virtmesh/documents/domain/features";
 import { unsupported } from "./arguments.ts";
 import type { BuildContext } from "./context.ts";
 
-/** What a guest gets that asks for no CPU: QEMU's own default, the same on every host. */
+/** What a guest gets that asks for no CPU: QEMU's own defaults, the same on every host. */
 const DEFAULT_MODEL = "qemu64";
+const DEFAULT_32_BIT_MODEL = "qemu32";
 
 /** -cpu. */
 export function cpuArguments(c: BuildContext): void {
-  const { definition, runtime, args } = c;
+  const { definition, args } = c;
   const properties = {
     ...cpuFeatures(c),
     ...timerProperties(c),
@@ -18,11 +20,8 @@ export function cpuArguments(c: BuildContext): void {
     ...hypervProperties(c),
     ...kvmProperties(c),
   };
-  const kvmOnly = Object.keys(properties).find((name) => /^(kvm|hv)-|^kvm$/.test(name));
-  if (runtime.accelerator === "tcg" && kvmOnly !== undefined) {
-    throw unsupported("features", `the CPU property ${kvmOnly} needs KVM`);
-  }
-  args.options("-cpu", cpuModel(c), properties);
+  const vendor = definition.cpu?.model?.vendorId;
+  args.options("-cpu", cpuModel(c), { vendor, ...properties });
 }
 
 function cpuModel({ definition, capabilities, runtime }: BuildContext): string {
@@ -37,7 +36,8 @@ function cpuModel({ definition, capabilities, runtime }: BuildContext): string {
       return "max";
     case "custom":
     case undefined: {
-      const name = cpu?.model?.name ?? DEFAULT_MODEL;
+      const name =
+        cpu?.model?.name ?? (definition.os.type.arch === "i686" ? DEFAULT_32_BIT_MODEL : DEFAULT_MODEL);
       if (!capabilities.cpuModels.has(name)) {
         throw unsupported("cpu/model", `${capabilities.binary} has no CPU model "${name}"`);
       }
@@ -46,105 +46,111 @@ function cpuModel({ definition, capabilities, runtime }: BuildContext): string {
   }
 }
 
-function cpuFeatures({ definition }: BuildContext): Record<string, boolean> {
+function cpuFeatures({ definition }: BuildContext): Record<string, boolean | number> {
   const { cpu } = definition;
-  const features: Record<string, boolean> = {};
+  const features: Record<string, boolean | number> = {};
   if (cpu === undefined) return features;
   for (const { name, policy = "require" } of cpu.features) {
     if (!/^[a-z0-9][a-z0-9._-]*$/i.test(name))
       throw unsupported("cpu/feature/@name", `"${name}" is no CPU feature`);
     // `optional` means as the model has it.
-    if (policy !== "optional") features[name] = policy === "force" || policy === "require";
+    if (policy !== "optional") features[qemuFeature(name)] = policy === "force" || policy === "require";
   }
   if (cpu.cache !== undefined) {
-    features["host-cache-info"] = cpu.cache.mode === "passthrough";
-    features["l3-cache"] = cpu.cache.mode === "emulate";
+    const { mode } = cpu.cache;
+    // A named model has nothing of the host's caches anyway.
+    const ofHost = cpu.mode === "host-passthrough" || cpu.mode === "maximum";
+    if (mode === "passthrough" || ofHost) features["host-cache-info"] = mode === "passthrough";
+    features["l3-cache"] = mode === "emulate";
   }
-  if (cpu.migratable !== undefined && cpu.mode === "host-passthrough")
+  if (cpu.maxphysaddr !== undefined) {
+    if (cpu.maxphysaddr.mode === "passthrough") features["host-phys-bits"] = true;
+    if (cpu.maxphysaddr.limit !== undefined) features["host-phys-bits-limit"] = cpu.maxphysaddr.limit;
+    if (cpu.maxphysaddr.mode === "emulate" && cpu.maxphysaddr.bits !== undefined)
+      features["phys-bits"] = cpu.maxphysaddr.bits;
+  }
+  const { mode = "custom" } = cpu;
+  if (cpu.migratable !== undefined && (mode === "host-passthrough" || mode === "maximum"))
     features["migratable"] = cpu.migratable;
   return features;
+}
+
+/** Features that QEMU calls otherwise than libvirt; all others differ by `_` only. */
+const RENAMED: Readonly<Record<string, string>> = { pclmuldq: "pclmulqdq", ffxsr: "fxsr-opt" };
+
+function qemuFeature(name: string): string {
+  return RENAMED[name] ?? name.replaceAll("_", "-");
 }
 
 function timerProperties({ definition }: BuildContext): Record<string, boolean | number> {
   const properties: Record<string, boolean | number> = {};
   for (const timer of definition.clock?.timers ?? []) {
     if (timer.name === "kvmclock" && timer.present !== undefined) properties["kvmclock"] = timer.present;
-    if (timer.name === "hypervclock" && timer.present !== undefined) properties["hv-time"] = timer.present;
+    if (timer.name === "hypervclock" && timer.present === true) properties["hv-time"] = true;
     if (timer.name === "tsc" && timer.frequency !== undefined) properties["tsc-frequency"] = timer.frequency;
   }
   return properties;
 }
 
-/** Names of QEMU that are not those of the document. */
-const HYPERV_NAMES: Readonly<Record<string, string>> = {
-  vendorId: "vendor_id",
-  emsrBitmap: "emsr_bitmap",
-  xmmInput: "xmm_input",
-};
-const KVM_NAMES: Readonly<Record<string, string>> = {
-  hintDedicated: "hint-dedicated",
-  pollControl: "poll-control",
-  pvIpi: "pv-ipi",
-  dirtyRing: "dirty-ring",
-};
+type Hyperv = NonNullable<Features["hyperv"]>;
 
-const HYPERV = new Set([
-  "relaxed",
-  "vapic",
-  "vpindex",
-  "runtime",
-  "synic",
-  "stimer",
-  "reset",
-  "frequencies",
-  "reenlightenment",
-  "tlbflush",
-  "ipi",
-  "evmcs",
-  "avic",
-]);
+/** Switches of Hyper-V that are called alike on both sides. */
+const HYPERV = [
+  ["relaxed", "relaxed"],
+  ["vapic", "vapic"],
+  ["vpindex", "vpindex"],
+  ["runtime", "runtime"],
+  ["synic", "synic"],
+  ["stimer", "stimer"],
+  ["reset", "reset"],
+  ["frequencies", "frequencies"],
+  ["reenlightenment", "reenlightenment"],
+  ["tlbflush", "tlbflush"],
+  ["ipi", "ipi"],
+  ["evmcs", "evmcs"],
+  ["avic", "avic"],
+  ["emsrBitmap", "emsr-bitmap"],
+  ["xmmInput", "xmm-input"],
+] as const satisfies readonly (readonly [keyof Hyperv, string])[];
 
-function hypervProperties({ definition }: BuildContext): Record<string, string | boolean | number> {
-  const { mode, ...features } = definition.features?.hyperv ?? {};
-  if (mode === "passthrough" || mode === "host-model")
-    throw unsupported("features/hyperv/@mode", `the mode ${mode} is not supported, use custom`);
-  return Object.fromEntries(
-    switchedOn(features, HYPERV_NAMES, "hyperv").map((name): [string, string | boolean | number] => {
-      if (name === "spinlocks") return ["hv-spinlocks", features.spinlocks?.retries ?? "0x1fff"];
-      if (name === "vendor_id") return ["hv-vendor-id", features.vendorId?.value ?? ""];
-      if (!HYPERV.has(name))
-        throw unsupported(`features/hyperv/${name}`, `the Hyper-V feature ${name} is not supported`);
-      return [`hv-${name}`, true];
-    }),
-  );
-}
-
-function kvmProperties({ definition }: BuildContext): Record<string, boolean> {
-  return Object.fromEntries(
-    switchedOn(definition.features?.kvm ?? {}, KVM_NAMES, "kvm").map((name): [string, boolean] => {
-      if (name === "hidden") return ["kvm", false];
-      if (name === "hint-dedicated" || name === "poll-control") return [`kvm-${name}`, true];
-      throw unsupported(`features/kvm/${name}`, `the KVM feature ${name} is not supported`);
-    }),
-  );
+function hypervProperties({ definition }: BuildContext): Record<string, string | number | boolean> {
+  const { features, devices } = definition;
+  const crash = devices.panics.some((panic) => panic.model === "hyperv") ? { "hv-crash": true } : {};
+  const hyperv = features?.hyperv;
+  if (hyperv === undefined) return crash;
+  if (hyperv.mode === "host-model")
+    throw unsupported(
+      "features/hyperv/@mode",
+      "what of Hyper-V the host offers is not known, use passthrough or custom",
+    );
+  const on = (one: Switch | undefined) => one !== undefined && one.state !== false;
+  const switches = HYPERV.filter(([name]) => on(hyperv[name])).map(([, name]): [string, boolean] => [
+    `hv-${name}`,
+    true,
+  ]);
+  return {
+    ...(hyperv.mode === "passthrough" ? { "hv-passthrough": true } : {}),
+    ...Object.fromEntries(switches),
+    ...(on(hyperv.stimer) && on(hyperv.stimer?.direct) ? { "hv-stimer-direct": true } : {}),
+    ...(on(hyperv.tlbflush) && on(hyperv.tlbflush?.direct) ? { "hv-tlbflush-direct": true } : {}),
+    ...(on(hyperv.tlbflush) && on(hyperv.tlbflush?.extended) ? { "hv-tlbflush-ext": true } : {}),
+    ...(on(hyperv.spinlocks) ? { "hv-spinlocks": hyperv.spinlocks?.retries ?? 0x1fff } : {}),
+    ...(on(hyperv.vendorId) ? { "hv-vendor-id": hyperv.vendorId?.value ?? "" } : {}),
+    ...crash,
+  };
 }
 
 interface Switch {
   readonly state?: boolean;
 }
 
-/** The features whose state is on, by their names in the document. */
-function switchedOn(
-  features: Readonly<Record<string, Switch>>,
-  names: Readonly<Record<string, string>>,
-  kind: string,
-): readonly string[] {
-  return Object.entries(features).flatMap(([key, feature]) => {
-    if (feature.state === false) return [];
-    const name = names[key] ?? key;
-    if (Object.values(feature).some((option) => typeof option === "object")) {
-      throw unsupported(`features/${kind}/${name}`, `options inside <${name}> are not supported`);
-    }
-    return [name];
-  });
+function kvmProperties({ definition }: BuildContext): Record<string, boolean> {
+  const kvm = definition.features?.kvm;
+  const on = (one: Switch | undefined) => one !== undefined && one.state !== false;
+  return {
+    ...(on(kvm?.hidden) ? { kvm: false } : {}),
+    ...(on(kvm?.hintDedicated) ? { "kvm-hint-dedicated": true } : {}),
+    ...(on(kvm?.pollControl) ? { "kvm-poll-control": true } : {}),
+    ...(kvm?.pvIpi?.state === false ? { "kvm-pv-ipi": false } : {}),
+  };
 }

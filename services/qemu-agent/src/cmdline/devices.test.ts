@@ -23,7 +23,6 @@ describe("disks", () => {
         "node-name": storageNodeName("vda"),
         discard: "unmap",
         "auto-read-only": true,
-        "read-only": false,
         cache: { direct: true, "no-flush": false },
       },
       {
@@ -119,11 +118,9 @@ describe("disks", () => {
     const list = argv(
       guest("", disk("<source dev='/dev/x'/><target dev='vda' bus='virtio'/><readonly/>", "type='block'")),
     );
-    expect(objectsOf(list, "-blockdev")[0]).toMatchObject({
-      driver: "host_device",
-      filename: "/dev/x",
-      "read-only": true,
-    });
+    const [storage, format] = objectsOf(list, "-blockdev");
+    expect(storage).toMatchObject({ driver: "host_device", filename: "/dev/x", "auto-read-only": true });
+    expect(format).toMatchObject({ driver: "raw", "read-only": true });
   });
 });
 
@@ -214,7 +211,7 @@ describe("network cards", () => {
       taps: new Map([[0, { ifname: "tap7" }]]),
     });
     expect(objectsOf(list, "-netdev")).toEqual([
-      { type: "tap", id: "hostnet0", ifname: "tap7", script: "no", downscript: "no", vhost: false },
+      { type: "tap", id: "hostnet0", ifname: "tap7", script: "no", downscript: "no" },
     ]);
     expect(device(list, "net0")).toMatchObject({
       driver: "virtio-net-pci",
@@ -268,10 +265,13 @@ describe("character devices", () => {
       "<serial type='unix'><source mode='bind' path='/s'/></serial>",
       "socket,id=charserial0,path=/s,server=on,wait=off",
     ],
-    ["<serial type='unix'><source mode='connect' path='/s'/></serial>", "socket,id=charserial0,path=/s"],
+    [
+      "<serial type='unix'><source mode='connect' path='/s'/></serial>",
+      "socket,id=charserial0,path=/s,server=off",
+    ],
     [
       "<serial type='tcp'><source mode='bind' host='::1' service='70'/><protocol type='telnet'/></serial>",
-      "socket,id=charserial0,host=::1,port=70,telnet=on,server=on,wait=off",
+      "socket,id=charserial0,host=::1,port=70,server=on,wait=off,telnet=on",
     ],
     ["<serial type='pty'><log file='/l'/></serial>", "pty,id=charserial0,logfile=/l,logappend=on"],
   ])("%s", (xml, expected) => {

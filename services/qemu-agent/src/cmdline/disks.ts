@@ -2,68 +2,78 @@ import type { Disk } from "@virtmesh/documents/domain/devices/disk";
 import { busOf } from "@virtmesh/documents/domain/devices/disk";
 import type { Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
-import { blockNodes, hasMedium, writeCache } from "./block-nodes.ts";
-import type { BuildContext } from "./context.ts";
-import { deviceDriver, virtioPci, virtioProperties } from "./context.ts";
-import { allControllers, iothreadId, isWideScsi, usbId } from "./controllers.ts";
+import { diskBlockParts, driveNode, hasMedium, writeCache } from "./block/disk.ts";
+import { busOwner, usbPlace } from "./buses.ts";
+import type { BuildContext, DeviceContext } from "./context.ts";
+import { deviceDriver, virtioDevice } from "./context.ts";
+import { allControllers, isWideScsi } from "./controllers.ts";
+import type { DrivePlace } from "./drive-places.ts";
 import { diskDrivePlace } from "./drive-places.ts";
 import { diskDeviceId } from "./ids.ts";
-import { formatNodeName } from "./node-names.ts";
+import { iothreadId } from "./iothreads.ts";
+import type { DeviceParts } from "./parts.ts";
+import { addParts, joinParts } from "./parts.ts";
 import { refuseAll } from "./refuse.ts";
 
 /** -blockdev and -device of every disk. */
 export function diskArguments(c: BuildContext): void {
   for (const [i, disk] of c.definition.devices.disks.entries()) {
     const path = `devices/disk[${i + 1}]`;
-    refuseOptions(disk, path);
-    if (hasMedium(disk)) for (const node of blockNodes(disk, path)) c.args.json("-blockdev", node);
-    if (busOf(disk) === "fdc") floppyOrder(c, disk);
-    c.args.json("-device", diskDevice(c, disk, path));
+    // On other boards the controller is a device of its own, with the order among its properties.
+    if (busOf(disk) === "fdc" && c.board === "pc") floppyOrder(c, disk);
+    addParts(c.args, diskParts(c, disk, path));
   }
 }
 
-function refuseOptions(disk: Disk, path: string): void {
-  const { driver } = disk;
-  if (disk.type !== "file" && disk.type !== "block")
-    throw unsupported(`${path}/@type`, `disks of type ${disk.type} are not supported, use file or block`);
-  if (disk.device === "lun")
-    throw unsupported(`${path}/@device`, "passing SCSI commands to the host is not supported");
-  if (disk.rawio !== undefined || disk.sgio !== undefined)
-    throw unsupported(path, "raw I/O is not supported");
-  if (driver?.copyOnRead === true)
-    throw unsupported(`${path}/driver/@copy_on_read`, "copy on read is not supported");
+/** One disk: the host's side with all its images, and the guest's. */
+export function diskParts(c: DeviceContext, disk: Disk, path: string): DeviceParts {
+  refuseOptions(disk, path);
+  if (disk.type === "vhostuser") return vhostUserDisk(c, disk, path);
+  const block = hasMedium(disk) ? diskBlockParts(c, disk, path) : {};
+  return joinParts(block, { devices: [diskDevice(c, disk, path)] });
 }
 
-/** The guest's side of a disk: for the command line, or for device_add. */
-function diskDevice(c: BuildContext, disk: Disk, path: string): Json {
+function refuseOptions(disk: Disk, path: string): void {
+  refuseAll(`${path}/`, {
+    mirror: disk.mirror,
+    backenddomain: disk.backendDomain,
+    throttlefilters: disk.throttleFilters,
+  });
+  refuseAll(`${path}/driver/`, { iothreads: disk.driver?.iothreads });
+  if (disk.sgio === "unfiltered")
+    throw unsupported(`${path}/@sgio`, "the kernel has no unfiltered SCSI commands any more");
+}
+
+/** The guest's side of a disk. */
+function diskDevice(c: DeviceContext, disk: Disk, path: string): Json {
   const common = {
     id: diskDeviceId(disk),
-    drive: hasMedium(disk) ? formatNodeName(disk.target.dev) : undefined,
-  };
-  const options = {
+    drive: hasMedium(disk) ? driveNode(disk) : undefined,
     bootindex: c.boot.get(disk),
     "share-rw": disk.shareable,
-    ...errorPolicy(disk),
     ...blockSizes(disk),
+    ...geometry(disk),
+    ...errorPolicy(disk),
   };
   const bus = busOf(disk);
   switch (bus) {
     case "virtio":
-      return { ...virtioDisk(c, disk, path), ...common, ...options };
+      return { ...virtioDisk(c, disk, path), ...common };
     case "scsi":
-      return { ...scsiDisk(c, disk, path), ...common, ...options };
+      return { ...scsiDisk(c, disk, path), ...common };
     case "sata":
     case "ide":
-      return { ...ideDisk(c, disk, path), ...common, ...options };
+      return { ...ideDisk(c, disk, path), ...common };
     case "usb":
-      return {
-        ...usbDisk(c, disk, path),
-        ...common,
-        bootindex: options.bootindex,
-        "share-rw": disk.shareable,
-      };
+      return { ...usbDisk(c, disk, path), ...common };
     case "fdc":
-      return { driver: deviceDriver(c, "floppy", path), unit: diskDrivePlace(disk).unit, ...common };
+      return {
+        driver: deviceDriver(c, "floppy", path),
+        unit: diskDrivePlace(disk).unit,
+        ...common,
+        bootindex: undefined,
+        ...writeCacheProperty(disk),
+      };
     case "xen":
     case "uml":
     case "sd":
@@ -90,81 +100,138 @@ function blockSizes({ blockio }: Disk): Json {
   };
 }
 
-function virtioDisk(c: BuildContext, disk: Disk, path: string): Json {
+function geometry({ geometry: g }: Disk): Json {
+  return { cyls: g?.cylinders, heads: g?.heads, secs: g?.sectors, "bios-chs-trans": g?.translation };
+}
+
+/** Whether the guest's own write cache is on, where the definition says how the host caches. */
+function writeCacheProperty(disk: Disk): Json {
+  const { cache } = disk.driver ?? {};
+  if (cache === undefined || cache === "default" || disk.device === "lun") return {};
+  return { "write-cache": writeCache(disk.driver) ? "on" : "off" };
+}
+
+function virtioDisk(c: DeviceContext, disk: Disk, path: string): Json {
   const { driver } = disk;
-  if (disk.device === "cdrom")
-    throw unsupported(`${path}/@device`, "a cdrom cannot be on the bus virtio, use sata or scsi");
+  if (disk.device === "cdrom" || disk.device === "floppy")
+    throw unsupported(`${path}/@device`, `a ${disk.device} cannot be on the bus virtio, use sata or scsi`);
   refuseAll(`${path}/`, { wwn: disk.wwn, vendor: disk.vendor, product: disk.product });
   return {
-    driver: deviceDriver(c, virtioPci("virtio-blk", disk.model), path),
+    ...virtioDevice(c, "virtio-blk", disk, path),
+    scsi: disk.device === "lun" ? true : undefined,
     serial: disk.serial,
-    "write-cache": onOff(writeCache(driver)),
     "num-queues": driver?.queues,
     "queue-size": driver?.queueSize,
     ioeventfd: driver?.ioeventfd,
     event_idx: driver?.eventIdx,
     iothread: driver?.iothread === undefined ? undefined : iothreadId(c, driver.iothread, path),
-    ...virtioProperties(driver),
-    ...c.pci.place(disk.address, path),
+    ...writeCacheProperty(disk),
   };
 }
 
-function scsiDisk(c: BuildContext, disk: Disk, path: string): Json {
-  const place = diskDrivePlace(disk);
-  const controller = allControllers(c.definition, c.board).find(
-    (a) => a.type === "scsi" && (a.index ?? 0) === place.controller,
-  );
-  const wide = isWideScsi(controller);
-  const where = wide
-    ? { channel: place.bus, "scsi-id": place.target, lun: place.unit }
-    : { "scsi-id": place.unit };
+/** A disk that another process on the host serves. */
+function vhostUserDisk(
+  c: DeviceContext,
+  disk: Extract<Disk, { type: "vhostuser" }>,
+  path: string,
+): DeviceParts {
+  const { source, driver } = disk;
+  if (busOf(disk) !== "virtio")
+    throw unsupported(`${path}/target/@bus`, "a disk of type vhostuser must be on virtio");
+  if (source === undefined) throw unsupported(`${path}/source`, "a disk of type vhostuser needs a socket");
+  const id = diskDeviceId(disk);
   return {
-    driver: deviceDriver(c, disk.device === "cdrom" ? "scsi-cd" : "scsi-hd", path),
-    bus: `scsi${place.controller}.0`,
-    ...where,
+    chardevs: [
+      {
+        id: `${id}-chardev`,
+        backend: {
+          type: "socket",
+          data: {
+            addr: { type: "unix", data: { path: source.path } },
+            server: false,
+            reconnect: source.reconnect?.enabled === true ? (source.reconnect.timeout ?? 1) : undefined,
+          },
+        },
+      },
+    ],
+    devices: [
+      {
+        ...virtioDevice(c, "vhost-user-blk", disk, path),
+        chardev: `${id}-chardev`,
+        id,
+        "num-queues": driver?.queues,
+        "queue-size": driver?.queueSize,
+        bootindex: c.boot.get(disk),
+      },
+    ],
+  };
+}
+
+function scsiDisk(c: DeviceContext, disk: Disk, path: string): Json {
+  const place = diskDrivePlace(disk);
+  const driver = { disk: "scsi-hd", floppy: "scsi-hd", cdrom: "scsi-cd", lun: "scsi-block" }[disk.device];
+  return {
+    driver: deviceDriver(c, driver, path),
+    ...scsiPlace(c, place),
     // What the guest reads as the unit's identifier; without a serial QEMU would take the name of the node.
-    device_id: `drive-scsi${place.controller}-${place.bus}-${place.target}-${place.unit}`,
+    device_id: disk.device === "lun" ? undefined : (disk.serial ?? `drive-scsi${scsiUnitName(c, place)}`),
     serial: disk.serial,
     wwn: wwn(disk, path),
     vendor: disk.vendor,
     product: disk.product,
-    "write-cache": disk.device === "disk" ? onOff(writeCache(disk.driver)) : undefined,
-    rotation_rate: disk.device === "disk" ? disk.target.rotationRate : undefined,
+    ...writeCacheProperty(disk),
+    rotation_rate: disk.target.rotationRate,
   };
 }
 
-function ideDisk(c: BuildContext, disk: Disk, path: string): Json {
+function scsiUnitName(c: DeviceContext, { controller, bus, target, unit }: DrivePlace): string {
+  const wide = isWideScsi(scsiController(c, controller));
+  return (wide ? [controller, bus, target, unit] : [controller, bus, unit]).join("-");
+}
+
+function scsiController(c: DeviceContext, index: number) {
+  return allControllers(c.definition, c.board).find((a) => a.type === "scsi" && (a.index ?? 0) === index);
+}
+
+/** Where a unit is on its SCSI controller. */
+export function scsiPlace(c: DeviceContext, place: DrivePlace): Json {
+  const controller = scsiController(c, place.controller);
+  const owner = busOwner(c, "scsi", place.controller);
+  return isWideScsi(controller)
+    ? { bus: `${owner}.0`, channel: place.bus, "scsi-id": place.target, lun: place.unit }
+    : { bus: `${owner}.${place.bus}`, "scsi-id": place.unit };
+}
+
+function ideDisk(c: DeviceContext, disk: Disk, path: string): Json {
   const place = diskDrivePlace(disk);
   const sata = busOf(disk) === "sata";
   if (!sata && c.board !== "pc")
     throw unsupported(`${path}/target/@bus`, `${c.board} has no IDE bus, use sata`);
   if (sata && place.unit > 5)
     throw unsupported(`${path}/address`, `a SATA controller has 6 ports, not ${place.unit + 1}`);
+  if (disk.device === "lun") throw unsupported(`${path}/@device`, "a lun must be on virtio or scsi");
   refuseAll(`${path}/`, { vendor: disk.vendor, product: disk.product });
   const builtIn = c.board === "q35" && place.controller === 0;
   return {
     driver: deviceDriver(c, disk.device === "cdrom" ? "ide-cd" : "ide-hd", path),
-    bus: sata ? `${builtIn ? "ide" : `sata${place.controller}`}.${place.unit}` : `ide.${place.bus}`,
+    bus: sata
+      ? `${builtIn ? "ide" : busOwner(c, "sata", place.controller)}.${place.unit}`
+      : `ide.${place.bus}`,
     unit: sata ? undefined : place.unit,
     serial: disk.serial,
     wwn: wwn(disk, path),
-    "write-cache": disk.device === "disk" ? onOff(writeCache(disk.driver)) : undefined,
-    rotation_rate: disk.device === "disk" ? disk.target.rotationRate : undefined,
+    ...writeCacheProperty(disk),
+    rotation_rate: disk.target.rotationRate,
   };
 }
 
-function usbDisk(c: BuildContext, disk: Disk, path: string): Json {
-  if (!hasMedium(disk)) throw unsupported(path, "a USB drive cannot be empty");
-  if (disk.device === "cdrom")
-    throw unsupported(`${path}/@device`, "a cdrom cannot be on the bus usb, use sata or scsi");
-  const { address } = disk;
+function usbDisk(c: DeviceContext, disk: Disk, path: string): Json {
   return {
     driver: deviceDriver(c, "usb-storage", path),
-    bus: `${usbId(address?.type === "usb" ? address.bus : 0)}.0`,
-    port: address?.type === "usb" ? address.port : undefined,
+    ...usbPlace(c, disk, path),
     serial: disk.serial,
     removable: disk.target.removable ?? false,
-    "write-cache": onOff(writeCache(disk.driver)),
+    ...writeCacheProperty(disk),
   };
 }
 
@@ -182,8 +249,4 @@ function wwn(disk: Disk, path: string): bigint | undefined {
   if (!/^[0-9a-f]{16}$/i.test(digits))
     throw unsupported(`${path}/wwn`, `"${disk.wwn}" is no WWN of 16 hexadecimal digits`);
   return BigInt(`0x${digits}`);
-}
-
-function onOff(value: boolean): "on" | "off" {
-  return value ? "on" : "off";
 }

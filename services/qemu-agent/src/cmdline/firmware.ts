@@ -1,7 +1,10 @@
-import { nvramPath } from "@virtmesh/documents/domain/os";
+import type { Os } from "@virtmesh/documents/domain/os";
 import { unsupported } from "./arguments.ts";
+import type { ChainImage } from "./block/chain.ts";
+import { imageNodes } from "./block/nodes.ts";
 import type { BuildContext } from "./context.ts";
 import { hasVariables, usesFlash } from "./machine.ts";
+import { addParts } from "./parts.ts";
 
 /** Firmware, the firmware's boot menu, and a kernel started directly. */
 export function firmwareArguments(c: BuildContext): void {
@@ -13,8 +16,6 @@ export function firmwareArguments(c: BuildContext): void {
   if (os.loader?.secure === true && c.definition.features?.smm?.state === false) {
     throw unsupported("os/loader/@secure", "secure boot needs <smm state='on'/>");
   }
-  if (os.bios?.useserial === true)
-    throw unsupported("os/bios/@useserial", "the firmware's own serial console is not supported");
   c.args.options("-boot", undefined, {
     menu: os.bootmenu?.enable,
     "splash-time": os.bootmenu?.timeout,
@@ -22,44 +23,79 @@ export function firmwareArguments(c: BuildContext): void {
     // Only devices that are in the order are tried.
     strict: true,
   });
+  const tseg = c.definition.features?.smm?.tseg;
+  if (tseg !== undefined) {
+    if (c.board !== "q35") throw unsupported("features/smm/tseg", "only q35 has such memory");
+    c.args.options("-global", undefined, {
+      driver: "mch",
+      property: "extended-tseg-mbytes",
+      value: tseg / MIB,
+    });
+  }
+  for (const [i, table] of (os.acpi ?? []).entries()) acpiTable(c, table, `os/acpi/table[${i + 1}]`);
+  kernel(c);
+}
+
+const MIB = 1024n * 1024n;
+
+function kernel({ definition, args }: BuildContext): void {
+  const { os } = definition;
   if (os.kernel === undefined) {
     if (os.initrd !== undefined || os.cmdline !== undefined)
       throw unsupported("os", "<initrd> and <cmdline> need a <kernel>");
     return;
   }
-  c.args.flag("-kernel", os.kernel);
-  if (os.initrd !== undefined) c.args.flag("-initrd", os.initrd);
-  if (os.cmdline !== undefined) c.args.flag("-append", os.cmdline);
+  args.flag("-kernel", os.kernel);
+  if (os.initrd !== undefined) args.flag("-initrd", os.initrd);
+  if (os.cmdline !== undefined) args.flag("-append", os.cmdline);
+}
+
+function acpiTable({ args }: BuildContext, table: NonNullable<Os["acpi"]>[number], path: string): void {
+  if (table.path === undefined) throw unsupported(path, "the table has no path");
+  const signature = { slic: "SLIC", msdm: "MSDM", raw: undefined, rawset: undefined }[table.type];
+  if (table.type === "rawset")
+    throw unsupported(`${path}/@type`, "sets of tables are not supported, name each by itself");
+  args.options("-acpitable", undefined, { sig: signature, file: table.path });
 }
 
 function flash(c: BuildContext): void {
   const { loader, nvram } = c.definition.os;
   const code = loader?.path ?? c.runtime.firmware?.code;
   if (code === undefined) throw unsupported("os/loader", "the firmware's path is missing");
-  flashChip(c, "pflash0", code, loader?.readonly ?? true, loader?.format ?? "raw");
+  chip(c, {
+    image: { type: "file", source: { file: code, seclabels: [] } },
+    path: "os/loader",
+    format: loader?.format ?? "raw",
+    readOnly: loader?.readonly ?? true,
+    formatNode: "pflash0-format",
+    storageNode: "pflash0-storage",
+  });
   if (hasVariables(c)) {
-    const variables = nvramPath(c.definition.os) ?? c.runtime.firmware?.variables;
-    if (variables === undefined) throw unsupported("os/nvram", "the path of the UEFI variables is missing");
-    flashChip(c, "pflash1", variables, false, nvram?.format ?? "raw");
+    chip(c, {
+      image: variables(c, nvram),
+      path: "os/nvram",
+      format: nvram?.format ?? "raw",
+      readOnly: false,
+      formatNode: "pflash1-format",
+      storageNode: "pflash1-storage",
+      ...(nvram?.type === "network" && nvram.source.auth !== undefined ? { auth: nvram.source.auth } : {}),
+    });
   }
   if (loader?.secure === true) {
     c.args.options("-global", undefined, { driver: "cfi.pflash01", property: "secure", value: "on" });
   }
 }
 
-function flashChip(c: BuildContext, chip: string, filename: string, readOnly: boolean, format: string): void {
-  if (format !== "raw" && format !== "qcow2")
-    throw unsupported("os/loader/@format", `firmware in format ${format} is not supported`);
-  c.args.json("-blockdev", {
-    driver: "file",
-    filename,
-    "node-name": `${chip}-storage`,
-    "read-only": readOnly,
-  });
-  c.args.json("-blockdev", {
-    driver: format,
-    "node-name": `${chip}-format`,
-    "read-only": readOnly,
-    file: `${chip}-storage`,
-  });
+function variables(c: BuildContext, nvram: Os["nvram"]): ChainImage["image"] {
+  if (nvram !== undefined && nvram.type !== "path")
+    return { type: nvram.type, source: nvram.source } as ChainImage["image"];
+  const file = nvram?.path ?? c.runtime.firmware?.variables;
+  if (file === undefined) throw unsupported("os/nvram", "the path of the UEFI variables is missing");
+  return { type: "file", source: { file, seclabels: [] } };
+}
+
+function chip(c: BuildContext, image: ChainImage): void {
+  if (image.format !== "raw" && image.format !== "qcow2")
+    throw unsupported(`${image.path}/@format`, `firmware in format ${image.format} is not supported`);
+  addParts(c.args, imageNodes(c, image, { cdrom: false, floppy: false }, null));
 }

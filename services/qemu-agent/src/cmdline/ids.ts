@@ -1,9 +1,8 @@
 import type { Disk } from "@virtmesh/documents/domain/devices/disk";
-import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 
 /** Id of a disk's device: `disk-vda`, as in QMP's `/machine/peripheral/disk-vda`. */
 export function diskDeviceId(disk: Disk): string {
-  return `disk-${disk.target.dev}`;
+  return disk.alias ?? `disk-${disk.target.dev}`;
 }
 
 /** Id of a network card's device, by its place in `devices.interfaces`; its netdev is `host<id>`. */
@@ -23,9 +22,7 @@ export function chardevDeviceId(kind: ChardevKind, index: number): string {
   return `${kind}${index}`;
 }
 
-/** Where QEMU listens for a channel of type unix that names no path itself. */
-export function channelSocket(directory: string, definition: DomainDefinition, index: number): string {
-  const channel = definition.devices.channels[index];
-  const named = channel?.type === "unix" ? channel.source?.path : undefined;
-  return named ?? `${directory}/channel${index}.sock`;
+/** Name of the socket in the guest's directory for a channel of type unix that names no path itself. */
+export function channelSocketName(index: number): string {
+  return `channel${index}.sock`;
 }

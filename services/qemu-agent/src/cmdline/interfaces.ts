@@ -1,112 +1,127 @@
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
 import type { Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
-import type { BuildContext } from "./context.ts";
-import { deviceDriver, virtioPci, virtioProperties } from "./context.ts";
+import { usbPlace } from "./buses.ts";
+import type { BuildContext, DeviceContext } from "./context.ts";
+import { deviceDriver, idOf, pciPlace, virtioPci, virtioProperties } from "./context.ts";
+import { hostPciAddress, pciRom } from "./host-pci.ts";
 import { interfaceDeviceId } from "./ids.ts";
+import { isVirtioCard, netdevParts } from "./netdevs.ts";
+import type { DeviceParts } from "./parts.ts";
+import { addParts, joinParts } from "./parts.ts";
 import { refuseAll } from "./refuse.ts";
+
+type HostCard = Extract<Interface, { readonly type: "hostdev" }>;
 
 /** -netdev and -device of every network card. */
 export function interfaceArguments(c: BuildContext): void {
-  for (const [i, nic] of c.definition.devices.interfaces.entries()) {
-    const path = `devices/interface[${i + 1}]`;
-    refuseOptions(nic, path);
-    c.args.json("-netdev", netdev(c, nic, i, path));
-    c.args.json("-device", card(c, nic, i, path));
-  }
+  for (const [i, nic] of c.definition.devices.interfaces.entries())
+    addParts(c.args, interfaceParts(c, nic, i));
+}
+
+/** A network card: the host's side and the guest's. */
+export function interfaceParts(c: DeviceContext, nic: Interface, index: number): DeviceParts {
+  const path = `devices/interface[${index + 1}]`;
+  refuseOptions(nic, path);
+  const id = idOf(nic, interfaceDeviceId(index));
+  if (nic.type === "hostdev") return { devices: [hostCard(c, nic, id, path)] };
+  const netdev = `host${id}`;
+  const host = netdevParts(c, nic, netdev, index, path);
+  return joinParts(host, {
+    devices: [card(c, nic, id, host.netdevs?.length === 0 ? undefined : netdev, path)],
+  });
 }
 
 function refuseOptions(nic: Interface, path: string): void {
   refuseAll(`${path}/`, {
-    port: nic.port === true ? nic.port : undefined,
+    backenddomain: nic.backendDomain,
+    portForward: nic.portForwards[0],
     // An empty path means that no script is run, which is so anyway.
-    script: nic.script === "" ? undefined : nic.script,
-    downscript: nic.downscript === "" ? undefined : nic.downscript,
+    script: nic.type === "ethernet" || nic.script === "" ? undefined : nic.script,
+    downscript: nic.type === "ethernet" || nic.downscript === "" ? undefined : nic.downscript,
   });
-  refuseAll(`${path}/driver/`, { txmode: nic.driver?.txmode });
-  if (nic.type !== "bridge" && nic.type !== "ethernet" && nic.type !== "user") {
-    throw unsupported(
-      `${path}/@type`,
-      `interfaces of type ${nic.type} are not supported, use bridge, ethernet or user`,
-    );
-  }
-  if (nic.type === "user" && nic.source?.dev !== undefined) {
-    throw unsupported(`${path}/source/@dev`, "QEMU's own network cannot be bound to a device of the host");
-  }
-  if (nic.type === "ethernet" && nic.source !== undefined)
-    throw unsupported(`${path}/source`, "<source> is not supported");
 }
 
-function netdev({ runtime }: BuildContext, nic: Interface, index: number, path: string): Json {
-  const id = `host${interfaceDeviceId(index)}`;
-  if (nic.type === "user") return { type: "user", id };
-  const tap =
-    runtime.taps.get(index) ?? (nic.target?.dev === undefined ? undefined : { ifname: nic.target.dev });
-  if (tap === undefined) throw unsupported(path, "the agent made no tap device for this interface");
-  const vhost = nic.driver?.name === undefined ? runtime.vhost : nic.driver.name === "vhost";
-  const queues = nic.driver?.queues ?? 1;
-  if ("ifname" in tap) {
+/** A network card of the host. */
+function hostCard(c: DeviceContext, nic: HostCard, id: string, path: string): Json {
+  const { address } = nic.source;
+  if (address === undefined)
+    throw unsupported(`${path}/source`, "the network must have given a device of the host");
+  if (address.type === "usb") {
+    if (address.bus === undefined || address.device === undefined)
+      throw unsupported(`${path}/source/address`, "a USB device of the host needs its bus and number");
+    const number = (n: number) => String(n).padStart(3, "0");
     return {
-      type: "tap",
+      driver: deviceDriver(c, "usb-host", path),
+      hostdevice: `/dev/bus/usb/${number(address.bus)}/${number(address.device)}`,
       id,
-      ifname: tap.ifname,
-      script: "no",
-      downscript: "no",
-      vhost: isVirtio(nic) ? vhost : undefined,
-      queues: queues > 1 ? queues : undefined,
+      ...usbPlace(c, nic, path),
     };
   }
-  const vhostFds = vhost && isVirtio(nic) ? tap.vhostFds : undefined;
   return {
-    type: "tap",
+    driver: deviceDriver(c, "vfio-pci", path),
+    host: hostPciAddress(address),
     id,
-    ...descriptors("fd", tap.fds),
-    vhost: vhost && isVirtio(nic) ? true : undefined,
-    ...(vhostFds === undefined ? {} : descriptors("vhostfd", vhostFds)),
+    bootindex: c.boot.get(nic),
+    failover_pair_id: nic.teaming?.type === "transient" ? nic.teaming.persistent : undefined,
+    ...pciPlace(c, nic, path),
+    ...pciRom(nic),
   };
 }
 
-function descriptors(name: "fd" | "vhostfd", fds: readonly number[]): Json {
-  return fds.length === 1 ? { [name]: String(fds[0]) } : { [`${name}s`]: fds.join(":") };
-}
-
-/** A card without a model is a virtio one. */
-function isVirtio(nic: Interface): boolean {
-  return nic.model === undefined || nic.model === "virtio" || nic.model.startsWith("virtio-");
-}
-
-function card(c: BuildContext, nic: Interface, index: number, path: string): Json {
-  const { model = "virtio", driver, rom } = nic;
-  const virtio = isVirtio(nic);
-  const name = virtio ? virtioPci("virtio-net", model) : model;
-  const queues = driver?.queues ?? 1;
-  const several = virtio && queues > 1;
+function card(
+  c: DeviceContext,
+  nic: Exclude<Interface, HostCard>,
+  id: string,
+  netdev: string | undefined,
+  path: string,
+): Json {
+  const { model = "virtio", driver } = nic;
+  const virtio = isVirtioCard(nic);
   if (!virtio && (driver?.queues !== undefined || nic.mtu !== undefined)) {
     throw unsupported(path, `a network card of model ${model} has neither queues nor an MTU`);
   }
   return {
-    driver: deviceDriver(c, name, `${path}/model`),
-    netdev: `host${interfaceDeviceId(index)}`,
-    id: interfaceDeviceId(index),
+    driver: deviceDriver(c, virtio ? virtioPci("virtio-net", model) : model, `${path}/model`),
+    ...(virtio ? virtioCard(nic) : {}),
+    netdev,
+    id,
     mac: nic.mac?.address,
     bootindex: c.boot.get(nic),
-    romfile: rom?.enabled === false ? "" : rom?.file,
-    rombar: rom?.bar === undefined ? undefined : rom.bar ? 1 : 0,
-    ...(virtio
-      ? {
-          host_mtu: nic.mtu,
-          mq: several ? true : undefined,
-          // One interrupt a queue and direction, one for the configuration, one for control.
-          vectors: several ? 2 * queues + 2 : undefined,
-          rx_queue_size: driver?.rxQueueSize,
-          tx_queue_size: driver?.txQueueSize,
-          ioeventfd: driver?.ioeventfd,
-          event_idx: driver?.eventIdx,
-          rss: driver?.rss,
-          hash: driver?.rssHashReport,
-          ...virtioProperties(driver),
-        }
-      : {}),
-    ...c.pci.place(nic.address, path),
+    ...(model === "usb-net" ? usbPlace(c, nic, path) : { ...pciPlace(c, nic, path), ...pciRom(nic) }),
+  };
+}
+
+/** What only virtio cards have. */
+function virtioCard({ driver, mtu, teaming }: Exclude<Interface, HostCard>): Json {
+  const queues = driver?.queues ?? 1;
+  const several = queues > 1;
+  const { host, guest } = driver ?? {};
+  return {
+    ...virtioProperties(driver),
+    tx: driver?.txmode === undefined ? undefined : driver.txmode === "iothread" ? "bh" : "timer",
+    ioeventfd: driver?.ioeventfd,
+    event_idx: driver?.eventIdx,
+    csum: host?.csum,
+    gso: host?.gso,
+    host_tso4: host?.tso4,
+    host_tso6: host?.tso6,
+    host_ecn: host?.ecn,
+    host_ufo: host?.ufo,
+    mrg_rxbuf: host?.mrgRxbuf,
+    guest_csum: guest?.csum,
+    guest_tso4: guest?.tso4,
+    guest_tso6: guest?.tso6,
+    guest_ecn: guest?.ecn,
+    guest_ufo: guest?.ufo,
+    mq: several ? true : undefined,
+    // One interrupt a queue and direction, one for the configuration, one for control.
+    vectors: several ? 2 * queues + 2 : undefined,
+    rx_queue_size: driver?.rxQueueSize,
+    tx_queue_size: driver?.txQueueSize,
+    rss: driver?.rss,
+    hash: driver?.rssHashReport,
+    host_mtu: mtu,
+    failover: teaming?.type === "persistent" ? true : undefined,
   };
 }

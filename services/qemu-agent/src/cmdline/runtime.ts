@@ -1,3 +1,5 @@
+import type { TlsFiles, TlsUse } from "./tls.ts";
+
 /** The host's end of a network card. `fds` are descriptors that QEMU inherits, one a queue. */
 export type Tap =
   | { readonly ifname: string }
@@ -8,11 +10,22 @@ export type VncPlace =
   | { readonly socket: string }
   | { readonly address: string; readonly port: number; readonly websocket?: number };
 
+/** Where SPICE listens: a unix socket, or both ports where both are open. */
+export type SpicePlace =
+  | { readonly socket: string }
+  | { readonly address: string; readonly port?: number; readonly tlsPort?: number };
+
 /** UEFI images chosen for a guest that says `firmware="efi"` without naming them. */
 export interface FirmwareFiles {
   readonly code: string;
   /** The guest's own copy of the variables. */
   readonly variables: string;
+}
+
+/** A file system of the host whose files are huge pages. */
+export interface HugepageMount {
+  readonly pageBytes: bigint;
+  readonly path: string;
 }
 
 /**
@@ -27,12 +40,13 @@ export interface Runtime {
   readonly directory: string;
   /** Waits for `migrate-incoming` instead of starting from the firmware. */
   readonly incoming: boolean;
-  /** By place in `devices.interfaces`; needed for all but `user`. */
+  /** By place in `devices.interfaces`; needed for those that are taps on the host. */
   readonly taps: ReadonlyMap<number, Tap>;
   /** Whether cards of a tap use the host's vhost-net when the definition leaves it open. */
   readonly vhost: boolean;
   /** By place in `devices.graphics`; one without it uses what the definition says. */
   readonly vnc: ReadonlyMap<number, VncPlace>;
+  readonly spice: ReadonlyMap<number, SpicePlace>;
   /**
    * Unix sockets instead of pseudo terminals for the console, by chardev id (`charserial0`, see `chardevId`): QEMU
    * listens there. A `pty` device without one gets a pty from QEMU, whose path `query-chardev` tells.
@@ -41,6 +55,24 @@ export interface Runtime {
   readonly firmware?: FirmwareFiles;
   /** Milliseconds since the epoch at the start, for clocks relative to it. */
   readonly startTimeMs: number;
+  /** Certificates for what can be encrypted on this host. */
+  readonly tls: Readonly<Partial<Record<TlsUse, TlsFiles>>>;
+  /** Graphics whose viewers log in by SASL. */
+  readonly sasl: ReadonlySet<"vnc" | "spice">;
+  /** Graphics that ask for a password also where the definition has none: the agent sets its own. */
+  readonly passwords: ReadonlySet<"vnc" | "spice">;
+  /** Mounts of huge pages; the first is the host's usual size. */
+  readonly hugepages: readonly HugepageMount[];
+  /** Where memory that is a file lies; the guest has a folder of its own in it. */
+  readonly memoryDirectory: string;
+  /** Descriptors that QEMU inherits, by what they are for: `vsock0`, `hostdev1`, `net0`. */
+  readonly handed: ReadonlyMap<string, number>;
+  /** Whether that device of the host is a drive for discs. */
+  readonly isHostCdrom: (path: string) => boolean;
+  /** The generic SCSI device (`/dev/sg3`) of that place on the host. */
+  readonly scsiGeneric: (adapter: string, bus: number, target: number, unit: number) => string | undefined;
+  /** Device of the GPU that draws where the definition names none. */
+  readonly renderNode?: string;
   /** Whether `<qemu:commandline>` of the definition is honoured: it can do anything that QEMU can. */
   readonly allowPassthrough: boolean;
 }

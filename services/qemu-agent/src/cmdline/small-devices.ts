@@ -1,108 +1,205 @@
+import type { Memballoon } from "@virtmesh/documents/domain/devices/memballoon";
+import type { Panic } from "@virtmesh/documents/domain/devices/panic";
+import type { Vsock } from "@virtmesh/documents/domain/devices/vsock";
+import type { Crypto } from "@virtmesh/documents/domain/devices/crypto";
+import type { Hub } from "@virtmesh/documents/domain/devices/hub";
+import type { Iommu } from "@virtmesh/documents/domain/devices/iommu";
+import type { Pstore } from "@virtmesh/documents/domain/devices/nvram";
+import type { Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
-import type { BuildContext } from "./context.ts";
-import { deviceDriver, virtioPci, virtioProperties } from "./context.ts";
+import { usbPlace } from "./buses.ts";
+import type { BuildContext, DeviceContext } from "./context.ts";
+import { deviceDriver, idOf, objectType, pciPlace, virtioDevice, virtioPci } from "./context.ts";
+import type { DeviceParts } from "./parts.ts";
+import { addParts } from "./parts.ts";
 
-/** Balloon, random numbers, watchdog, panic device. */
+/** Devices with little to say. */
 export function smallDeviceArguments(c: BuildContext): void {
-  balloon(c);
-  randomNumbers(c);
-  watchdog(c);
-  panic(c);
-}
-
-function balloon(c: BuildContext): void {
-  const { memballoons } = c.definition.devices;
+  const { memballoons, panics, vsocks, cryptos, hubs, iommus, pstore, nvram } = c.definition.devices;
   if (memballoons.length > 1) throw unsupported("devices/memballoon[2]", "a guest has one balloon at most");
-  const [device] = memballoons;
-  if (device === undefined || device.model === "none") return;
+  if (nvram !== undefined)
+    throw unsupported("devices/nvram", "x86 has no such memory, UEFI's variables are <nvram> in <os>");
+  for (const [i, hub] of hubs.entries()) addParts(c.args, hubParts(c, hub, i));
+  for (const balloon of memballoons) addParts(c.args, balloonParts(c, balloon));
+  for (const [i, vsock] of vsocks.entries()) addParts(c.args, vsockParts(c, vsock, i));
+  for (const [i, crypto] of cryptos.entries()) addParts(c.args, cryptoParts(c, crypto, i));
+  if (pstore !== undefined) addParts(c.args, pstoreParts(c, pstore));
+  for (const [i, panic] of panics.entries()) addParts(c.args, panicParts(c, panic, i));
+  if (iommus.length > 1) throw unsupported("devices/iommu[2]", "a guest has one IOMMU at most");
+  identityArguments(c);
+}
+
+/** The IOMMU comes before the devices that it confines. */
+export function iommuArguments(c: BuildContext): void {
+  for (const [i, iommu] of c.definition.devices.iommus.entries()) addParts(c.args, iommuParts(c, iommu, i));
+}
+
+export function balloonParts(c: DeviceContext, balloon: Memballoon): DeviceParts {
   const path = "devices/memballoon";
-  if (device.model === "xen")
+  if (balloon.model === "none") return {};
+  if (balloon.model === "xen")
     throw unsupported(`${path}/@model`, "a balloon of model xen is not one of QEMU");
-  c.args.json("-device", {
-    driver: deviceDriver(c, virtioPci("virtio-balloon", device.model), path),
-    id: "balloon0",
-    "deflate-on-oom": device.autodeflate,
-    "free-page-reporting": device.freePageReporting,
-    ...virtioProperties(device.driver),
-    ...c.pci.place(device.address, path),
-  });
+  return {
+    devices: [
+      {
+        ...virtioDevice(c, "virtio-balloon", balloon, path),
+        id: idOf(balloon, "balloon0"),
+        "deflate-on-oom": balloon.autodeflate,
+        "free-page-reporting": balloon.freePageReporting,
+      },
+    ],
+  };
 }
 
-function randomNumbers(c: BuildContext): void {
-  for (const [i, rng] of c.definition.devices.rngs.entries()) {
-    const path = `devices/rng[${i + 1}]`;
-    const { backend, rate } = rng;
-    const object = backend.model === "builtin" ? "rng-builtin" : "rng-random";
-    if (!c.capabilities.objects.has(object))
-      throw unsupported(`${path}/backend`, `${c.capabilities.binary} has no ${object}`);
-    const filename = backend.model === "random" ? (backend.path ?? "/dev/urandom") : undefined;
-    c.args.json("-object", { "qom-type": object, id: `objrng${i}`, filename });
+export function hubParts(c: DeviceContext, hub: Hub, index: number): DeviceParts {
+  const path = `devices/hub[${index + 1}]`;
+  return {
+    devices: [
+      { driver: deviceDriver(c, "usb-hub", path), id: idOf(hub, `hub${index}`), ...usbPlace(c, hub, path) },
+    ],
+  };
+}
+
+/** Sockets between guest and host; the kernel knows the guest by its number. */
+export function vsockParts(c: DeviceContext, vsock: Vsock, index: number): DeviceParts {
+  const path = `devices/vsock[${index + 1}]`;
+  const id = idOf(vsock, `vsock${index}`);
+  const cid = vsock.cid?.address;
+  if (cid === undefined) throw unsupported(`${path}/cid`, "the guest needs an address from 3 on");
+  const fd = c.runtime.handed.get(id);
+  return {
+    devices: [
+      {
+        ...virtioDevice(c, "vhost-vsock", vsock, path),
+        id,
+        "guest-cid": cid,
+        vhostfd: fd === undefined ? undefined : String(fd),
+      },
+    ],
+  };
+}
+
+export function cryptoParts(c: DeviceContext, crypto: Crypto, index: number): DeviceParts {
+  const path = `devices/crypto[${index + 1}]`;
+  const id = idOf(crypto, `crypto${index}`);
+  const type = crypto.backend.model === "builtin" ? "cryptodev-backend-builtin" : "cryptodev-backend-lkcf";
+  return {
+    objects: [
+      { "qom-type": objectType(c, type, `${path}/backend`), id: `obj${id}`, queues: crypto.backend.queues },
+    ],
+    devices: [{ ...virtioDevice(c, "virtio-crypto", crypto, path), cryptodev: `obj${id}`, id }],
+  };
+}
+
+/** Where the guest's kernel leaves its last words. */
+export function pstoreParts(c: DeviceContext, pstore: Pstore): DeviceParts {
+  const id = idOf(pstore, "pstore0");
+  const memory = {
+    "qom-type": objectType(c, "memory-backend-file", "devices/pstore"),
+    id: `mem${id}`,
+    "mem-path": pstore.path,
+    size: pstore.size,
+    share: true,
+  };
+  return {
+    objects: [memory],
+    devices: [
+      {
+        driver: deviceDriver(c, "acpi-erst", "devices/pstore"),
+        id,
+        memdev: `mem${id}`,
+        ...pciPlace(c, pstore, "devices/pstore"),
+      },
+    ],
+  };
+}
+
+export function panicParts(c: DeviceContext, panic: Panic, index: number): DeviceParts {
+  const path = `devices/panic[${index + 1}]`;
+  const { model = "isa", address } = panic;
+  switch (model) {
+    case "isa": {
+      const ioport = address?.type === "isa" ? address.iobase : undefined;
+      return { devices: [{ driver: deviceDriver(c, "pvpanic", path), ioport }] };
+    }
+    case "pvpanic":
+      return {
+        devices: [
+          {
+            driver: deviceDriver(c, "pvpanic-pci", path),
+            id: idOf(panic, `panic${index}`),
+            ...pciPlace(c, panic, path),
+          },
+        ],
+      };
+    case "hyperv":
+      // A property of the CPU.
+      return {};
+    case "pseries":
+    case "s390":
+      throw unsupported(`${path}/@model`, `x86 has no panic device of model ${model}`);
+  }
+}
+
+export function iommuParts(c: DeviceContext, iommu: Iommu, index: number): DeviceParts {
+  const path = `devices/iommu[${index + 1}]`;
+  const { driver } = iommu;
+  const id = idOf(iommu, `iommu${index}`);
+  const onOff = (value: boolean | undefined) => (value === undefined ? undefined : value ? "on" : "off");
+  switch (iommu.model) {
+    case "intel": {
+      if (c.board !== "q35") throw unsupported(`${path}/@model`, "only q35 has an IOMMU of Intel");
+      const device: Json = {
+        driver: deviceDriver(c, "intel-iommu", path),
+        id,
+        intremap: onOff(driver?.intremap),
+        "caching-mode": driver?.cachingMode,
+        eim: onOff(driver?.eim),
+        "device-iotlb": driver?.iotlb,
+        "aw-bits": driver?.awBits,
+        "dma-translation": driver?.dmaTranslation,
+      };
+      return { devices: [device] };
+    }
+    case "amd":
+      if (c.board !== "q35") throw unsupported(`${path}/@model`, "only q35 has an IOMMU of AMD");
+      return {
+        devices: [
+          {
+            driver: deviceDriver(c, "amd-iommu", path),
+            id,
+            intremap: onOff(driver?.intremap),
+            "device-iotlb": driver?.iotlb,
+          },
+        ],
+      };
+    case "virtio":
+      return {
+        devices: [
+          {
+            driver: deviceDriver(c, virtioPci("virtio-iommu", undefined), path),
+            id,
+            ...pciPlace(c, iommu, path),
+          },
+        ],
+      };
+    case "smmuv3":
+    case "smmuv3Dev":
+      throw unsupported(`${path}/@model`, `x86 has no IOMMU of model ${iommu.model}`);
+  }
+}
+
+/** What tells the guest that its state was set back, and who may dump its kernel. */
+function identityArguments(c: BuildContext): void {
+  const { genid, features } = c.definition;
+  if (genid !== undefined) {
+    if (genid.uuid === undefined) throw unsupported("genid", "the number of the generation was not made up");
+    c.args.json("-device", { driver: deviceDriver(c, "vmgenid", "genid"), guid: genid.uuid, id: "vmgenid0" });
+  }
+  if (features?.vmcoreinfo !== undefined && features.vmcoreinfo.state !== false) {
     c.args.json("-device", {
-      driver: deviceDriver(c, virtioPci("virtio-rng", rng.model), path),
-      rng: `objrng${i}`,
-      id: `rng${i}`,
-      "max-bytes": rate?.bytes,
-      // QEMU's own period is 65,536 ms; libvirt means a second when it says nothing.
-      period: rate === undefined ? undefined : (rate.period ?? 1000),
-      ...virtioProperties(rng.driver),
-      ...c.pci.place(rng.address, path),
+      driver: deviceDriver(c, "vmcoreinfo", "features/vmcoreinfo"),
+      id: "vmcoreinfo0",
     });
-  }
-}
-
-function watchdog(c: BuildContext): void {
-  const { watchdogs } = c.definition.devices;
-  const [first] = watchdogs;
-  if (first === undefined) return;
-  const action = first.action ?? "reset";
-  if (action === "dump")
-    throw unsupported("devices/watchdog/@action", "dumping the guest by a watchdog is not supported");
-  for (const [i, device] of watchdogs.entries()) {
-    const path = `devices/watchdog[${i + 1}]`;
-    if ((device.action ?? "reset") !== action)
-      throw unsupported(`${path}/@action`, "all watchdogs must have the same action");
-    switch (device.model) {
-      case "i6300esb": {
-        const place = c.pci.place(device.address, path);
-        c.args.json("-device", { driver: deviceDriver(c, "i6300esb", path), id: `watchdog${i}`, ...place });
-        break;
-      }
-      case "ib700":
-        c.args.json("-device", { driver: deviceDriver(c, "ib700", path), id: `watchdog${i}` });
-        break;
-      case "itco":
-        if (c.board !== "q35") throw unsupported(`${path}/@model`, "only q35 has a watchdog of model itco");
-        // ICH9 has it always; by default it is strapped never to reset the machine.
-        c.args.options("-global", undefined, { driver: "ICH9-LPC", property: "noreboot", value: "off" });
-        break;
-      case "diag288":
-        throw unsupported(`${path}/@model`, "x86 has no watchdog of model diag288");
-    }
-  }
-  c.args.options("-action", undefined, { watchdog: action });
-}
-
-function panic(c: BuildContext): void {
-  for (const [i, device] of c.definition.devices.panics.entries()) {
-    const path = `devices/panic[${i + 1}]`;
-    const { model = "isa", address } = device;
-    switch (model) {
-      case "isa": {
-        const ioport = address?.type === "isa" ? address.iobase : undefined;
-        c.args.json("-device", { driver: deviceDriver(c, "pvpanic", path), ioport });
-        break;
-      }
-      case "pvpanic":
-        c.args.json("-device", {
-          driver: deviceDriver(c, "pvpanic-pci", path),
-          id: `panic${i}`,
-          ...c.pci.place(address, path),
-        });
-        break;
-      case "hyperv":
-      case "pseries":
-      case "s390":
-        throw unsupported(`${path}/@model`, `a panic device of model ${model} is not supported`);
-    }
   }
 }

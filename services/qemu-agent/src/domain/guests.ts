@@ -14,6 +14,7 @@ import { checkDisks, imageUsers } from "./disk-check.ts";
 import { EventFeed } from "./events.ts";
 import { Guest } from "./guest.ts";
 import { type Instance, pidfilePath } from "./instance.ts";
+import { removeMemoryFolders } from "./memory-folders.ts";
 import { giveBack, launch, type LaunchSite } from "./launch.ts";
 import { reconcile } from "./reconcile.ts";
 import { endingOf } from "./translate.ts";
@@ -402,6 +403,7 @@ export class Guests implements AsyncDisposable {
     if (this.#incoming.get(guest.uuid) === guest) this.#incoming.delete(guest.uuid);
     await instance.release();
     await giveBack(guest.name, site, instance.allotment);
+    await removeMemoryFolders(instance.definition, site.memoryDir);
     await statuses.remove(guest.uuid);
   }
 

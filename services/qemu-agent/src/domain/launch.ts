@@ -1,12 +1,10 @@
 import { VirtError } from "@virtmesh/core/errors";
-import type { Graphics, VncGraphics } from "@virtmesh/documents/domain/devices/graphics";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { QemuCapabilities } from "../capabilities/model.ts";
 import { buildCommandLine, environmentOf } from "../cmdline/build.ts";
 import { chardevId } from "../cmdline/ids.ts";
 import { settleCommands } from "../cmdline/settle.ts";
-import type { Runtime, Tap, VncPlace } from "../cmdline/runtime.ts";
 import type { PortRange } from "../host/ports.ts";
 import type { Taps } from "../host/taps.ts";
 import { HandedSocket } from "../process/handed-socket.ts";
@@ -18,8 +16,12 @@ import type { InstanceMigration } from "../state/instance-status.ts";
 import type { StatusStore } from "../state/status-store.ts";
 import { etagOf } from "./definition.ts";
 import { diskPaths } from "./disk-check.ts";
+import { allotPorts, hasAutoport, isScreen, listenAddress } from "./graphics-ports.ts";
+import { refuseNotHonoured } from "./honoured.ts";
 import { commandFailure, isPortTaken, startFailure } from "./failures.ts";
 import { alivePath, type Allotment, Instance, pidfilePath, qmpPath } from "./instance.ts";
+import { makeMemoryFolders } from "./memory-folders.ts";
+import { runtimeOf } from "./runtime-of.ts";
 import type { Situation } from "./translate.ts";
 
 /** What starting guests needs of the host. */
@@ -30,6 +32,8 @@ export interface LaunchSite {
   readonly vncPorts: PortRange;
   readonly vncAddress: string;
   readonly taps: Taps;
+  /** Where memory that is a file lies. */
+  readonly memoryDir: string;
   /** Guests of type kvm run by emulation where KVM does not work. */
   readonly allowTcgForKvm: boolean;
   readonly allowPassthrough: boolean;
@@ -48,8 +52,6 @@ const STARTING: Situation = { state: "paused", reason: "starting-up", rebooting:
 /** QEMU sets up the memory of large guests before it answers. */
 const GREETING_TIMEOUT_MS = 60_000;
 const PORT_ATTEMPTS = 5;
-/** The monitor's socket; the one that is held and never used follows. */
-const FIRST_INHERITED_FD = 3;
 
 /**
  * Starts QEMU for a guest, with its CPUs stopped, and connects to it. What was made on the way is gone when it
@@ -60,6 +62,7 @@ export async function launch(
   site: LaunchSite,
   options: LaunchOptions,
 ): Promise<Instance> {
+  refuseNotHonoured(definition);
   const accelerator = acceleratorOf(definition, site);
   for (let attempt = 1; ; attempt += 1) {
     const allotment = await allot(definition, site, options);
@@ -128,38 +131,6 @@ async function allot(
   }
 }
 
-function isAutoport(graphics: Graphics): boolean {
-  if (graphics.type !== "vnc" || graphics.socket !== undefined) return false;
-  return graphics.autoport === true || graphics.port === undefined || graphics.port === -1;
-}
-
-function hasAutoport(definition: IdentifiedDomain): boolean {
-  return definition.devices.graphics.some(isAutoport);
-}
-
-async function allotPorts(
-  { name, devices }: IdentifiedDomain,
-  site: LaunchSite,
-): Promise<Readonly<Record<string, number>>> {
-  const ports: Record<string, number> = {};
-  for (const [index, graphics] of devices.graphics.entries()) {
-    if (graphics.type !== "vnc" || graphics.socket !== undefined) continue;
-    if (isAutoport(graphics)) {
-      ports[index] = await site.vncPorts.allot(listenAddress(graphics, site.vncAddress), name);
-    } else if (graphics.port !== undefined) {
-      site.vncPorts.reserve(graphics.port, name);
-      ports[index] = graphics.port;
-    }
-  }
-  return ports;
-}
-
-/** The address a definition names, in either of the two places where it can. */
-export function listenAddress(graphics: VncGraphics, otherwise: string): string {
-  const named = graphics.listens.find((l) => l.type === "address");
-  return graphics.listen ?? (named?.type === "address" ? named.address : undefined) ?? otherwise;
-}
-
 /** A console is a unix socket instead of a pseudo terminal: that outlives the agent, and has one reader. */
 function consoleSockets({ devices }: IdentifiedDomain, directory: string): Readonly<Record<string, string>> {
   const sockets: Record<string, string> = {};
@@ -180,7 +151,12 @@ async function start(
 ): Promise<Instance> {
   const { directory, logPath } = allotment;
   const live = withAllotment(definition, site, allotment);
-  const runtime = runtimeOf(live, site, options, allotment, accelerator);
+  const runtime = await runtimeOf(live, site, {
+    allotment,
+    accelerator,
+    incoming: options.incoming !== undefined,
+  });
+  await makeMemoryFolders(live, site.memoryDir);
   const argv = [
     ...buildCommandLine(withConsoleLogs(live, logPath), site.capabilities, runtime),
     ...["-pidfile", pidfilePath(directory)],
@@ -232,33 +208,6 @@ async function spawnQemu(
   return await QemuProcess.spawn({ ...program, logFd: log.fd, inherit: [qmp.fd, alive.fd] });
 }
 
-function runtimeOf(
-  definition: IdentifiedDomain,
-  site: LaunchSite,
-  { incoming }: LaunchOptions,
-  { directory, vncPorts, taps, consoles, startTimeMs }: Allotment,
-  accelerator: "kvm" | "tcg",
-): Runtime {
-  const places = new Map<number, VncPlace>();
-  for (const [index, port] of Object.entries(vncPorts)) {
-    const graphics = definition.devices.graphics[Number(index)];
-    if (graphics?.type === "vnc")
-      places.set(Number(index), { address: listenAddress(graphics, site.vncAddress), port });
-  }
-  return {
-    accelerator,
-    qmpFd: FIRST_INHERITED_FD,
-    directory,
-    incoming: incoming !== undefined,
-    taps: new Map(Object.entries(taps).map(([i, { ifname }]): [number, Tap] => [Number(i), { ifname }])),
-    vhost: false,
-    vnc: places,
-    consoleSockets: new Map(Object.entries(consoles)),
-    startTimeMs,
-    allowPassthrough: site.allowPassthrough,
-  };
-}
-
 /** The definition as it runs: with its number, its ports and the names of its interfaces. */
 function withAllotment(
   definition: IdentifiedDomain,
@@ -273,7 +222,7 @@ function withAllotment(
       ...devices,
       graphics: devices.graphics.map((graphics, index) => {
         const port = vncPorts[index];
-        if (port === undefined || graphics.type !== "vnc") return graphics;
+        if (port === undefined || !isScreen(graphics)) return graphics;
         return { ...graphics, port, listen: listenAddress(graphics, site.vncAddress) };
       }),
       interfaces: devices.interfaces.map((nic, index) => {

@@ -15,7 +15,7 @@ import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { QemuCapabilities } from "../capabilities/model.ts";
-import { withMachine } from "../cmdline/machine.ts";
+import { withMachine } from "../cmdline/machine-types.ts";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
 import type { ExecuteOptions } from "../qmp/connection.ts";

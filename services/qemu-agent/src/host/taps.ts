@@ -83,6 +83,15 @@ function hostPlace(
 ): { readonly bridge?: string; readonly existing?: string } | undefined {
   switch (nic.type) {
     case "user":
+    case "internal":
+    case "null":
+    case "mcast":
+    case "server":
+    case "client":
+    case "udp":
+    case "vhostuser":
+    case "vdpa":
+    case "hostdev":
       return undefined;
     case "bridge":
       return nic.source?.bridge === undefined ? {} : { bridge: nic.source.bridge };
@@ -95,7 +104,7 @@ function hostPlace(
       throw unsupported(guest, `network "${nic.source.network}"`);
     case "direct":
       throw unsupported(guest, `macvtap on "${nic.source.dev}"`);
-    default:
+    case "vds":
       throw unsupported(guest, `an interface of type ${nic.type}`);
   }
 }

@@ -4,7 +4,7 @@ import { messageOf, systemCode, VirtError } from "@virtmesh/core/errors";
 import { CORPUS_NEEDS, ensurePackages } from "@virtmesh/lab/apt";
 import { libvirtTests } from "@virtmesh/lab/libvirt-source";
 import { Corpus } from "./corpus.ts";
-import { failureLine, jsonLine, scoreTable, skippedLines } from "./report.ts";
+import { failureLine, jsonLine, kindLines, scoreTable, skippedLines } from "./report.ts";
 import { type Score, runSuite } from "./run.ts";
 import { SUITES } from "./suites.ts";
 
@@ -16,7 +16,7 @@ Scores virtmesh against the test data of libvirt. docs/conformance.md has the sc
   --fetch       fetches Debian's source of libvirt with apt-get (root or sudo) into the cache folder, once, and uses it
   --suite NAME  only this suite; may be given several times
   --json        a JSON line for each suite
-  --failures    every case that fails, with the first difference
+  --failures    every case that fails, with the difference, and how often each kind of difference came up
 
 Suites:
 ${SUITES.map((suite) => `  ${suite.name.padEnd(16)} ${suite.about}`).join("\n")}
@@ -72,6 +72,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
   }
   if (!values.json) {
+    if (values.failures) for (const line of scores.flatMap(kindLines)) process.stdout.write(`${line}\n`);
     for (const line of scores.flatMap(skippedLines)) process.stdout.write(`${line}\n`);
     process.stdout.write(`${scoreTable(scores)}\n`);
   }

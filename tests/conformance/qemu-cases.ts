@@ -55,7 +55,8 @@ function applies(condition: string): boolean {
   return left === right || left === "WHEN_BOTH" || !left.startsWith("WHEN_");
 }
 
-function hostAudio(
+/** Where the sound of guests goes on that host. */
+export function hostAudio(
   settings: ReadonlyMap<string, boolean>,
   environment: ReadonlyMap<string, string>,
 ): HostAudio {
@@ -78,7 +79,12 @@ const GIC_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   GIC_BOTH: ["2", "3"],
 };
 
-function completionOf(corpus: Corpus, args: readonly string[], audio: HostAudio): QemuCase["completion"] {
+/** The situation in which a case's definition is read, from what the program gives to the case. */
+export function completionOf(
+  corpus: Corpus,
+  args: readonly string[],
+  audio: HostAudio,
+): QemuCase["completion"] {
   const after = (key: string) => args[args.indexOf(key) + 1] ?? "";
   const given = (key: string) => args.includes(key);
   const flags = new Set(args.filter((arg) => arg.startsWith("QEMU_CAPS_")).map(flagOf));

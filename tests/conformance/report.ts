@@ -3,9 +3,9 @@ import { percent } from "./run.ts";
 
 /** A line for programs. */
 export function jsonLine(score: Score, withFailures: boolean): string {
-  const { failures, seconds, ...counts } = score;
+  const { failures, kinds, seconds, ...counts } = score;
   const line = { ...counts, percent: round(percent(score)), seconds: round(seconds) };
-  return JSON.stringify(withFailures ? { ...line, failures } : line);
+  return JSON.stringify(withFailures ? { ...line, failures, kinds } : line);
 }
 
 /** A table for people. */
@@ -35,6 +35,13 @@ export function scoreTable(scores: readonly Score[]): string {
 
 export function failureLine(suite: string, failure: Failure): string {
   return `${suite} ${failure.case}: ${failure.difference}`;
+}
+
+/** The kinds of difference, the most frequent first. */
+export function kindLines(score: Score): readonly string[] {
+  return Object.entries(score.kinds)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([kind, count]) => `${score.suite}: ${count} ${count === 1 ? "case" : "cases"}: ${kind}`);
 }
 
 export function skippedLines(score: Score): readonly string[] {

@@ -18,6 +18,8 @@ export interface Score {
   readonly goal: number;
   readonly seconds: number;
   readonly failures: readonly Failure[];
+  /** In how many cases each kind of difference came up, where a suite tells kinds apart. */
+  readonly kinds: Readonly<Record<string, number>>;
 }
 
 /** Per cent of the cases that were tried; a suite without cases has none. */
@@ -35,10 +37,12 @@ export async function runSuite(suite: Suite, corpus: Corpus, signal: AbortSignal
   const judged = await judge(outcomes, corpus, signal);
   const skipped: Record<string, number> = {};
   const failures: Failure[] = [];
+  const kinds: Record<string, number> = {};
   for (const [i, outcome] of judged.entries()) {
     if (outcome.kind === "skip") skipped[outcome.reason] = (skipped[outcome.reason] ?? 0) + 1;
-    if (outcome.kind === "fail")
-      failures.push({ case: cases[i]?.name ?? "", difference: outcome.difference });
+    if (outcome.kind !== "fail") continue;
+    failures.push({ case: cases[i]?.name ?? "", difference: outcome.difference });
+    for (const kind of new Set(outcome.kinds)) kinds[kind] = (kinds[kind] ?? 0) + 1;
   }
   return {
     suite: suite.name,
@@ -49,6 +53,7 @@ export async function runSuite(suite: Suite, corpus: Corpus, signal: AbortSignal
     goal: suite.goal,
     seconds: (performance.now() - start) / 1000,
     failures,
+    kinds,
   };
 }
 

@@ -7,7 +7,12 @@ export type Outcome =
       /** What was written, and the schema it must follow; checked with all others afterwards. */
       readonly written?: Written;
     }
-  | { readonly kind: "fail"; readonly difference: string }
+  | {
+      readonly kind: "fail";
+      readonly difference: string;
+      /** What kinds of difference there are, where the same ones come up in many cases. */
+      readonly kinds?: readonly string[];
+    }
   | { readonly kind: "skip"; readonly reason: string };
 
 /** A document that the product wrote, with the root of the schemas it belongs to: `network`. */
@@ -35,8 +40,8 @@ export interface Suite {
 
 export const PASS: Outcome = { kind: "pass" };
 
-export function fail(difference: string): Outcome {
-  return { kind: "fail", difference };
+export function fail(difference: string, kinds?: readonly string[]): Outcome {
+  return { kind: "fail", difference, ...(kinds === undefined ? {} : { kinds }) };
 }
 
 export function skip(reason: string): Outcome {

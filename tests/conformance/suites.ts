@@ -8,6 +8,7 @@ import { networkPort } from "./suites/network-port.ts";
 import { networkUpdate } from "./suites/network-update.ts";
 import { nodedev } from "./suites/nodedev.ts";
 import { nwfilter } from "./suites/nwfilter.ts";
+import { qemuArgv } from "./suites/qemu-argv.ts";
 import { qemuRoundtrip } from "./suites/qemu-roundtrip.ts";
 import { qemuXml2xml } from "./suites/qemu-xml2xml.ts";
 import { secret } from "./suites/secret.ts";
@@ -19,6 +20,7 @@ export const SUITES: readonly Suite[] = [
   generic,
   qemuRoundtrip,
   qemuXml2xml,
+  qemuArgv,
   network,
   networkUpdate,
   networkPort,

@@ -22,6 +22,7 @@ import { runMain } from "@virtmesh/kit/process";
 import { startTelemetry } from "@virtmesh/kit/telemetry";
 import { startAgent } from "./agent.ts";
 import type { DriverContext } from "./driver-context.ts";
+import { SocketFaultPoints } from "./migration/fault-points.ts";
 import { migrationModule } from "./migration/module.ts";
 import { DEFAULT_LIMITS, MAX_MIGRATIONS } from "./traffic/limits.ts";
 
@@ -137,6 +138,12 @@ const OPTIONS = {
     type: size,
     default: DEFAULT_LIMITS.linkBandwidth,
   },
+  faultPoints: {
+    flag: "fault-points",
+    env: "VIRTMESH_FAULT_POINTS",
+    help: "for tests: socket of a listener that holds migrations at exact places",
+    type: text,
+  },
   logLevel: {
     flag: "log-level",
     env: "VIRTMESH_LOG_LEVEL",
@@ -176,6 +183,10 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
         }),
       );
       if (c.tlsDir !== undefined) await checkCertificate(c.tlsDir, host);
+      const points =
+        c.faultPoints === undefined
+          ? undefined
+          : scope.own(await SocketFaultPoints.connect(c.faultPoints, host));
       const agent = scope.own(
         await startAgent({
           host,
@@ -196,7 +207,7 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
           logger,
           metrics: createMetrics({ service: program.name, host }),
           telemetry,
-          modules: [migrationModule],
+          modules: [(chassis) => migrationModule(chassis, points)],
           createDriver: (context) => program.createDriver(context, extra),
           signal: scope.signal,
           ...(c.dataAddress === undefined ? {} : { dataAddress: c.dataAddress }),

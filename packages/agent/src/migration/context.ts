@@ -6,6 +6,7 @@ import type { Chassis } from "../chassis.ts";
 import type { Budget } from "../traffic/budget.ts";
 import type { IncomingGate } from "../traffic/incoming-gate.ts";
 import type { OutgoingGate } from "../traffic/outgoing-gate.ts";
+import type { FaultPoints } from "./fault-points.ts";
 import type { JournalHeader, JournalSide } from "./journal.ts";
 import type { Report } from "./report.ts";
 
@@ -29,6 +30,8 @@ export interface MigrationContext
   readonly budget: Budget;
   /** Tells the world (events, metrics, the operation). */
   readonly news: MigrationNews;
+  /** Only in tests. */
+  readonly points?: FaultPoints;
 }
 
 export interface MigrationNews {

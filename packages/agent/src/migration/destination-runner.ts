@@ -18,6 +18,7 @@ import {
 import type { DestinationFact, Standing } from "@virtmesh/core/migration/facts";
 import { withSpan } from "@virtmesh/kit/telemetry";
 import type { MigrationContext } from "./context.ts";
+import { pointOf } from "./fault-points.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { endpointsToWire, standingToWire } from "./wire.ts";
@@ -73,6 +74,7 @@ export class DestinationRunner implements AsyncDisposable {
 
   begin(link: DestinationLink): void {
     this.#link = link;
+    this.#saw("begin", {});
     this.#enter(beginDestination());
   }
 
@@ -80,7 +82,10 @@ export class DestinationRunner implements AsyncDisposable {
   async resume(entry: DestinationEntry): Promise<void> {
     const reopen = need(this.#c.driver, "migrationDestination", "reopen");
     this.#incoming = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
-    this.#enter(restartDestination(entry, this.header.offer.nextGeneration, this.#incoming?.alive ?? false));
+    const { nextGeneration } = this.header.offer;
+    const alive = this.#incoming?.alive ?? false;
+    this.#saw("restart", { entry, nextGeneration, alive });
+    this.#enter(restartDestination(entry, nextGeneration, alive));
   }
 
   /** A source that came back: the session goes on over this link. */
@@ -132,6 +137,12 @@ export class DestinationRunner implements AsyncDisposable {
   }
 
   tell(fact: DestinationFact): void {
+    const held = this.#c.points?.hold(this.header.offer.plan.id, pointOf("destination", fact));
+    if (held === undefined) this.#take(fact);
+    else void held.then(() => this.#take(fact));
+  }
+
+  #take(fact: DestinationFact): void {
     this.#facts.push(fact);
     if (this.#draining) return;
     this.#draining = true;
@@ -141,12 +152,18 @@ export class DestinationRunner implements AsyncDisposable {
           { migration: this.header.offer.plan.id, phase: this.#state.phase, fact: next },
           "incoming migration fact",
         );
+        this.#saw("fact", next);
         this.#c.news.heard(this.header, "destination", next);
         this.#enter(stepDestination(this.#state, next));
       }
     } finally {
       this.#draining = false;
     }
+  }
+
+  #saw(kind: "begin" | "restart" | "fact" | "finished", detail: unknown): void {
+    const { phase } = this.#state;
+    this.#c.points?.saw({ migration: this.header.offer.plan.id, side: "destination", kind, phase, detail });
   }
 
   #enter(step: DestinationStep): void {
@@ -166,7 +183,7 @@ export class DestinationRunner implements AsyncDisposable {
         parentTrace: this.header.trace,
         attributes: { "vm.migration.id": this.header.offer.plan.id },
       };
-      await withSpan(`incoming.${effect.effect}`, span, () => this.#carryOut(effect));
+      await withSpan(`incoming.${effect.effect}`, span, () => this.#carryOutHeld(effect));
     } catch (e) {
       if (this.#over.signal.aborted) return;
       const error = VirtError.is(e) ? e : new VirtError("INTERNAL", messageOf(e), {}, { cause: e });
@@ -181,6 +198,16 @@ export class DestinationRunner implements AsyncDisposable {
         message: error.message,
       });
     }
+  }
+
+  async #carryOutHeld(effect: DestinationEffect): Promise<void> {
+    const { points } = this.#c;
+    if (points === undefined) return this.#carryOut(effect);
+    const [id, point] = [this.header.offer.plan.id, pointOf("destination", effect)];
+    await points.hold(id, point);
+    if (this.#over.signal.aborted) return;
+    await this.#carryOut(effect);
+    await points.hold(id, `${point}.done`);
   }
 
   async #carryOut(effect: DestinationEffect): Promise<void> {
@@ -276,6 +303,7 @@ export class DestinationRunner implements AsyncDisposable {
           }
         : { outcome: "moved", report: undefined, leftovers: [] },
     );
+    this.#saw("finished", this.#state.phase);
     // The source hears by this that the guest and its name are free here.
     this.#ended = true;
     this.#link?.[Symbol.dispose]();

@@ -13,6 +13,7 @@ import type { Chassis, ServiceModule } from "../chassis.ts";
 import type { DrainContext } from "../drain/drain-runner.ts";
 import { Drains } from "../drain/drains.ts";
 import { absentMigrations } from "./absent.ts";
+import type { FaultPoints } from "./fault-points.ts";
 import { migrationService } from "./migration-service.ts";
 import { KEEP_JOURNALS_MS, Migrations } from "./migrations.ts";
 import { pruneJournals, readJournals } from "./journal.ts";
@@ -22,8 +23,11 @@ import { MigrationQueue } from "./queue.ts";
 import { Budget } from "../traffic/budget.ts";
 import { OutgoingGate, type Traveller } from "../traffic/outgoing-gate.ts";
 
-/** Migrations as a module of the agent: the two services, and whatever was under way when the agent ended. */
-export async function migrationModule(chassis: Chassis): Promise<ServiceModule> {
+/**
+ * Migrations as a module of the agent: the two services, and whatever was under way when the agent ended. `points`
+ * is for tests.
+ */
+export async function migrationModule(chassis: Chassis, points?: FaultPoints): Promise<ServiceModule> {
   const { mesh } = chassis;
   // Without NATS there is no record that decides, hence no migration.
   if (
@@ -71,6 +75,7 @@ export async function migrationModule(chassis: Chassis): Promise<ServiceModule> 
         incoming: chassis.incoming,
         budget: new Budget(chassis.limits),
         news,
+        ...(points === undefined ? {} : { points }),
       },
       news,
     ),

@@ -18,6 +18,7 @@ import { withinShare } from "@virtmesh/core/traffic/tuning";
 import { parseConnectionUri } from "@virtmesh/core/uri";
 import { withSpan } from "@virtmesh/kit/telemetry";
 import type { MigrationContext, Outcome } from "./context.ts";
+import { pointOf } from "./fault-points.ts";
 import { DestinationPeer } from "./destination-peer.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
 import { fence, RecordHand } from "./record-hand.ts";
@@ -113,6 +114,7 @@ export class SourceRunner implements AsyncDisposable {
       this.#outgoing = await open(this.header.offer, (fact) => this.tell(fact), this.#call);
       await this.#applyShare();
     }
+    this.#saw("begin", { common: this.#common });
     this.#enter(beginSource(this.#common));
     const limit = this.header.offer.plan.timeoutMs;
     if (limit > 0) this.#after(limit, () => this.tell({ fact: "timedOut" }));
@@ -126,6 +128,7 @@ export class SourceRunner implements AsyncDisposable {
       this.#outgoing = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
       await this.#applyShare();
     }
+    this.#saw("restart", { common: this.#common, entry });
     this.#enter(restartSource(this.#common, entry));
     if (this.#outgoing === undefined && this.#common.mode === "live") {
       this.tell({ fact: "sourceExited", message: "its process was gone when the agent came back" });
@@ -180,6 +183,12 @@ export class SourceRunner implements AsyncDisposable {
 
   /** One fact: steps the machine and starts what follows from it, in order. */
   tell(fact: SourceFact): void {
+    const held = this.#c.points?.hold(this.header.offer.plan.id, pointOf("source", fact));
+    if (held === undefined) this.#take(fact);
+    else void held.then(() => this.#take(fact));
+  }
+
+  #take(fact: SourceFact): void {
     this.#facts.push(fact);
     if (this.#draining) return;
     this.#draining = true;
@@ -193,12 +202,18 @@ export class SourceRunner implements AsyncDisposable {
     }
   }
 
+  #saw(kind: "begin" | "restart" | "fact" | "finished", detail: unknown): void {
+    const { phase } = this.#state;
+    this.#c.points?.saw({ migration: this.header.offer.plan.id, side: "source", kind, phase, detail });
+  }
+
   #note(fact: SourceFact): void {
     if (fact.fact !== "journalled")
       this.#c.logger.debug(
         { migration: this.header.offer.plan.id, phase: this.#state.phase, fact },
         "migration fact",
       );
+    this.#saw("fact", fact);
     this.#c.news.heard(this.header, "source", fact);
     if (fact.fact === "peerPrepared") this.#endpoints = fact.endpoints;
     if (fact.fact === "switchover") this.#timeline.stopped(fact.stoppedForMs);
@@ -233,7 +248,7 @@ export class SourceRunner implements AsyncDisposable {
       parentTrace: this.header.trace,
       attributes: { "vm.migration.id": this.header.offer.plan.id },
     };
-    withSpan(`migration.${effect.effect}`, span, () => this.#carryOut(effect)).catch((e: unknown) => {
+    withSpan(`migration.${effect.effect}`, span, () => this.#carryOutHeld(effect)).catch((e: unknown) => {
       if (this.#over.signal.aborted) return;
       const error = VirtError.is(e) ? e : new VirtError("INTERNAL", messageOf(e), {}, { cause: e });
       this.#c.logger.warn(
@@ -247,6 +262,16 @@ export class SourceRunner implements AsyncDisposable {
         message: error.message,
       });
     });
+  }
+
+  async #carryOutHeld(effect: SourceEffect): Promise<void> {
+    const { points } = this.#c;
+    if (points === undefined) return this.#carryOut(effect);
+    const [id, point] = [this.header.offer.plan.id, pointOf("source", effect)];
+    await points.hold(id, point);
+    if (this.#over.signal.aborted) return;
+    await this.#carryOut(effect);
+    await points.hold(id, `${point}.done`);
   }
 
   async #carryOut(effect: SourceEffect): Promise<void> {
@@ -370,6 +395,7 @@ export class SourceRunner implements AsyncDisposable {
     await this.#journal[Symbol.asyncDispose]();
     this.#letGo();
     this.#c.news.ended(this.header, "source", outcome);
+    this.#saw("finished", outcome.outcome);
     this.#resolve(outcome);
   }
 

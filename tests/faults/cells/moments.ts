@@ -1,0 +1,104 @@
+import type { TuneMigrationRequest } from "@virtmesh/api/gen/virtmesh/v1/migration";
+
+/** What is done so that a migration comes to a moment, and does not run past it. */
+type Approach =
+  /** As it is. */
+  | "plain"
+  /** Disks are copied so slowly that the copy is under way for long. */
+  | "slow-disks"
+  /** Memory comes over so slowly that the guest outruns it. */
+  | "slow-memory"
+  /** The user cancels it while disks are copied. */
+  | "cancelled"
+  /** NATS does not answer when the decision is to be recorded. */
+  | "record-unreachable";
+
+/** Whose the guest is if nothing more goes wrong from here on. */
+type Tendency = "undecided" | "decided" | "abandoned" | "doubtful";
+
+/** A place in the state machines where something strikes. */
+export interface Moment {
+  readonly name: string;
+  /** Who is held, before which effect, behind which one or before which fact (fault-points.ts). */
+  readonly point: string;
+  readonly approach: Approach;
+  readonly tendency: Tendency;
+  /** For people. */
+  readonly says: string;
+}
+
+const moment = (
+  name: string,
+  point: string,
+  tendency: Tendency,
+  says: string,
+  approach: Approach = "plain",
+): Moment => ({ name, point, approach, tendency, says });
+
+/** In the order in which a migration comes to them. */
+export const MOMENTS: readonly Moment[] = [
+  moment("offering", "source.offer", "undecided", "before the destination hears of it"),
+  moment("begun-there", "destination.journal.begun", "undecided", "before the destination journals that it began"),
+  moment("preparing", "destination.prepare", "undecided", "journalled there, nothing made yet"),
+  moment("prepared", "destination.tellPrepared", "undecided", "everything made there, the source not told"),
+  moment("mirroring", "source.startMirrors", "undecided", "the source told, no disk being copied yet"),
+  moment("copying", "source.startMirrors.done", "undecided", "disks are being copied", "slow-disks"),
+  moment("ready", "source.sendMemory", "undecided", "every disk ready, memory not begun"),
+  moment("sending", "source.sendMemory.done", "undecided", "memory is being sent", "slow-memory"),
+  moment("switching", "source.concludeMirrors", "undecided", "CPUs stand still, mirrors not concluded"),
+  moment("concluded", "source.continueSwitchover", "undecided", "mirrors concluded, device state not sent"),
+  moment("journalling", "source.journal.deciding", "undecided", "device state under way, 'deciding' not journalled"),
+  moment("loaded", "destination.tellLoaded", "undecided", "everything loaded there, the source not told"),
+  moment("deciding", "source.decide", "undecided", "'deciding' journalled, the record not written"),
+  moment("decided", "source.recordDestination", "decided", "the record written, the source not acting on it"),
+  moment("telling", "source.tellDecided", "decided", "the source acts on it, the destination not told"),
+  moment("hearing", "destination.sourceDecided", "decided", "the destination told, not acting on it"),
+  moment("resuming", "destination.journal.resuming", "decided", "before the destination journals the decision"),
+  moment("running", "destination.resume", "decided", "journalled there, the CPUs stand still"),
+  moment("resumed", "destination.running", "decided", "the CPUs run there, the agent there not knowing"),
+  moment("adopting", "destination.adopt", "decided", "the source told, the run token not taken"),
+  moment("retiring", "source.retire", "decided", "the source told, its guest not ended"),
+  moment("retired", "source.tellRetired", "decided", "the source's guest ended, the destination not told"),
+  moment("aborting", "source.rollBack", "abandoned", "given up, nothing rolled back", "cancelled"),
+  moment("discarding", "destination.discard", "abandoned", "given up, nothing removed there", "cancelled"),
+  moment(
+    "promising",
+    "destination.journal.promised",
+    "abandoned",
+    "removed there, the promise not journalled",
+    "cancelled",
+  ),
+  moment(
+    "in-doubt",
+    "source.askPeer",
+    "doubtful",
+    "the answer of the record lost, nobody asked yet",
+    "record-unreachable",
+  ),
+  moment(
+    "promised",
+    "source.fence",
+    "abandoned",
+    "the destination has promised, the record not forced to follow",
+    "record-unreachable",
+  ),
+];
+
+/** Limits under which a migration begins. */
+export function tuningOf(approach: Approach): TuneMigrationRequest["tuning"] {
+  const mib = 2n ** 20n;
+  switch (approach) {
+    case "slow-disks":
+    case "cancelled":
+      return { memoryBandwidthBytesPerSecond: 0n, diskBandwidthBytesPerSecond: 2n * mib, maxDowntime: undefined };
+    case "slow-memory":
+      return {
+        memoryBandwidthBytesPerSecond: mib,
+        diskBandwidthBytesPerSecond: 0n,
+        maxDowntime: { seconds: 0n, nanos: 1_000_000 },
+      };
+    case "plain":
+    case "record-unreachable":
+      return undefined;
+  }
+}

@@ -17,6 +17,7 @@ import { type Moment, tuningOf } from "./cells/moments.ts";
 import type { Allowed, Scene } from "./cells/victims.ts";
 import type { Chance } from "./lab/chance.ts";
 import { BucketReader, type Findings, lookAround } from "./lab/inventory.ts";
+import { untilStopped } from "./lab/stopped.ts";
 import type { Seen } from "./lab/listener.ts";
 import { BLOCK_BYTES, DISKS, GUEST, type Stage, type StageHost, UNTOUCHED_FROM } from "./lab/stage.ts";
 
@@ -134,7 +135,7 @@ class CellRun {
     if (!(this.#cell.allowed as readonly string[]).includes(findings.outcome)) {
       this.problems.push(`the guest ${spoken(findings.outcome)}, and may only have ${this.#cell.allowed.map(spoken).join(" or ")}`);
     }
-    if (findings.outcome === "moved") this.#stage.movedTo(this.#destination);
+    this.#stage.movedTo(findings.owner);
     if (findings.ranOn !== undefined) {
       const beat = await this.#beats();
       this.safeMs = Math.max(beat, this.#endedAt() ?? beat) - struckAt;
@@ -169,7 +170,10 @@ class CellRun {
     const [waypoint] = waypoints(moment);
     if (waypoint === undefined) return;
     await points.held(waypoint, AbortSignal.timeout(REACH_MS));
-    if (moment.approach === "record-unreachable") mesh.nats.pause();
+    if (moment.approach === "record-unreachable") {
+      mesh.nats.pause();
+      await untilStopped(mesh.nats.pid);
+    }
     else {
       const name = `operations/${this.migration}`;
       await this.#stage.call(this.#source, OperationServiceService.cancelOperation, {
@@ -201,27 +205,22 @@ class CellRun {
 
   /** Resolves when neither side has an unfinished journal of it. */
   async #over(signal: AbortSignal): Promise<void> {
-    const done = new AbortController();
     const dirs = [this.#source, this.#destination].map((h) => join(h.stateDir, "migrations"));
-    const either = AbortSignal.any([signal, done.signal]);
-    const changed = new EventTarget();
+    const done = new AbortController();
+    let changed = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => changed.resolve(), { signal: done.signal });
     const watching = dirs.map(async (dir) => {
       try {
-        for await (const _ of watch(dir, { signal: either })) changed.dispatchEvent(new Event("change"));
+        for await (const _ of watch(dir, { signal: done.signal })) changed.resolve();
       } catch (e) {
-        if (!either.aborted) throw e;
+        if (!done.signal.aborted) throw e;
       }
     });
     try {
       while (!(await this.#allEnded(dirs))) {
         if (signal.aborted) throw new VirtError("DEADLINE", `the migration did not end: ${await this.#where()}`);
-        await new Promise<void>((resolve) => {
-          changed.addEventListener("change", () => resolve(), { once: true });
-          // A change between the look and the listening is not told.
-          const timer = setTimeout(resolve, 250);
-          either.addEventListener("abort", () => resolve(), { once: true });
-          timer.unref();
-        });
+        await changed.promise;
+        changed = Promise.withResolvers<void>();
       }
     } finally {
       done.abort();

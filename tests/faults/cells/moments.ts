@@ -57,6 +57,7 @@ export const MOMENTS: readonly Moment[] = [
   moment("running", "destination.resume", "decided", "journalled there, the CPUs stand still"),
   moment("resumed", "destination.running", "decided", "the CPUs run there, the agent there not knowing"),
   moment("adopting", "destination.adopt", "decided", "the source told, the run token not taken"),
+  moment("surrendering", "source.surrender", "decided", "the source told, its run token not given up"),
   moment("retiring", "source.retire", "decided", "the source told, its guest not ended"),
   moment("retired", "source.tellRetired", "decided", "the source's guest ended, the destination not told"),
   moment("aborting", "source.rollBack", "abandoned", "given up, nothing rolled back", "cancelled"),

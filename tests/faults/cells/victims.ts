@@ -6,6 +6,7 @@ import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation
 import { VirtError } from "@virtmesh/core/errors";
 import { errnoOf } from "@virtmesh/lab/errno";
 import { run } from "@virtmesh/lab/process";
+import { untilStopped } from "../lab/stopped.ts";
 import { DISKS, type Stage, type StageHost, UNTOUCHED_FROM } from "../lab/stage.ts";
 
 /** What is struck. */
@@ -81,7 +82,10 @@ export const VICTIMS: readonly Victim[] = [
   {
     name: "nats-paused",
     says: "NATS answers nothing for a while",
-    strike: async ({ stage }) => stage.mesh.nats.pause(),
+    strike: async ({ stage: { mesh } }) => {
+      mesh.nats.pause();
+      await untilStopped(mesh.nats.pid);
+    },
     mend: async ({ stage, pauseMs }) => {
       await delay(pauseMs);
       stage.mesh.nats.resume();
@@ -193,7 +197,7 @@ export const VICTIMS: readonly Victim[] = [
   {
     name: "source-agent-stopped",
     says: "the source's agent stands still past its lease, and wakes up",
-    strike: async ({ source }) => source.agent.pause(),
+    strike: ({ source }) => stop(source),
     mend: async ({ source, pauseMs }) => {
       await delay(pauseMs);
       source.agent.resume();
@@ -202,7 +206,7 @@ export const VICTIMS: readonly Victim[] = [
   {
     name: "destination-agent-stopped",
     says: "the destination's agent stands still past its lease, and wakes up",
-    strike: async ({ destination }) => destination.agent.pause(),
+    strike: ({ destination }) => stop(destination),
     mend: async ({ destination, pauseMs }) => {
       await delay(pauseMs);
       destination.agent.resume();
@@ -258,6 +262,11 @@ async function allowing(reasons: readonly string[], work: () => Promise<void>): 
   }
 }
 
+async function stop({ agent }: StageHost): Promise<void> {
+  agent.pause();
+  await untilStopped(agent.pid);
+}
+
 async function killHypervisors(stage: Stage, host: StageHost): Promise<void> {
   for (const pid of await stage.hypervisors(host)) {
     try {
@@ -270,7 +279,7 @@ async function killHypervisors(stage: Stage, host: StageHost): Promise<void> {
 
 /** All processes at once, and what a host keeps in memory only. */
 async function powerOff(stage: Stage, host: StageHost): Promise<void> {
-  host.agent.pause();
+  await stop(host);
   await killHypervisors(stage, host);
   await host.agent.kill("SIGKILL");
   await rm(host.runDir, { recursive: true });

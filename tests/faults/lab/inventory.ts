@@ -16,6 +16,8 @@ import type { Allowed } from "../cells/victims.ts";
 export interface Findings {
   /** Host whose agent says that it runs there. */
   readonly ranOn: string | undefined;
+  /** Where it is defined, running or not. */
+  readonly owner: StageHost;
   readonly outcome: Allowed | "twice" | "paused";
   readonly leftovers: readonly string[];
 }
@@ -93,7 +95,7 @@ export async function lookAround(stage: Stage, before: Before, buckets: BucketRe
   const known = await stage.guestOn(owner);
   if (known !== undefined && token !== undefined && known.generation !== token.generation)
     left.push(`${owner.name} holds generation ${known.generation}, the token says ${token.generation}`);
-  return { ranOn: ranOn?.name, outcome, leftovers: left };
+  return { ranOn: ranOn?.name, owner, outcome, leftovers: left };
 }
 
 function outcomeOf(running: number, moved: boolean, anyProcess: boolean): Findings["outcome"] {

@@ -120,12 +120,14 @@ export class FaultPointListener implements AsyncDisposable {
   #take(socket: Socket): void {
     const caller: Caller = { socket, host: "", holding: "" };
     this.#callers.add(caller);
-    socket.on("error", () => socket.destroy());
+    const lines = createInterface({ input: socket });
+    // An agent that is killed resets its connection; readline hands that on.
+    for (const emitter of [lines, socket]) emitter.on("error", () => socket.destroy());
     socket.on("close", () => {
       this.#callers.delete(caller);
       this.#wake();
     });
-    createInterface({ input: socket }).on("line", (line) => this.#hear(caller, JSON.parse(line) as Message));
+    lines.on("line", (line) => this.#hear(caller, JSON.parse(line) as Message));
   }
 
   #hear(caller: Caller, message: Message): void {

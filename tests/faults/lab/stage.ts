@@ -167,7 +167,8 @@ export class Stage implements AsyncDisposable {
 
   async #bringGuest(): Promise<void> {
     const { home } = this;
-    await mkdir(home.imageDir, { recursive: true });
+    // Watched before the first migration makes it.
+    for (const host of this.hosts) await mkdir(join(host.stateDir, "migrations"), { recursive: true });
     for (const disk of DISKS) {
       await rm(this.image(home, disk), { force: true });
       await writeFile(this.image(home, disk), "");

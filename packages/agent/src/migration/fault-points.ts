@@ -9,7 +9,7 @@ export interface SeenStep {
   readonly migration: string;
   readonly side: JournalSide;
   readonly kind: "begin" | "restart" | "fact" | "finished";
-  /** State that it led to. */
+  /** State that it met. */
   readonly phase: string;
   readonly detail: unknown;
 }
@@ -48,8 +48,10 @@ export class SocketFaultPoints implements FaultPoints, AsyncDisposable {
   private constructor(socket: Socket, host: string) {
     this.#socket = socket;
     this.#host = host;
-    createInterface({ input: socket }).on("line", (line) => this.#obey(JSON.parse(line) as Order));
-    socket.on("error", () => socket.destroy());
+    const lines = createInterface({ input: socket });
+    lines.on("line", (line) => this.#obey(JSON.parse(line) as Order));
+    // It hands the socket's errors on, and those are the end of it, which is told by "close".
+    for (const emitter of [lines, socket]) emitter.on("error", () => socket.destroy());
     socket.on("close", () => this.#release());
   }
 

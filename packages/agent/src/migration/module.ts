@@ -157,11 +157,14 @@ async function* reserve(peers: Peers, sourceHost: string, traveller: Traveller, 
   yield* streamCall(channel, MigrationPeerServiceService.reserve, request, { signal });
 }
 
-/** Channels to other agents, by what the directory says of them; one an address, kept. */
+/**
+ * Channels to other agents, by what the directory says of them; one an address, kept as long as the agent is the
+ * same. One to an agent that was away would go on to refuse calls for as long as it waits with its next attempt.
+ */
 class Peers implements AsyncDisposable {
   readonly #chassis: Chassis;
   readonly #directory: AgentDirectory;
-  readonly #channels = new Map<string, Channel>();
+  readonly #channels = new Map<string, { readonly instance: string; readonly channel: Channel }>();
 
   constructor(chassis: Chassis, directory: AgentDirectory) {
     this.#chassis = chassis;
@@ -197,15 +200,16 @@ class Peers implements AsyncDisposable {
       );
     }
     const known = this.#channels.get(agent.address);
-    if (known !== undefined) return known;
+    if (known?.instance === agent.instance) return known.channel;
+    known?.channel.close();
     const channel = connect(agent.address, {
       ...(this.#chassis.tls === undefined ? {} : { tls: this.#chassis.tls, serverName: agent.host }),
     });
-    this.#channels.set(agent.address, channel);
+    this.#channels.set(agent.address, { instance: agent.instance, channel });
     return channel;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const channel of this.#channels.values()) channel.close();
+    for (const { channel } of this.#channels.values()) channel.close();
   }
 }

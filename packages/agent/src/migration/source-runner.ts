@@ -59,6 +59,7 @@ export class SourceRunner implements AsyncDisposable {
   #outgoing: OutgoingMigration | undefined;
   #endpoints: Endpoints | undefined;
   #draining = false;
+  #surrendering: Promise<void> = Promise.resolve();
   #hypervisorDowntimeMs = 0;
 
   constructor(c: MigrationContext, header: JournalHeader, journal: MigrationJournal) {
@@ -318,10 +319,11 @@ export class SourceRunner implements AsyncDisposable {
         if (this.#outgoing === undefined) return this.tell({ fact: "rolledBack" });
         return this.#outgoing.rollBack({ linkLost: effect.linkLost }, this.#call);
       case "surrender":
-        return this.#c.tokens.surrender(plan.uuid, {
+        this.#surrendering = this.#c.tokens.surrender(plan.uuid, {
           host: parseConnectionUri(this.header.destinationUri).host,
           generation: nextGeneration,
         });
+        return this.#surrendering;
       case "retire":
         return this.#retire();
       case "startPatience":
@@ -391,6 +393,8 @@ export class SourceRunner implements AsyncDisposable {
     // Who hears that it is over may change the guest there at once: the destination must have let go of it.
     await this.#peer.through(THROUGH_MS);
     if (this.#over.signal.aborted) return;
+    // Once it has ended nobody does this again: a guest whose token stayed here could be started a second time.
+    await this.#surrendering;
     await this.#journal.append("ended", outcome.outcome === "moved" ? "moved" : outcome.message);
     await this.#journal[Symbol.asyncDispose]();
     this.#letGo();

@@ -97,7 +97,11 @@ export function restartDestination(
             ],
           };
     case "resumed":
-      return { state: { phase: "running" }, effects: [{ effect: "finish" }] };
+      // Whether the token was taken is not journalled: taking it twice does no harm.
+      return {
+        state: { phase: "running" },
+        effects: [{ effect: "adopt", generation: nextGeneration }, { effect: "finish" }],
+      };
     case "promised":
       return discard({ failure: "", message: "promised before the restart" });
   }

@@ -16,7 +16,7 @@ import type { QmpEvent } from "../qmp/events.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { MirrorWatch } from "./mirror-watch.ts";
 import { capabilitiesOf, parametersOf, tuningParameters } from "./parameters.ts";
-import { rollBack } from "./roll-back.ts";
+import { rollBack, type Undoing } from "./roll-back.ts";
 import { addTlsObject } from "./tls-files.ts";
 
 /** What the source's half needs of a running guest. */
@@ -194,16 +194,22 @@ export class QemuOutgoing implements OutgoingMigration {
     };
     // A roll-back that is under way may wait for a network that is gone.
     if (linkLost && this.#rolling !== undefined) await rollBack.breakLinks(job);
-    this.#rolling ??= (async () => {
-      if (linkLost) await rollBack.breakLinks(job);
-      // Whatever is being started has started, or failed to, before it is undone.
-      await this.#starting?.catch(() => undefined);
-      await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
-      for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
-      await this.#guest.released();
-      this.#sink({ fact: "rolledBack" });
-    })();
+    this.#rolling ??= this.#rollBack(job, linkLost).catch((e: unknown) => {
+      // Asked again, it is tried again.
+      this.#rolling = undefined;
+      throw e;
+    });
     return this.#rolling;
+  }
+
+  async #rollBack(job: Undoing, linkLost: boolean): Promise<void> {
+    if (linkLost) await rollBack.breakLinks(job);
+    // Whatever is being started has started, or failed to, before it is undone.
+    await this.#starting?.catch(() => undefined);
+    await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
+    for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
+    await this.#guest.released();
+    this.#sink({ fact: "rolledBack" });
   }
 
   async retire({ undefine }: { readonly undefine: boolean }, _c: Call): Promise<void> {

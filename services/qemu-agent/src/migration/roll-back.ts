@@ -1,11 +1,12 @@
 import type { MigrationStatus, YankInstance } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
+import { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/events.ts";
 import { awaitEvent } from "./await-event.ts";
 import { DEFAULT_CAPABILITIES, DEFAULT_PARAMETERS } from "./parameters.ts";
 
 /** Everything an outgoing migration may have made on the source. */
-interface Undoing {
+export interface Undoing {
   readonly qmp: QmpConnection;
   /** Mirror jobs, and the NBD node that each writes to. */
   readonly jobs: ReadonlyMap<string, string>;
@@ -42,7 +43,16 @@ async function breakLinks({ qmp, jobs }: Undoing): Promise<void> {
   const instances = present.filter(
     (i: YankInstance) => i.type === "migration" || (i.type === "block-node" && nodes.has(i["node-name"])),
   );
-  if (instances.length > 0) await qmp.execute("yank", { instances }, { outOfBand: true });
+  // One by one: with several QEMU breaks none when one of them has ended since it was asked.
+  await Promise.all(
+    instances.map(async (instance) => {
+      try {
+        await qmp.execute("yank", { instances: [instance] }, { outOfBand: true });
+      } catch (e) {
+        if (!(e instanceof QmpError) || e.errorClass !== "DeviceNotFound") throw e;
+      }
+    }),
+  );
 }
 
 async function endMemory(job: Undoing): Promise<void> {

@@ -1,0 +1,38 @@
+import type { QmpConnection } from "../qmp/connection.ts";
+import { QmpError } from "../qmp/errors.ts";
+import { rollBack } from "./roll-back.ts";
+
+interface Asked {
+  readonly command: string;
+  readonly arguments: unknown;
+}
+
+/** A QEMU that says what it has to break, and forgets one of them before it is told to. */
+function qemu(present: readonly object[], gone: string): { qmp: QmpConnection; asked: Asked[] } {
+  const asked: Asked[] = [];
+  const execute = async (command: string, args: unknown): Promise<unknown> => {
+    asked.push({ command, arguments: args });
+    if (command === "query-yank") return present;
+    if (command === "yank" && JSON.stringify(args).includes(gone))
+      throw new QmpError("refused", "yank", "Instance not found", "DeviceNotFound");
+    return {};
+  };
+  return { qmp: { execute } as unknown as QmpConnection, asked };
+}
+
+describe("breaking the connections of a migration", () => {
+  it("breaks those that are there when another has ended since QEMU was asked", async () => {
+    const present = [
+      { type: "migration" },
+      { type: "block-node", "node-name": "remote-vda" },
+      { type: "block-node", "node-name": "somebody-elses" },
+    ];
+    const { qmp, asked } = qemu(present, "migration");
+    const jobs = new Map([["job", "remote-vda"]]);
+    await rollBack.breakLinks({ qmp, jobs, wasRunning: true, tlsObject: undefined });
+    expect(asked.filter((a) => a.command === "yank").map((a) => a.arguments)).toEqual([
+      { instances: [{ type: "migration" }] },
+      { instances: [{ type: "block-node", "node-name": "remote-vda" }] },
+    ]);
+  });
+});

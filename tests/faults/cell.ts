@@ -53,7 +53,12 @@ const TIDY_MS = 15_000;
 const BEAT_MS = 15_000;
 
 /** Strikes one victim at one moment and looks at what came of it. */
-export async function runCell(stage: Stage, cell: Cell, chance: Chance, options: CellOptions): Promise<CellResult> {
+export async function runCell(
+  stage: Stage,
+  cell: Cell,
+  chance: Chance,
+  options: CellOptions,
+): Promise<CellResult> {
   const began = performance.now();
   const run = new CellRun(stage, cell, chance, options);
   let problem: string | undefined;
@@ -133,7 +138,9 @@ class CellRun {
     this.ranOn = findings.ranOn ?? "";
     this.leftovers = findings.leftovers;
     if (!(this.#cell.allowed as readonly string[]).includes(findings.outcome)) {
-      this.problems.push(`the guest ${spoken(findings.outcome)}, and may only have ${this.#cell.allowed.map(spoken).join(" or ")}`);
+      this.problems.push(
+        `the guest ${spoken(findings.outcome)}, and may only have ${this.#cell.allowed.map(spoken).join(" or ")}`,
+      );
     }
     this.#stage.movedTo(findings.owner);
     if (findings.ranOn !== undefined) {
@@ -173,8 +180,7 @@ class CellRun {
     if (moment.approach === "record-unreachable") {
       mesh.nats.pause();
       await untilStopped(mesh.nats.pid);
-    }
-    else {
+    } else {
       const name = `operations/${this.migration}`;
       await this.#stage.call(this.#source, OperationServiceService.cancelOperation, {
         uri: this.#source.uri,
@@ -218,7 +224,8 @@ class CellRun {
     });
     try {
       while (!(await this.#allEnded(dirs))) {
-        if (signal.aborted) throw new VirtError("DEADLINE", `the migration did not end: ${await this.#where()}`);
+        if (signal.aborted)
+          throw new VirtError("DEADLINE", `the migration did not end: ${await this.#where()}`);
         await changed.promise;
         changed = Promise.withResolvers<void>();
       }
@@ -319,7 +326,9 @@ function waypoints({ approach }: Moment): readonly string[] {
 }
 
 function portsOf(seen: readonly Seen[]): Scene["ports"] {
-  const prepared = seen.find((s) => s.kind === "fact" && (s.detail as { fact?: string }).fact === "peerPrepared");
+  const prepared = seen.find(
+    (s) => s.kind === "fact" && (s.detail as { fact?: string }).fact === "peerPrepared",
+  );
   if (prepared === undefined) return undefined;
   const { endpoints } = prepared.detail as {
     endpoints: { memoryAddress: string; exports: readonly { port: number }[] };

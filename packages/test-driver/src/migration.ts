@@ -81,6 +81,11 @@ export class TestMigrationSource implements MigrationSourceFacet {
     return undefined;
   }
 
+  async retireGone(offer: MigrationOffer, { undefine }: { readonly undefine: boolean }): Promise<void> {
+    const guest = this.#hypervisor.find(offer.plan.uuid);
+    if (undefine && guest?.persistent !== undefined) await this.#hypervisor.undefine(guest);
+  }
+
   /** The guest's way out, if it is on one. */
   find(uuid: DomainUuid): Outgoing | undefined {
     return this.#outgoing.get(uuid);

@@ -111,7 +111,7 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
         ...{ guests, capabilities, leftImages, tlsDir, allowPlaintext: allowPlaintextMigration },
       }),
       migrationDestination: new MigrationDestination({
-        ...{ guests, definitions, capabilities, leftImages, stateDir, allowTcgForKvm, tlsDir },
+        ...{ guests, capabilities, leftImages, stateDir, allowTcgForKvm, tlsDir },
         ports: new PortRange(migrations.first, migrations.last),
         dataAddress: config.dataAddress,
         host: config.hostName,

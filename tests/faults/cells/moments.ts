@@ -38,7 +38,12 @@ const moment = (
 /** In the order in which a migration comes to them. */
 export const MOMENTS: readonly Moment[] = [
   moment("offering", "source.offer", "undecided", "before the destination hears of it"),
-  moment("begun-there", "destination.journal.begun", "undecided", "before the destination journals that it began"),
+  moment(
+    "begun-there",
+    "destination.journal.begun",
+    "undecided",
+    "before the destination journals that it began",
+  ),
   moment("preparing", "destination.prepare", "undecided", "journalled there, nothing made yet"),
   moment("prepared", "destination.tellPrepared", "undecided", "everything made there, the source not told"),
   moment("mirroring", "source.startMirrors", "undecided", "the source told, no disk being copied yet"),
@@ -47,13 +52,23 @@ export const MOMENTS: readonly Moment[] = [
   moment("sending", "source.sendMemory.done", "undecided", "memory is being sent", "slow-memory"),
   moment("switching", "source.concludeMirrors", "undecided", "CPUs stand still, mirrors not concluded"),
   moment("concluded", "source.continueSwitchover", "undecided", "mirrors concluded, device state not sent"),
-  moment("journalling", "source.journal.deciding", "undecided", "device state under way, 'deciding' not journalled"),
+  moment(
+    "journalling",
+    "source.journal.deciding",
+    "undecided",
+    "device state under way, 'deciding' not journalled",
+  ),
   moment("loaded", "destination.tellLoaded", "undecided", "everything loaded there, the source not told"),
   moment("deciding", "source.decide", "undecided", "'deciding' journalled, the record not written"),
   moment("decided", "source.recordDestination", "decided", "the record written, the source not acting on it"),
   moment("telling", "source.tellDecided", "decided", "the source acts on it, the destination not told"),
   moment("hearing", "destination.sourceDecided", "decided", "the destination told, not acting on it"),
-  moment("resuming", "destination.journal.resuming", "decided", "before the destination journals the decision"),
+  moment(
+    "resuming",
+    "destination.journal.resuming",
+    "decided",
+    "before the destination journals the decision",
+  ),
   moment("running", "destination.resume", "decided", "journalled there, the CPUs stand still"),
   moment("resumed", "destination.running", "decided", "the CPUs run there, the agent there not knowing"),
   moment("adopting", "destination.adopt", "decided", "the source told, the run token not taken"),
@@ -78,9 +93,9 @@ export const MOMENTS: readonly Moment[] = [
   ),
   moment(
     "promised",
-    "source.fence",
+    "source.peerStanding",
     "abandoned",
-    "the destination has promised, the record not forced to follow",
+    "the destination has promised never to run it, the source not acting on it",
     "record-unreachable",
   ),
 ];
@@ -91,7 +106,11 @@ export function tuningOf(approach: Approach): TuneMigrationRequest["tuning"] {
   switch (approach) {
     case "slow-disks":
     case "cancelled":
-      return { memoryBandwidthBytesPerSecond: 0n, diskBandwidthBytesPerSecond: 2n * mib, maxDowntime: undefined };
+      return {
+        memoryBandwidthBytesPerSecond: 0n,
+        diskBandwidthBytesPerSecond: 2n * mib,
+        maxDowntime: undefined,
+      };
     case "slow-memory":
       return {
         memoryBandwidthBytesPerSecond: mib,

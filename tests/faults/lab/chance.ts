@@ -10,7 +10,9 @@ export class Chance {
   }
 
   pick<T>(name: string, from: readonly [T, ...T[]]): T {
-    const digest = createHash("sha256").update(`${this.seed} ${name} ${this.#drawn++}`).digest();
+    const digest = createHash("sha256")
+      .update(`${this.seed} ${name} ${this.#drawn++}`)
+      .digest();
     return from[digest.readUInt32LE(0) % from.length] ?? from[0];
   }
 }

@@ -68,14 +68,19 @@ export async function lookAround(stage: Stage, before: Before, buckets: BucketRe
   const running = seen.filter((s) => s.guest?.state === DomainState.DOMAIN_STATE_RUNNING);
   const [first] = running;
   const ranOn = running.length === 1 ? first?.host : undefined;
-  const outcome = outcomeOf(running.length, ranOn?.name === destination.name, seen.some((s) => s.pids.length > 0));
+  const outcome = outcomeOf(
+    running.length,
+    ranOn?.name === destination.name,
+    seen.some((s) => s.pids.length > 0),
+  );
   // A guest that died is where its definition is.
   const owner = ranOn ?? seen.find((s) => s.guest !== undefined)?.host ?? source;
   const other = owner.name === source.name ? destination : source;
   const left: string[] = [];
   for (const { host, guest, pids } of seen) {
     const expected = host.name === ranOn?.name ? 1 : 0;
-    if (pids.length !== expected) left.push(`${host.name} has ${pids.length} QEMU processes, not ${expected}`);
+    if (pids.length !== expected)
+      left.push(`${host.name} has ${pids.length} QEMU processes, not ${expected}`);
     if (host.name === other.name && guest !== undefined) left.push(`${host.name} still knows the guest`);
     left.push(...(await onHost(host, expected)));
   }
@@ -91,7 +96,8 @@ export async function lookAround(stage: Stage, before: Before, buckets: BucketRe
   if (record === undefined || record.decision === Decision.DECISION_UNDECIDED)
     left.push(`the record of the migration is ${record === undefined ? "not there" : "undecided"}`);
   const token = await buckets.token(stage.uuid);
-  if (token?.host !== owner.name) left.push(`the run token is ${token?.host ?? "nobody"}'s, not ${owner.name}'s`);
+  if (token?.host !== owner.name)
+    left.push(`the run token is ${token?.host ?? "nobody"}'s, not ${owner.name}'s`);
   const known = await stage.guestOn(owner);
   if (known !== undefined && token !== undefined && known.generation !== token.generation)
     left.push(`${owner.name} holds generation ${known.generation}, the token says ${token.generation}`);
@@ -109,10 +115,12 @@ async function onHost(host: StageHost, guests: number): Promise<readonly string[
   const left: string[] = [];
   const folders = await names(join(host.runDir, "qemu"));
   if (folders.length !== guests) left.push(`${host.name} has run directories ${folders.join(", ")}`);
-  for (const file of await names(join(host.stateDir, "incoming"))) left.push(`${host.name} has incoming/${file}`);
+  for (const file of await names(join(host.stateDir, "incoming")))
+    left.push(`${host.name} has incoming/${file}`);
   for (const { header, lines } of await readJournals(join(host.stateDir, "migrations"))) {
     const entries = lines.map((l) => l.entry);
-    if (!entries.includes("ended")) left.push(`${host.name} has not ended the journal of ${header.offer.plan.id}`);
+    if (!entries.includes("ended"))
+      left.push(`${host.name} has not ended the journal of ${header.offer.plan.id}`);
     if (entries.includes("fencing") && !entries.includes("fenced"))
       left.push(`${host.name} has not put up its fence`);
   }
@@ -135,12 +143,14 @@ async function images({ source, destination }: Before, owner: StageHost): Promis
     const found = await names(host.imageDir);
     const expected = host.name === owner.name || host.name === source.name ? ours : [];
     if (found.join() !== expected.join())
-      left.push(`${host.name} has the images ${found.join(", ") || "none"}, not ${expected.join(", ") || "none"}`);
+      left.push(
+        `${host.name} has the images ${found.join(", ") || "none"}, not ${expected.join(", ") || "none"}`,
+      );
   }
   return left;
 }
 
 async function names(dir: string): Promise<readonly string[]> {
-  return (await readdir(dir).catch(() => [])).toSorted();
+  const found: readonly string[] = await readdir(dir).catch(() => []);
+  return found.toSorted((a, b) => a.localeCompare(b));
 }
-

@@ -136,8 +136,7 @@ export class FaultPointListener implements AsyncDisposable {
       caller.host = host;
       this.#tell(caller);
     } else if ("holding" in message) caller.holding = JSON.stringify(message.holding);
-    else if ("held" in message)
-      this.#held.push({ host, point: message.held, migration: message.migration });
+    else if ("held" in message) this.#held.push({ host, point: message.held, migration: message.migration });
     else this.#seen.push({ ...message.saw, host, atMs: performance.now() });
     this.#wake();
   }

@@ -51,7 +51,6 @@ export async function qemuSide(dir: string, name: string, firstPort: number, tls
     source: new MigrationSource(common),
     destination: new MigrationDestination({
       ...common,
-      definitions,
       stateDir: base,
       ports: new PortRange(firstPort, firstPort + 60),
       dataAddress: "127.0.0.1",

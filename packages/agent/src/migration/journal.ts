@@ -21,8 +21,8 @@ export interface JournalHeader {
   readonly trace: string;
 }
 
-/** Beside the machines' own entries: a fence still to be put up, one that stands, and the end. */
-export type JournalEntry = SourceEntry | DestinationEntry | "fencing" | "fenced" | "ended";
+/** Beside the machines' own entries: a fence still to be put up, one that stands, a record that was closed, and the end. */
+export type JournalEntry = SourceEntry | DestinationEntry | "fencing" | "fenced" | "closed" | "ended";
 
 export interface JournalLine {
   readonly entry: JournalEntry;
@@ -128,9 +128,8 @@ export async function readJournals(dir: string): Promise<readonly JournalFile[]>
 /** Forgets journals that ended long ago. */
 export async function pruneJournals(dir: string, olderThanMs: number): Promise<void> {
   for (const { header, lines } of await readJournals(dir)) {
-    const last = lines.at(-1);
-    if (last?.entry === "ended" && last.atMs < olderThanMs)
-      await rm(pathOf(dir, header.offer.plan.id, header.side));
+    const end = lines.find((l) => l.entry === "ended");
+    if (end !== undefined && end.atMs < olderThanMs) await rm(pathOf(dir, header.offer.plan.id, header.side));
   }
 }
 

@@ -17,6 +17,7 @@ import type { MigrationContext, Outcome } from "./context.ts";
 import { type DestinationLink, DestinationRunner } from "./destination-runner.ts";
 import {
   isRefused,
+  type JournalEntry,
   type JournalFile,
   type JournalHeader,
   journalRefusal,
@@ -26,8 +27,8 @@ import {
 import type { News } from "./news.ts";
 import { blocked, examineBoth, examineDestination, type Preflight } from "./preflight.ts";
 import { reportToWire } from "./progress-wire.ts";
-import { fence } from "./record-hand.ts";
 import { OutgoingMigration } from "./outgoing-migration.ts";
+import { closeRecord, fence } from "./record-hand.ts";
 import { SourceRunner } from "./source-runner.ts";
 import { planOf } from "./wire.ts";
 
@@ -222,9 +223,12 @@ export class Migrations implements AsyncDisposable {
     const c = this.context;
     const { header, lines } = file;
     const { plan, name } = header.offer;
-    if (lines.some((l) => l.entry === "fencing") && !lines.some((l) => l.entry === "fenced"))
-      this.#fenceInBackground(header);
-    if (lines.some((l) => l.entry === "ended")) return;
+    const has = (entry: JournalEntry): boolean => lines.some((l) => l.entry === entry);
+    if (has("fencing") && !has("fenced")) this.#inBackground(header, fence);
+    if (has("ended")) {
+      if (has("aborting") && !has("fencing") && !has("closed")) this.#inBackground(header, closeRecord);
+      return;
+    }
     const hold = c.queue.seize({ uuid: plan.uuid, name }, this.#holding(plan.id));
     const journal = await MigrationJournal.reopen(c.journalDir, plan.id, "source");
     const runner = new SourceRunner(c, header, journal);
@@ -317,10 +321,17 @@ export class Migrations implements AsyncDisposable {
     live?.place[Symbol.dispose]();
   }
 
-  #fenceInBackground(header: JournalHeader): void {
-    fence(this.context, header).catch((e: unknown) => {
+  /** What was left to do behind the end of a migration. */
+  #inBackground(
+    header: JournalHeader,
+    work: (c: MigrationContext, header: JournalHeader) => Promise<void>,
+  ): void {
+    work(this.context, header).catch((e: unknown) => {
       if (!this.context.signal.aborted)
-        this.context.logger.error({ err: e, migration: header.offer.plan.id }, "a fence could not be put up");
+        this.context.logger.error(
+          { err: e, migration: header.offer.plan.id },
+          "the record of a migration could not be closed",
+        );
     });
   }
 }

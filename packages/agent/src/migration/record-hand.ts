@@ -6,7 +6,7 @@ import { type JournalHeader, MigrationJournal } from "./journal.ts";
 
 /** How long a write of the record may take before the source is in doubt. */
 export const RECORD_TIMEOUT_MS = 1_000;
-const FENCE_AGAIN_MS = 1_000;
+const AGAIN_MS = 1_000;
 
 /** The record that decides, in the hands of the source. */
 export class RecordHand {
@@ -26,15 +26,6 @@ export class RecordHand {
     if (said === "destination") return { fact: "recordDestination", generation: nextGeneration };
     if (said === "source") return { fact: "recordSource" };
     return { fact: "recordUnknown", message: "the record could not be written in time" };
-  }
-
-  /** Nobody need wait for it: it only spares the destination a question. */
-  async close(signal: AbortSignal): Promise<void> {
-    const { plan } = this.#header.offer;
-    await this.#c.records.decide(plan.id, "source", ownGeneration(this.#header), {
-      timeoutMs: RECORD_TIMEOUT_MS,
-      signal,
-    });
   }
 
   /**
@@ -68,8 +59,28 @@ export async function fence(c: MigrationContext, header: JournalHeader): Promise
   const raised = generation(nextGeneration + 1n);
   await c.tokens.bump(plan.uuid, raised);
   while ((await c.records.fence(plan.id, raised, { signal: c.signal })) !== "source") {
-    await delay(FENCE_AGAIN_MS, undefined, { signal: c.signal });
+    await delay(AGAIN_MS, undefined, { signal: c.signal });
   }
-  await using journal = await MigrationJournal.reopen(c.journalDir, plan.id, "source");
-  await journal.append("fenced");
+  await note(c, header, "fenced");
+}
+
+/**
+ * The guest stayed: closes the record for the source, through any outage of NATS. Nobody need wait for it: it spares
+ * a destination that comes back the question, and an undecided record is nobody's for ever.
+ */
+export async function closeRecord(c: MigrationContext, header: JournalHeader): Promise<void> {
+  const { id } = header.offer.plan;
+  const bounds = { timeoutMs: RECORD_TIMEOUT_MS, signal: c.signal };
+  while ((await c.records.decide(id, "source", ownGeneration(header), bounds)) === "unknown") {
+    // A server that has lost it has nothing that could be closed.
+    if ((await c.records.read(id, bounds)) === "absent") break;
+    await delay(AGAIN_MS, undefined, { signal: c.signal });
+  }
+  await note(c, header, "closed");
+}
+
+/** What goes on behind the end of a migration is noted in its journal all the same. */
+async function note(c: MigrationContext, header: JournalHeader, entry: "fenced" | "closed"): Promise<void> {
+  await using journal = await MigrationJournal.reopen(c.journalDir, header.offer.plan.id, "source");
+  await journal.append(entry);
 }

@@ -21,7 +21,7 @@ import type { MigrationContext, Outcome } from "./context.ts";
 import { pointOf } from "./fault-points.ts";
 import { DestinationPeer } from "./destination-peer.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
-import { fence, RecordHand } from "./record-hand.ts";
+import { closeRecord, fence, RecordHand } from "./record-hand.ts";
 import { Timeline } from "./report.ts";
 import { offerToWire } from "./wire.ts";
 
@@ -309,7 +309,7 @@ export class SourceRunner implements AsyncDisposable {
         return fact === undefined ? undefined : this.tell(fact);
       }
       case "closeRecord":
-        return this.#record.close(this.#call.signal);
+        return closeRecord(this.#c, this.header);
       case "fence":
         await this.#journal.append("fencing");
         return fence(this.#c, this.header);
@@ -342,9 +342,8 @@ export class SourceRunner implements AsyncDisposable {
   async #retire(): Promise<void> {
     const undefine = this.header.undefineSource;
     if (this.#outgoing !== undefined) return this.#outgoing.retire({ undefine }, this.#call);
-    if (undefine && this.#c.driver.domains.find(this.header.offer.plan.uuid) !== undefined) {
-      await this.#c.driver.domains.undefine(this.header.offer.plan.uuid, this.#call);
-    }
+    const retireGone = need(this.#c.driver, "migrationSource", "retireGone");
+    await retireGone(this.header.offer, { undefine }, this.#call);
     this.tell({ fact: "retired" });
   }
 

@@ -55,7 +55,7 @@ export const FACET_METHODS = {
   guestInfo: ["addresses", "system"],
   conversion: ["formats", "fromNative", "toNative"],
   blockJobs: ["list", "cancel"],
-  migrationSource: ["examine", "open", "reopen"],
+  migrationSource: ["examine", "open", "reopen", "retireGone"],
   migrationDestination: ["examine", "prepare", "reopen"],
 } as const satisfies { readonly [F in keyof Facets]: readonly (keyof Facets[F] & string)[] };
 

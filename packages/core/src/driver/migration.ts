@@ -120,6 +120,8 @@ export interface MigrationSourceFacet {
     sink: (fact: SourceHypervisorFact) => void,
     c: Call,
   ): Promise<OutgoingMigration | undefined>;
+  /** As `OutgoingMigration.retire`, for a guest that was off or whose process was gone already. */
+  retireGone(offer: MigrationOffer, options: { readonly undefine: boolean }, c: Call): Promise<void>;
 }
 
 /** A guest on its way out. Methods resolve when the command was taken; what came of it arrives as a fact. */

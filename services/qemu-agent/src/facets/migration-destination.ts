@@ -22,11 +22,9 @@ import { imageObstacles } from "../migration/images.ts";
 import { type DestinationSite, QemuIncoming, type WaitingGuest } from "../migration/incoming.ts";
 import { IncomingRecords } from "../migration/incoming-record.ts";
 import type { LeftImages } from "../migration/left-images.ts";
-import type { DefinitionStore } from "../state/definition-store.ts";
 
 export interface MigrationDestinationOptions {
   readonly guests: Guests;
-  readonly definitions: DefinitionStore;
   readonly capabilities: QemuCapabilities;
   readonly stateDir: string;
   readonly leftImages: LeftImages;
@@ -58,8 +56,6 @@ export class MigrationDestination implements MigrationDestinationFacet {
       hypervisorVersion: `${version.major}.${version.minor}.${version.micro}`,
       tlsDir: options.tlsDir,
       startIncoming: (offer, c) => this.#start(offer, c),
-      keepDefinition: (offer) => this.#keep(offer),
-      dropDefinition: (offer) => this.#drop(offer),
       define: async (offer) => {
         const persist = persistentOf(offer);
         if (persist !== undefined) await options.guests.define(persist);
@@ -139,19 +135,6 @@ export class MigrationDestination implements MigrationDestinationFacet {
       },
       discard: () => guests.discard(guest),
     };
-  }
-
-  async #keep(offer: MigrationOffer): Promise<void> {
-    const persist = persistentOf(offer);
-    if (persist !== undefined) await this.#o.definitions.save(persist);
-  }
-
-  /** As it was before the migration: a definition that was here stays. */
-  async #drop(offer: MigrationOffer): Promise<void> {
-    if (offer.persistentXml === "") return;
-    const before = this.#o.guests.get(offer.plan.uuid)?.persistentDefinition;
-    if (before === undefined) await this.#o.definitions.remove(offer.plan.uuid);
-    else await this.#o.definitions.save(before);
   }
 
   #hostObstacles(offer: MigrationOffer, definition: IdentifiedDomain): readonly Obstacle[] {

@@ -92,12 +92,28 @@ export class MigrationSource implements MigrationSourceFacet {
     return outgoing;
   }
 
+  async retireGone(
+    offer: MigrationOffer,
+    { undefine }: { readonly undefine: boolean },
+    c: Call,
+  ): Promise<void> {
+    const guest = this.#o.guests.get(offer.plan.uuid);
+    await this.#rememberImages(offer);
+    if (undefine && guest?.persistentDefinition !== undefined) await this.#o.guests.undefine(guest, c);
+  }
+
+  /** Its process is gone: nothing writes to the images any more. */
+  async #rememberImages({ plan, disks }: MigrationOffer): Promise<void> {
+    const copied = disks.filter((d) => d.copy).map((d) => d.sourcePath);
+    if (copied.length > 0) await this.#o.leftImages.remember(plan.uuid, copied);
+  }
+
   #outgoing(guest: Guest, offer: MigrationOffer, sink: Sink): QemuOutgoing {
     return new QemuOutgoing(offer, this.#sourceGuest(guest, offer), this.#o.tlsDir, sink);
   }
 
   #sourceGuest(guest: Guest, offer: MigrationOffer): SourceGuest {
-    const { guests, leftImages } = this.#o;
+    const { guests } = this.#o;
     return {
       qmp: guest.qmp,
       exited: guest.exited.then(({ code, signal }) =>
@@ -107,8 +123,7 @@ export class MigrationSource implements MigrationSourceFacet {
       forgetJob: (id) => guest.jobs.forget(id),
       retire: async (undefine) => {
         await guests.retire(guest, { undefine });
-        const copied = offer.disks.filter((d) => d.copy).map((d) => d.sourcePath);
-        if (copied.length > 0) await leftImages.remember(guest.uuid, copied);
+        await this.#rememberImages(offer);
       },
       released: () => guest.markMigrating(undefined),
     };

@@ -38,10 +38,6 @@ export interface DestinationSite {
   readonly hypervisorVersion: string;
   readonly tlsDir: string | undefined;
   startIncoming(offer: MigrationOffer, c: Call): Promise<WaitingGuest>;
-  /** Makes durable the definition that the destination keeps, if it keeps one. */
-  keepDefinition(offer: MigrationOffer): Promise<void>;
-  /** Undoes that. */
-  dropDefinition(offer: MigrationOffer): Promise<void>;
   /** Makes the guest one that is off, with the definition that the destination keeps. */
   define(offer: MigrationOffer): Promise<void>;
 }
@@ -93,7 +89,6 @@ export class QemuIncoming implements IncomingMigration {
   /** From here on its end is wanted, or is the end of an ordinary guest. */
   #settled = false;
   #reopened = false;
-  #kept: Promise<void> | undefined;
 
   private constructor(offer: MigrationOffer, site: DestinationSite, sink: Sink) {
     this.#offer = offer;
@@ -112,14 +107,8 @@ export class QemuIncoming implements IncomingMigration {
   }
 
   async closeExports(c: Call): Promise<void> {
-    if (this.#guest === undefined) return;
-    // The guest stands still: what must be durable before it runs is written while its device state travels.
-    this.#kept ??= this.#site.keepDefinition(this.#offer);
-    const stop =
-      this.endpoints.exports.length === 0
-        ? undefined
-        : this.#guest.qmp.execute("nbd-server-stop", undefined, { signal: c.signal });
-    await Promise.all([stop, this.#kept]);
+    if (this.#guest === undefined || this.endpoints.exports.length === 0) return;
+    await this.#guest.qmp.execute("nbd-server-stop", undefined, { signal: c.signal });
   }
 
   async resume(_c: Call): Promise<void> {
@@ -130,9 +119,8 @@ export class QemuIncoming implements IncomingMigration {
     if (this.#guest === undefined)
       throw new VirtError("HYPERVISOR_FAILED", "the incoming guest is not there any more");
     const { qmp } = this.#guest;
-    this.#kept ??= this.#site.keepDefinition(this.#offer);
     // Taken up after a restart, it may run already, and its exports may still be open.
-    const [running] = await Promise.all([this.#reopened && isRunning(qmp), this.#closeOld(qmp), this.#kept]);
+    const [running] = await Promise.all([this.#reopened && isRunning(qmp), this.#closeOld(qmp)]);
     this.#settled = true;
     if (!running && this.#offer.running && !this.#offer.plan.leavePaused) {
       const resumed = awaitEvent(qmp, (e) => e.event === "RESUME", RESUME_TIMEOUT_MS);
@@ -163,7 +151,6 @@ export class QemuIncoming implements IncomingMigration {
     this.#hearing?.[Symbol.dispose]();
     await this.#guest?.discard();
     this.#guest = undefined;
-    if (this.#kept !== undefined || this.#reopened) await this.#site.dropDefinition(this.#offer);
     const made = await this.#site.records.read(this.#offer.plan.id);
     const left = await removeImages(made?.images ?? []);
     if (left.length === 0) await this.#site.records.remove(this.#offer.plan.id);

@@ -83,7 +83,7 @@ export class TestMigrationSource implements MigrationSourceFacet {
 
   async retireGone(offer: MigrationOffer, { undefine }: { readonly undefine: boolean }): Promise<void> {
     const guest = this.#hypervisor.find(offer.plan.uuid);
-    if (undefine && guest?.persistent !== undefined) await this.#hypervisor.undefine(guest);
+    if (undefine && guest?.persistent !== undefined) this.#hypervisor.undefine(guest);
   }
 
   /** The guest's way out, if it is on one. */

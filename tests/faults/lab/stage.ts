@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { MethodDefinition } from "@grpc/grpc-js";
-import { type Domain, DomainServiceService } from "@virtmesh/api/gen/virtmesh/v1/domain";
+import { type Domain, DomainServiceService, StartDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { VirtError } from "@virtmesh/core/errors";
 import { unaryCall } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
@@ -195,7 +195,9 @@ export class Stage implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { home } = this;
-    const request = { uri: home.uri, requestId: randomUUID(), domain: this.uuid, paused: false };
+    const request = StartDomainRequest.fromPartial({
+      ...{ uri: home.uri, requestId: randomUUID(), domain: this.uuid },
+    });
     // A guest that was booted anew counts from nothing: what went before is not gone back on.
     const up = this.beats.next(
       ({ sequence, finishedWrites }) => sequence < 10_000 && (finishedWrites[1] ?? 0) > 20,

@@ -1,11 +1,13 @@
+import type { Suite } from "./suite.ts";
+import { bhyve } from "./suites/bhyve.ts";
 import { capabilities } from "./suites/capabilities.ts";
 import { domainCapabilities } from "./suites/domaincaps.ts";
-import type { Suite } from "./suite.ts";
 import { generic } from "./suites/generic.ts";
 import { hostInterface } from "./suites/interface.ts";
-import { network } from "./suites/network.ts";
+import { lxc } from "./suites/lxc.ts";
 import { networkPort } from "./suites/network-port.ts";
 import { networkUpdate } from "./suites/network-update.ts";
+import { network } from "./suites/network.ts";
 import { nodedev } from "./suites/nodedev.ts";
 import { nwfilter } from "./suites/nwfilter.ts";
 import { qemuArgv } from "./suites/qemu-argv.ts";
@@ -21,6 +23,8 @@ export const SUITES: readonly Suite[] = [
   qemuRoundtrip,
   qemuXml2xml,
   qemuArgv,
+  lxc,
+  bhyve,
   network,
   networkUpdate,
   networkPort,

@@ -1,4 +1,5 @@
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
+import { completeGenericDomain } from "@virtmesh/documents/domain/semantics/generic";
 import { rewritten } from "../rewritten.ts";
 import type { Suite } from "../suite.ts";
 import { structuresOf } from "../program/facts.ts";
@@ -14,12 +15,11 @@ export const generic: Suite = {
       name: info["name"] ?? "",
       run: () => {
         const given = corpus.read("genericxml2xmlindata", `${info["name"]}.xml`);
-        if (info["expectResult"]?.endsWith("FAIL_PARSE") === true) return refused(() => parseDomain(given));
+        const inactive = info["active_only"] !== "true";
+        const complete = () => completeGenericDomain(parseDomain(given), { inactive });
+        if (info["expectResult"]?.endsWith("FAIL_PARSE") === true) return refused(complete);
         const folder = info["different"] === "0" ? "genericxml2xmlindata" : "genericxml2xmloutdata";
-        const written = formatDomain(parseDomain(given), {
-          secure: true,
-          inactive: info["active_only"] !== "true",
-        });
+        const written = formatDomain(complete(), { secure: true, inactive });
         return rewritten(corpus.read(folder, `${info["name"]}.xml`), written, "domain");
       },
     })),

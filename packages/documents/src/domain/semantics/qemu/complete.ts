@@ -3,32 +3,11 @@ import { assignCcwNumbers } from "../addresses/ccw.ts";
 import { assignDimmSlots } from "../addresses/dimm.ts";
 import { assignSerialPorts } from "../addresses/virtio-serial.ts";
 import { assignZpciIds } from "../addresses/zpci.ts";
-import { numberPorts, numberSerial, numberSerials, mirrorConsole, pairConsole } from "../common/consoles.ts";
-import {
-  assignControllerIndexes,
-  checkDoubledControllers,
-  checkUsbControllers,
-  completeCompanions,
-  orderControllers,
-} from "../common/controllers.ts";
-import {
-  checkScsiHostdev,
-  completePrimaryVideo,
-  completeSmallDevices,
-  completeVideo,
-  orderVideos,
-  placeScsiHostdev,
-} from "../common/devices.ts";
-import { completeCpuWords } from "../common/cpu.ts";
-import { completeGraphics } from "../common/graphics.ts";
-import { completeCells } from "../common/numa.ts";
-import { completeDisk, orderDisks, withLun } from "../common/disks.ts";
-import { addImpliedControllers, addImpliedVideo, addScsiHostControllers } from "../common/implied.ts";
-import { completeMachine } from "../common/machine.ts";
+import type { HypervisorRules } from "../common/complete.ts";
+import { completeDraft } from "../common/complete.ts";
 import { draftOf } from "../draft.ts";
 import { assignPciPlaces } from "../pci/assign.ts";
-import { completePciAddresses } from "../pci/place.ts";
-import type { DomainDraft } from "../walk.ts";
+import type { DomainDraft, Walked } from "../walk.ts";
 import { walk, walkList } from "../walk.ts";
 import type { HostAudio } from "./audio.ts";
 import { addDefaultAudio } from "./audio.ts";
@@ -43,9 +22,9 @@ import {
   completeQemuDisk,
   completeShmem,
   completeTpm,
-  defaultVideoType,
+  completeQemuVideo,
 } from "./devices.ts";
-import { boardOf, isPpc64, supportsPci } from "./machine.ts";
+import { boardOf as boardNamed, isPpc64, supportsPci } from "./machine.ts";
 import type { Board } from "./machine.ts";
 import { chooseAddressKinds } from "./address-kinds.ts";
 import { addSpaprAddresses } from "./spapr.ts";
@@ -93,35 +72,7 @@ export function completeQemuDomain(
     channelDirectory: completion.channelDirectory,
     newUuid: completion.newUuid ?? (() => crypto.randomUUID()),
   };
-  order(draft);
-  completeQemuMachine(draft, situation.traits);
-  assignControllerIndexes(draft);
-  const arch = draft.os.type.arch ?? "";
-  const board = boardOf(arch, draft.os.type.machine ?? "");
-  addDefaultDevices(draft, board, situation.traits);
-  addDefaultAudio(draft, completion.audio);
-  pinMachine(draft, situation.traits);
-  setDefaultCpu(draft, situation.traits);
-  chooseGic(draft, situation.traits);
-  checkVcpuOrder(draft);
-  completeCpu(draft, situation.traits);
-  checkTseg(draft);
-  completeCells(draft);
-  completeNodes(draft);
-  numberSerials(draft);
-  if (draft.genid !== undefined) draft.genid.uuid ??= situation.newUuid();
-  completeDevices(draft, board, situation);
-  completeMachine(draft, situation.newDomain);
-  checkDoubledControllers(draft);
-  pairConsole(draft);
-  addImpliedControllers(draft);
-  addImpliedVideo(draft);
-  completeAddedDevices(draft, board, situation);
-  assignAddresses(draft, board, situation);
-  completePciAddresses(draft);
-  mirrorConsole(draft);
-  completeGraphics(draft, situation.inactive);
-  completeCpuWords(draft);
+  completeDraft(draft, new QemuRules(situation, completion.audio), situation);
   return draft;
 }
 
@@ -134,77 +85,85 @@ interface Situation {
   readonly newUuid: () => string;
 }
 
-/** Brings devices into the order in which they are counted. */
-function order(draft: DomainDraft): void {
-  orderDisks(draft);
-  checkUsbControllers(draft);
-  completeCompanions(draft);
-  orderControllers(draft);
-  orderVideos(draft);
-  addScsiHostControllers(draft);
-  numberPorts(draft);
+class QemuRules implements HypervisorRules {
+  private readonly situation: Situation;
+  private readonly audio: HostAudio | undefined;
+
+  constructor(situation: Situation, audio: HostAudio | undefined) {
+    this.situation = situation;
+    this.audio = audio;
+  }
+
+  machine(draft: DomainDraft): void {
+    const { traits, newUuid } = this.situation;
+    completeQemuMachine(draft, traits);
+    addDefaultDevices(draft, boardOf(draft), traits);
+    addDefaultAudio(draft, this.audio);
+    pinMachine(draft, traits);
+    setDefaultCpu(draft, traits);
+    chooseGic(draft, traits);
+    checkVcpuOrder(draft);
+    completeCpu(draft, traits);
+    checkTseg(draft);
+    completeNodes(draft);
+    if (draft.genid !== undefined) draft.genid.uuid ??= newUuid();
+  }
+
+  device(draft: DomainDraft, walked: Walked): void {
+    const arch = draft.os.type.arch ?? "";
+    const board = boardOf(draft);
+    const { traits, newDomain, newUuid } = this.situation;
+    switch (walked.list) {
+      case "disks":
+        completeQemuDisk(walked.device);
+        break;
+      case "interfaces":
+        completeInterface(walked.device, arch, board, traits);
+        break;
+      case "hostdevs":
+        if (walked.device.type === "mdev" && walked.device.model === "vfio-pci" && traits.vfioDisplay)
+          walked.device.display ??= false;
+        break;
+      case "videos":
+        completeQemuVideo(walked.device, arch, board, traits);
+        break;
+      case "controllers":
+        completeController(draft, walked.device, walked.path, board, this.situation);
+        break;
+      case "serials":
+        completeSerial(walked.device, arch, board);
+        break;
+      case "channels":
+        completeChannel(walked.device, this.situation);
+        break;
+      case "shmems":
+        completeShmem(walked.device);
+        break;
+      case "tpms":
+        completeTpm(walked.device, arch, board);
+        break;
+      case "panics":
+        completePanic(walked.device, arch, board);
+        break;
+      case "memories":
+        if (isPpc64(arch) && walked.device.model === "nvdimm") walked.device.uuid ??= newUuid();
+        if (isPpc64(arch) && newDomain) alignMemory(walked.device, walked.path);
+        break;
+      case "vsocks":
+        walked.device.model ??= "virtio";
+        break;
+      default:
+        break;
+    }
+  }
+
+  places(draft: DomainDraft): void {
+    assignAddresses(draft, boardOf(draft), this.situation);
+  }
 }
 
-function completeDevices(draft: DomainDraft, board: Board, situation: Situation): void {
-  const arch = draft.os.type.arch ?? "";
-  const { traits } = situation;
-  for (const { device, path } of walkList(draft, "disks")) {
-    completeQemuDisk(device);
-    completeDisk(draft, device, path, 7);
-  }
-  for (const { device } of walkList(draft, "interfaces")) completeInterface(device, arch, board, traits);
-  for (const { device, path } of walkList(draft, "hostdevs")) {
-    if (device.type === "mdev" && device.model === "vfio-pci" && traits.vfioDisplay) device.display ??= false;
-    if (device.type !== "scsi") continue;
-    if (device.source.protocol === "iscsi") device.source.name = withLun(device.source.name);
-    if (device.address === undefined) placeScsiHostdev(draft, device, 7);
-    checkScsiHostdev(draft, device, path);
-  }
-  for (const { device } of walkList(draft, "videos")) completeQemuVideo(draft, device, board, traits);
-  for (const { device, path } of walkList(draft, "controllers"))
-    completeController(draft, device, path, board, situation);
-  for (const { device } of walkList(draft, "serials")) {
-    completeSerial(device, arch, board);
-    numberSerial(draft, device);
-  }
-  for (const { device } of walkList(draft, "shmems")) completeShmem(device);
-  for (const { device } of walkList(draft, "tpms")) completeTpm(device, arch, board);
-  for (const { device } of walkList(draft, "panics")) completePanic(device, arch, board);
-  for (const { device, path } of walkList(draft, "memories")) {
-    if (isPpc64(arch) && device.model === "nvdimm") device.uuid ??= situation.newUuid();
-    if (isPpc64(arch) && situation.newDomain) alignMemory(device, path);
-  }
-  for (const { device } of walkList(draft, "channels")) completeChannel(device, situation);
-  for (const { device } of walkList(draft, "vsocks")) device.model ??= "virtio";
-  completeSmallDevices(draft);
-}
-
-/** The same for what was added after it. */
-function completeAddedDevices(draft: DomainDraft, board: Board, situation: Situation): void {
-  completePrimaryVideo(draft);
-  const [video] = draft.devices.videos;
-  if (video !== undefined) completeQemuVideo(draft, video, board, situation.traits);
-  const [serial] = draft.devices.serials;
-  if (serial !== undefined) {
-    completeSerial(serial, draft.os.type.arch ?? "", board);
-    numberSerial(draft, serial);
-  }
-  for (const { device, path } of walkList(draft, "controllers")) {
-    if (device.type === "scsi" && device.model === undefined)
-      completeController(draft, device, path, board, situation);
-  }
-}
-
-function completeQemuVideo(
-  draft: DomainDraft,
-  video: DomainDraft["devices"]["videos"][number],
-  board: Board,
-  traits: QemuTraits,
-): void {
-  const model = (video.model ??= { type: "default" });
-  if (model.type === "default") model.type = defaultVideoType(draft.os.type.arch ?? "", board, traits);
-  if (model.type === "qxl") model.vgamem = model.vgamem || 16384;
-  completeVideo(draft, video);
+function boardOf({ os: { type } }: DomainDraft): Board {
+  return boardNamed(type.arch ?? "", type.machine ?? "");
 }
 
 function assignAddresses(draft: DomainDraft, board: Board, situation: Situation): void {

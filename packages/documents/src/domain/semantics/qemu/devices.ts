@@ -59,7 +59,20 @@ export function completeInterface(
   device.model ??= device.type === "vdpa" ? "virtio" : defaultCard(arch, board, traits);
 }
 
-export function defaultVideoType(
+const QXL_VGAMEM_KIB = 16 * 1024;
+
+export function completeQemuVideo(
+  video: DevicesDraft["videos"][number],
+  arch: string,
+  board: Board,
+  traits: QemuTraits,
+): void {
+  const model = (video.model ??= { type: "default" });
+  if (model.type === "default") model.type = defaultVideoType(arch, board, traits);
+  if (model.type === "qxl") model.vgamem = model.vgamem || QXL_VGAMEM_KIB;
+}
+
+function defaultVideoType(
   arch: string,
   board: Board,
   { devices }: QemuTraits,

@@ -67,6 +67,9 @@ function structuresIn(tokens: readonly Token[]): ReadonlyMap<string, readonly st
   return found;
 }
 
+/** `x |= y` is an assignment of `| y`. */
+const CHANGES = new Set(["|", "&", "^"]);
+
 const KEYWORDS = new Set(["if", "while", "for", "switch", "return", "sizeof", "do", "else"]);
 
 function factsIn(
@@ -88,6 +91,9 @@ function factsIn(
     } else if (next?.text === "(" && !KEYWORDS.has(token.text)) {
       const given = splitAtCommas(tokens.slice(i + 2, behindBracket(tokens, i + 1) - 1));
       facts.push({ kind: "call", function: token.text, arguments: given.map(valueOf) });
+    } else if (CHANGES.has(next?.text ?? "") && tokens[i + 2]?.text === "=") {
+      const value = valueOf(untilSemicolon(tokens, i + 3));
+      facts.push({ kind: "assignment", to: targetBefore(tokens, i), value: `${next?.text} ${value}` });
     } else if (next?.text === "=" && !"{".includes(tokens[i + 2]?.text ?? "{")) {
       facts.push({
         kind: "assignment",

@@ -17,7 +17,7 @@ export const bhyve: Suite = {
     let disksPerController: 32 | 1 = 32;
     for (const fact of corpus.program("bhyvexml2xmltest.c")) {
       if (fact.kind === "assignment" && fact.to === "driver.bhyvecaps")
-        disksPerController = fact.value.includes("AHCI32SLOT") ? 32 : 1;
+        disksPerController = fact.value === "BHYVE_CAP_AHCI32SLOT" ? 32 : 1;
       if (fact.kind !== "structure" || fact.type !== "testInfo") continue;
       const { name = "", flags } = fact.fields;
       const disks = disksPerController;

@@ -16,7 +16,7 @@ export const generic: Suite = {
       run: () => {
         const given = corpus.read("genericxml2xmlindata", `${info["name"]}.xml`);
         const inactive = info["active_only"] !== "true";
-        const complete = () => completeGenericDomain(parseDomain(given), { inactive });
+        const complete = () => completeGenericDomain(parseDomain(given), { arch: "x86_64", inactive });
         if (info["expectResult"]?.endsWith("FAIL_PARSE") === true) return refused(complete);
         const folder = info["different"] === "0" ? "genericxml2xmlindata" : "genericxml2xmloutdata";
         const written = formatDomain(complete(), { secure: true, inactive });

@@ -19,7 +19,10 @@ export const lxc: Suite = {
         const completed = completeLxcDomain(parseDomain(corpus.read("lxcxml2xmldata", file)), {
           ...{ emulator, arch: "x86_64", inactive },
         });
-        const written = formatDomain(completed, { secure: true, inactive: inactive || completed.id === undefined });
+        const written = formatDomain(completed, {
+          secure: true,
+          inactive: inactive || completed.id === undefined,
+        });
         const folder = info["different"] === "0" ? "lxcxml2xmldata" : "lxcxml2xmloutdata";
         return rewritten(corpus.read(folder, file), written, "domain");
       },

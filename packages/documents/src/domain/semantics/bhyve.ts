@@ -66,7 +66,10 @@ function completeDevice(draft: DomainDraft, walked: Walked, disksPerController: 
 function assignDrive(disk: DiskDraft, path: string, disksPerController: number): void {
   const index = targetIndex(disk.target.dev);
   if (index === undefined)
-    return refuse(`${path}/target/@dev`, `"${disk.target.dev}" does not say which disk it is, as sda or sdb do`);
+    return refuse(
+      `${path}/target/@dev`,
+      `"${disk.target.dev}" does not say which disk it is, as sda or sdb do`,
+    );
   const controller = Math.floor(index / disksPerController);
   disk.address = { type: "drive", controller, bus: 0, target: 0, unit: index % disksPerController };
 }

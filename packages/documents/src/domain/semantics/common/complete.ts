@@ -1,6 +1,7 @@
 import type { DomainDraft, Walked } from "../walk.ts";
 import { walk, walkList } from "../walk.ts";
 import { completePciAddresses } from "../pci/place.ts";
+import { completeChardevSources } from "./chardevs.ts";
 import { mirrorConsole, numberPorts, numberSerial, numberSerials, pairConsole } from "./consoles.ts";
 import {
   assignControllerIndexes,
@@ -42,7 +43,11 @@ export interface Circumstances {
 }
 
 /** Writes down what a definition means, in the order in which each step needs the ones before it. */
-export function completeDraft(draft: DomainDraft, rules: HypervisorRules, circumstances: Circumstances): void {
+export function completeDraft(
+  draft: DomainDraft,
+  rules: HypervisorRules,
+  circumstances: Circumstances,
+): void {
   orderDisks(draft);
   checkUsbControllers(draft);
   completeCompanions(draft);
@@ -56,6 +61,7 @@ export function completeDraft(draft: DomainDraft, rules: HypervisorRules, circum
   numberSerials(draft);
   for (const walked of [...walk(draft), ...firstConsole(draft)]) completeDevice(draft, walked, rules);
   completeSmallDevices(draft);
+  completeChardevSources(draft);
   completeMachine(draft, circumstances.newDomain);
   checkDoubledControllers(draft);
   pairConsole(draft);
@@ -82,7 +88,9 @@ function added(draft: DomainDraft): readonly Walked[] {
   return [
     ...walkList(draft, "videos").slice(0, 1),
     ...walkList(draft, "serials").slice(0, 1),
-    ...walkList(draft, "controllers").filter(({ device }) => device.type === "scsi" && device.model === undefined),
+    ...walkList(draft, "controllers").filter(
+      ({ device }) => device.type === "scsi" && device.model === undefined,
+    ),
   ];
 }
 

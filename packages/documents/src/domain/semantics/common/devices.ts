@@ -22,7 +22,10 @@ function defaultVideoMemory(domainType: string, type: string): number {
 
 /** Sizes of video memory are powers of two. */
 export function completeVideo(draft: DomainDraft, video: DevicesDraft["videos"][number]): void {
-  const { model } = video;
+  const { model, driver } = video;
+  // That is what VGA does when nothing is said.
+  if (driver?.vgaconf === "io") delete driver.vgaconf;
+  if (driver !== undefined && Object.keys(driver).length === 0) delete video.driver;
   if (model === undefined || model.type === "none") return;
   const memory = defaultVideoMemory(draft.type, model.type);
   const ram = model.ram || (model.type === "qxl" ? memory : 0);
@@ -124,6 +127,31 @@ export function checkScsiHostdev(
   if (disk !== undefined) refuse(`${path}/address`, `the SCSI disk ${disk.target.dev} has the same address`);
 }
 
+/** Models of network cards that are known whatever their case. */
+const CARDS = [
+  "netfront",
+  "rtl8139",
+  "virtio",
+  "e1000",
+  "e1000e",
+  "igb",
+  "virtio-transitional",
+  "virtio-non-transitional",
+  "usb-net",
+  "spapr-vlan",
+  "lan9118",
+  "smc91c111",
+  "vlance",
+  "vmxnet",
+  "vmxnet2",
+  "vmxnet3",
+  "am79c970a",
+  "am79c973",
+  "82540em",
+  "82545em",
+  "82543gc",
+];
+
 /** USB counts versions in hundredths: 2.1 is 2.10. */
 function usbVersion(version: string): string {
   const [major = "", minor = ""] = version.split(".");
@@ -141,6 +169,10 @@ export function completeSmallDevices({ devices }: DomainDraft): void {
       default:
         hostdev.managed ??= false;
     }
+  }
+  for (const nic of devices.interfaces) {
+    const known = CARDS.find((card) => card === nic.model?.toLowerCase());
+    if (known !== undefined) nic.model = known;
   }
   for (const { backend } of devices.rngs) {
     if (backend.model === "random") backend.path ??= "/dev/random";

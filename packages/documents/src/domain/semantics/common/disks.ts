@@ -36,8 +36,9 @@ export function completeDisk(draft: DomainDraft, disk: DiskDraft, path: string, 
   if (disk.device === "cdrom") disk.readonly = true;
   disk.target.bus = busOf(disk);
   // An empty drive is one of no certain kind.
-  if (disk.source === undefined && disk.type === "network" && disk.device !== "disk")
+  if (disk.source === undefined && disk.device !== "disk" && ["network", "volume"].includes(disk.type))
     Object.assign(disk, { type: "file" });
+  completePorts(disk);
   if (disk.type === "network" && disk.source?.protocol === "iscsi")
     disk.source.name = withLun(disk.source.name);
   if (disk.type === "nvme" && disk.source !== undefined) disk.source.managed ??= true;
@@ -45,6 +46,32 @@ export function completeDisk(draft: DomainDraft, disk: DiskDraft, path: string, 
   if (disk.type === "vhostuser") disk.snapshot ??= "no";
   if (disk.address === undefined) assignDrive(draft, disk, path, unitsPerBus);
   shareThrottling(draft, disk);
+}
+
+/** Where servers of storage listen. */
+const PORTS: Readonly<Record<string, number>> = {
+  http: 80,
+  https: 443,
+  ftp: 21,
+  ftps: 990,
+  tftp: 69,
+  sheepdog: 7000,
+  nbd: 10809,
+  ssh: 22,
+  iscsi: 3260,
+  gluster: 24007,
+  vxhs: 9999,
+};
+
+/** Says at which port each server of an image and of those below it listens. */
+function completePorts(disk: DiskDraft): void {
+  let image: DiskDraft | NonNullable<DiskDraft["backingStore"]> | undefined = disk;
+  for (; image !== undefined && image.type !== "none"; image = image.backingStore) {
+    if (image.type !== "network" || image.source === undefined) continue;
+    const port = PORTS[image.source.protocol];
+    for (const host of image.source.hosts)
+      if ((host.transport ?? "tcp") === "tcp" && port !== undefined) host.port ??= port;
+  }
 }
 
 /** An iSCSI target without a number of its logical unit means unit 0. */

@@ -7,12 +7,13 @@ type Spice = Extract<GraphicsDraft, { type: "spice" }>;
 type Listening = Extract<GraphicsDraft, { listens: unknown }>;
 
 /** Says in both of the places where it can be said where a screen is served, and whether its port is chosen. */
-export function completeGraphics({ devices }: DomainDraft, inactive: boolean): void {
+export function completeGraphics({ id, devices }: DomainDraft, inactive: boolean): void {
+  const running = !inactive && (id ?? -1) >= 0;
   for (const [i, graphics] of devices.graphics.entries()) {
     switch (graphics.type) {
       case "vnc":
         completeListens(graphics, `devices/graphics[${i + 1}]`);
-        completeVnc(graphics, inactive);
+        completeVnc(graphics, running);
         break;
       case "spice":
         completeListens(graphics, `devices/graphics[${i + 1}]`);
@@ -68,8 +69,8 @@ function isOnNetwork({ listens: [first] }: Listening): boolean {
   return first?.type === "address" || first?.type === "network";
 }
 
-function completeVnc(graphics: Vnc, inactive: boolean): void {
-  mirrorListen(graphics, inactive);
+function completeVnc(graphics: Vnc, running: boolean): void {
+  mirrorListen(graphics, !running);
   const chosen = graphics.autoport ?? [undefined, -1].includes(graphics.port);
   if (!isOnNetwork(graphics)) {
     delete graphics.port;
@@ -78,7 +79,7 @@ function completeVnc(graphics: Vnc, inactive: boolean): void {
     return;
   }
   graphics.autoport = chosen;
-  if (chosen && (inactive || (graphics.port ?? 0) === 0)) graphics.port = -1;
+  if (chosen && (!running || (graphics.port ?? 0) === 0)) graphics.port = -1;
   else if (graphics.port === 0) delete graphics.port;
   if (graphics.websocket === 0) delete graphics.websocket;
 }

@@ -90,8 +90,8 @@ function completeBootMenu({ os }: DomainDraft): void {
 }
 
 /** A machine that names nothing to boot from boots from its disk. */
-function completeBoot({ os, devices }: DomainDraft): void {
-  if (os.type.kind !== "hvm" || os.boot.length > 0) return;
+function completeBoot({ os, bootloader, devices }: DomainDraft): void {
+  if (os.type.kind !== "hvm" || os.boot.length > 0 || bootloader !== undefined) return;
   const bootable = [...devices.disks, ...devices.interfaces, ...devices.hostdevs, ...devices.redirdevs];
   if (![...bootable, ...devices.filesystems].some((d) => d.boot !== undefined)) os.boot.push({ dev: "hd" });
 }

@@ -1,6 +1,6 @@
 import { refuse } from "../refuse.ts";
 import type { DomainDraft } from "../walk.ts";
-import { normalSet, numbersOf } from "./number-sets.ts";
+import { normalSet, numbersOf, rangesOf } from "./number-sets.ts";
 
 /** As much memory as libvirt takes for no limit. */
 const UNLIMITED = 9_007_199_254_740_991n * 1024n;
@@ -19,6 +19,8 @@ export function completeTuning(draft: DomainDraft): void {
   cputune.iothreadpins = cputune.iothreadpins.toSorted((a, b) => a.iothread - b.iothread);
   cputune.vcpuscheds = oneByOne(cputune.vcpuscheds, "vcpus");
   cputune.iothreadscheds = oneByOne(cputune.iothreadscheds, "iothreads");
+  cputune.cachetunes = ofThere(cputune.cachetunes, vcpu.count);
+  cputune.memorytunes = ofThere(cputune.memorytunes, vcpu.count);
 }
 
 function dropLimitsThatAreNone(draft: DomainDraft): void {
@@ -36,6 +38,14 @@ function completeThreads(draft: DomainDraft): void {
   for (let id = 1; ids.length < (draft.iothreads ?? 0); id += 1)
     if (!ids.some((thread) => thread.id === id)) ids.push({ id });
   draft.iothreads = Math.max(draft.iothreads ?? 0, ids.length);
+}
+
+/** Only processors that the guest has can be given parts of the host's. */
+function ofThere<T extends { vcpus: string }>(tunes: readonly T[], count: number): T[] {
+  return tunes.flatMap((tune) => {
+    const vcpus = rangesOf(numbersOf(tune.vcpus).filter((n) => n < count));
+    return vcpus === "" ? [] : [{ ...tune, vcpus }];
+  });
 }
 
 /** Each thread has a policy of its own. */

@@ -72,11 +72,7 @@ export function completeQemuVideo(
   if (model.type === "qxl") model.vgamem = model.vgamem || QXL_VGAMEM_KIB;
 }
 
-function defaultVideoType(
-  arch: string,
-  board: Board,
-  { devices }: QemuTraits,
-): "vga" | "virtio" | "cirrus" {
+function defaultVideoType(arch: string, board: Board, { devices }: QemuTraits): "vga" | "virtio" | "cirrus" {
   if (isPpc64(arch)) return "vga";
   if (board === "arm-virt" || board === "riscv-virt" || isS390(arch)) return "virtio";
   if (devices.has("cirrus-vga")) return "cirrus";

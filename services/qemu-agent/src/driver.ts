@@ -82,6 +82,7 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
     const site: LaunchSite = {
       ...{ capabilities, statuses, allowTcgForKvm, onWriteError },
       logDir: `${stateDir}/log`,
+      nvramDir: `${stateDir}/nvram`,
       memoryDir: `${stateDir}/memory`,
       vncPorts: new PortRange(vnc.first, vnc.last),
       vncAddress: config.vncAddress ?? "127.0.0.1",

@@ -47,13 +47,21 @@ export function argvCases(corpus: Corpus, arch: string): readonly ArgvCase[] {
   return [...cases.values()];
 }
 
+/** What the program sets that is not in qemu.conf, by the end of its place, and what it is called here. */
+const PLACES: readonly (readonly [RegExp, string])[] = [
+  [/vsock->guest_cid$/, "guest_cid"],
+  [/data\.emulator\.source->data\.nix\.path$/, "emulator_socket"],
+];
+
 function settingOf(place: string): string | undefined {
+  const other = PLACES.find(([end]) => end.test(place));
+  if (other !== undefined) return other[1];
   return /^driver\.config->([\w[\].]+)$/.exec(place)?.[1];
 }
 
 /** `a->x = a->y = 1` sets both; a string is copied by a function. */
 function set(settings: Map<string, string>, to: string, value: string): void {
-  const name = settingOf(to);
+  const name = settingOf(to) ?? hugepageSetting(settings, to);
   if (name === undefined) return;
   const [last = ""] = value.split("=").slice(-1);
   const text = /"([^"]*)"/.exec(last)?.[1] ?? last.trim();
@@ -62,6 +70,14 @@ function set(settings: Map<string, string>, to: string, value: string): void {
     const also = settingOf(other.replaceAll(" ", ""));
     if (also !== undefined) settings.set(also, text);
   }
+}
+
+/** `hugetlbfs[0].mnt_dir = ...`, of which the reader of programs keeps what is behind the bracket. */
+function hugepageSetting(settings: Map<string, string>, to: string): string | undefined {
+  const member = /^\]\.(mnt_dir|size)$/.exec(to)?.[1];
+  if (member === undefined) return undefined;
+  const n = [...settings.keys()].filter((key) => key.startsWith("hugetlbfs[") && key.endsWith(member)).length;
+  return `hugetlbfs[${n}].${member}`;
 }
 
 function switches(settings: HostSettings): ReadonlyMap<string, boolean> {

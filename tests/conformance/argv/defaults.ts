@@ -28,6 +28,8 @@ const DEFAULTS: readonly (readonly [option: string, kind: RegExp, property: stri
   ["-chardev", /^socket$/, "wait", "on"],
   ["-chardev", /^socket$/, "server", "off"],
   ["-chardev", /^file$/, "append", "off"],
+  ["-chardev", /^udp$/, "localaddr", ""],
+  ["-chardev", /^udp$/, "localport", "0"],
   ["-chardev", /./, "logappend", "off"],
   ["-object", /^secret$/, "format", "raw"],
   ["-object", /^memory-backend-/, "prealloc", "off"],

@@ -26,6 +26,8 @@ interface Node {
 export interface Host {
   /** The machine type that a name means: `pc` is `pc-i440fx-7.2`. */
   readonly machine: (name: string) => string;
+  /** Paths that the host hands over; what they are called means nothing. */
+  readonly handed: ReadonlySet<string>;
 }
 
 /** Options that make something others refer to by its id, and the property that is the id. */
@@ -111,7 +113,7 @@ class Graph {
     this.host = host;
     this.nodes = options.map(({ name, properties }) => ({
       option: name,
-      properties: normalised(name, properties),
+      properties: normalised(name, properties, host.handed),
     }));
     for (const node of this.nodes) {
       const id = node.properties.get(NAMED[node.option] ?? "");
@@ -211,8 +213,10 @@ class Graph {
   }
 }
 
-function normalised(option: string, properties: Properties): Properties {
-  const values = new Map([...properties].map(([key, value]) => [key, normaliseValue(key, value)]));
+function normalised(option: string, properties: Properties, handed: ReadonlySet<string>): Properties {
+  const values = new Map(
+    [...properties].map(([key, value]) => [key, handed.has(value) ? HANDED : normaliseValue(key, value)]),
+  );
   if (option === "-netdev" && values.get("type") === "tap") return tap(values);
   if (option === "-chardev" && values.get("path") === HANDED) values.set("append", EITHER);
   if (option === "-chardev" && values.get("logfile") === HANDED) values.set("logappend", EITHER);

@@ -5,8 +5,10 @@ import type { HostSettings } from "./cases.ts";
 
 /** The directory of the guest while it runs; the comparison knows it as a private one. */
 const DIRECTORY = "/run/guest";
-/** Where libvirt's ranges of ports begin. */
-const FIRST_PORT = 5900;
+/** The ports that libvirt's test program hands out. */
+const VNC_PORT = 5900;
+const SPICE_PORT = 5901;
+const SPICE_TLS_PORT = 5902;
 const FIRST_WEBSOCKET = 5700;
 
 /** The host that libvirt's test program pretends to run on: what an agent there would allot to a guest. */
@@ -58,16 +60,17 @@ function taps({ devices }: IdentifiedDomain): ReadonlyMap<number, Tap> {
   );
 }
 
-/** One port after the other, as libvirt hands them out; sockets instead where the host is set up so. */
+/** Ports as that program hands them out; sockets instead where the host is set up so. */
 function places(
   { devices }: IdentifiedDomain,
   on: (setting: string) => boolean,
 ): Pick<Runtime, "vnc" | "spice"> {
   const vnc = new Map<number, VncPlace>();
   const spice = new Map<number, SpicePlace>();
-  let next = FIRST_PORT;
-  const port = (given: number | undefined, auto: boolean | undefined, used = true) =>
-    !used ? undefined : auto === true || given === -1 ? next++ : given === 0 ? undefined : given;
+  const port = (given: number | undefined, auto: boolean | undefined, handedOut: number | undefined) => {
+    if (given !== undefined && given > 0 && auto !== true) return given;
+    return auto === true || given === -1 ? handedOut : undefined;
+  };
   for (const [i, graphics] of devices.graphics.entries()) {
     if (graphics.type !== "vnc" && graphics.type !== "spice") continue;
     const [listen] = graphics.listens;
@@ -82,16 +85,20 @@ function places(
       if (on("vncAutoUnixSocket") && unnamed) vnc.set(i, { socket: `${DIRECTORY}/vnc.sock` });
       else {
         const websocket = graphics.websocket === -1 ? FIRST_WEBSOCKET : graphics.websocket;
-        const display = port(graphics.port, graphics.autoport) ?? next++;
+        const display = port(graphics.port, graphics.autoport, VNC_PORT) ?? VNC_PORT;
         vnc.set(i, { address, port: display, ...(websocket === undefined ? {} : { websocket }) });
       }
     } else if (on("spiceAutoUnixSocket") && unnamed) spice.set(i, { socket: `${DIRECTORY}/spice.sock` });
     else {
-      const plain = port(graphics.port, graphics.autoport, graphics.defaultMode !== "secure");
+      const plain = port(
+        graphics.port,
+        graphics.autoport,
+        graphics.defaultMode === "secure" ? undefined : SPICE_PORT,
+      );
       const encrypted = port(
         graphics.tlsPort,
         graphics.autoport,
-        on("spiceTLS") && graphics.defaultMode !== "insecure",
+        on("spiceTLS") && graphics.defaultMode !== "insecure" ? SPICE_TLS_PORT : undefined,
       );
       spice.set(i, {
         address,

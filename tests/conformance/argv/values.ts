@@ -4,13 +4,16 @@ export const HANDED = "<handed>";
 /** Stands for how a file is opened that the host has opened itself. */
 export const EITHER = "<either>";
 
-/** Where the manager of the host keeps what is its own: sockets, memory files, TPM state. */
+/**
+ * Where the manager of the host keeps what is its own: sockets, memory files, TPM state. What it calls the files there
+ * is its own affair too.
+ */
 const PRIVATE = [
-  /\/[\w./-]*domain--?\d+-[^/]+\//,
-  /(?:libvirt\/qemu\/)?(?:ram\/)?(?<=\/)(?:-?\d+-[^/]+|virtmesh\/[^/]+)(?=\/|$)/,
-  /\/[\w./-]*libvirt\/qemu\/run\/passt\/-?\d+-[^/]+-/,
-  /\/var\/lib\/libvirt\/qemu\/(?:channel\/target\/|nvram\/)?(?=[^/]*$)/,
-  /\/run\/guest\//,
+  /^\/.*\/domain--?\d+-[^/]+\/.*$/,
+  /^\/.*\/libvirt\/qemu\/run\/passt\/.*$/,
+  /(?:libvirt\/qemu\/)?(?:ram\/)?(?<=\/)(?:-?\d+-[^/]+|virtmesh\/[^/]+)(?:\/.*)?$/,
+  /^\/var\/lib\/libvirt\/qemu\/(?:channel\/target\/|nvram\/)?[^/]*$/,
+  /^\/run\/guest\/.*$/,
 ];
 
 const HANDED_PROPERTY = /(?:^|\.)(?:fd|vhostfd|fd\.str)$/;

@@ -28,6 +28,7 @@ export async function qemuSide(dir: string, name: string, firstPort: number, tls
     site: {
       capabilities,
       statuses,
+      nvramDir: join(base, "nvram"),
       memoryDir: join(base, "memory"),
       logDir: join(base, "log"),
       vncPorts: new PortRange(firstPort + 500, firstPort + 600),

@@ -14,7 +14,8 @@ export function bootOrder({ os, devices }: DomainDefinition): BootOrder {
   const explicit = bootable.flatMap((d): [Disk | Interface, number][] =>
     d.boot === undefined ? [] : [[d, d.boot.order]],
   );
-  if (explicit.length > 0) return new Map(explicit);
+  const others = [...devices.hostdevs, ...devices.redirdevs, ...devices.filesystems];
+  if (explicit.length > 0 || others.some((d) => d.boot !== undefined)) return new Map(explicit);
   const kinds =
     os.boot.length > 0 ? os.boot.map((b) => b.dev) : os.kernel === undefined ? (["hd"] as const) : [];
   const order = new Map<Disk | Interface, number>();

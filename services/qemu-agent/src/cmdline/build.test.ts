@@ -152,8 +152,9 @@ describe("the machine", () => {
   });
 
   it("has UEFI as two flash chips, the variables writable", () => {
-    const firmware = { code: "/CODE.fd", variables: "/VARS.fd" };
-    const list = argv(guest("<os firmware='efi'><type machine='q35'>hvm</type></os>"), { firmware });
+    const os =
+      "<os><type machine='q35'>hvm</type><loader type='pflash' readonly='yes'>/CODE.fd</loader><nvram>/VARS.fd</nvram></os>";
+    const list = argv(guest(os));
     expect(valuesOf(list, "-machine")[0]).toContain("pflash0=pflash0-format,pflash1=pflash1-format");
     expect(objectsOf(list, "-blockdev")).toEqual([
       {

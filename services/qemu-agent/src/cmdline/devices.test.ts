@@ -345,7 +345,7 @@ describe("other devices", () => {
   it.each([
     ["<graphics type='vnc' port='5901' listen='0.0.0.0'/>", "0.0.0.0:1"],
     ["<graphics type='vnc' port='5901'/>", "127.0.0.1:1"],
-    ["<graphics type='vnc'><listen type='socket' socket='/v,1'/></graphics>", "unix:/v,,1"],
+    ["<graphics type='vnc'><listen type='socket' socket='/v,1'/></graphics>", "vnc=unix:/v,,1"],
     [
       "<graphics type='vnc' port='5900' websocket='5700' sharePolicy='ignore'/>",
       "127.0.0.1:0,websocket=5700,share=ignore",

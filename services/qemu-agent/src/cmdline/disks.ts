@@ -2,7 +2,7 @@ import type { Disk } from "@virtmesh/documents/domain/devices/disk";
 import { busOf } from "@virtmesh/documents/domain/devices/disk";
 import type { Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
-import { diskBlockParts, driveNode, hasMedium, writeCache } from "./block/disk.ts";
+import { cacheMode, diskBlockParts, driveNode, hasMedium, writeCache } from "./block/disk.ts";
 import { busOwner, usbPlace } from "./buses.ts";
 import type { BuildContext, DeviceContext } from "./context.ts";
 import { deviceDriver, virtioDevice } from "./context.ts";
@@ -106,9 +106,9 @@ function geometry({ geometry: g }: Disk): Json {
 
 /** Whether the guest's own write cache is on, where the definition says how the host caches. */
 function writeCacheProperty(disk: Disk): Json {
-  const { cache } = disk.driver ?? {};
+  const cache = cacheMode(disk);
   if (cache === undefined || cache === "default" || disk.device === "lun") return {};
-  return { "write-cache": writeCache(disk.driver) ? "on" : "off" };
+  return { "write-cache": writeCache(disk) ? "on" : "off" };
 }
 
 function virtioDisk(c: DeviceContext, disk: Disk, path: string): Json {

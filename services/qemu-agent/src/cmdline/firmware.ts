@@ -10,8 +10,8 @@ import { addParts } from "./parts.ts";
 export function firmwareArguments(c: BuildContext): void {
   const { os } = c.definition;
   if (usesFlash(c)) flash(c);
-  else if (os.firmwareKind === "efi")
-    throw unsupported("os/@firmware", "no UEFI firmware was found on this host");
+  else if (os.firmwareKind !== undefined && os.loader?.path === undefined)
+    throw unsupported("os/@firmware", "the agent chose no firmware for this guest");
   else if (os.loader?.path !== undefined) c.args.flag("-bios", os.loader.path);
   if (os.loader?.secure === true && c.definition.features?.smm?.state === false) {
     throw unsupported("os/loader/@secure", "secure boot needs <smm state='on'/>");
@@ -60,19 +60,19 @@ function acpiTable({ args }: BuildContext, table: NonNullable<Os["acpi"]>[number
 
 function flash(c: BuildContext): void {
   const { loader, nvram } = c.definition.os;
-  const code = loader?.path ?? c.runtime.firmware?.code;
+  const code = loader?.path;
   if (code === undefined) throw unsupported("os/loader", "the firmware's path is missing");
   chip(c, {
     image: { type: "file", source: { file: code, seclabels: [] } },
     path: "os/loader",
     format: loader?.format ?? "raw",
-    readOnly: loader?.readonly ?? true,
+    readOnly: loader?.readonly ?? false,
     formatNode: "pflash0-format",
     storageNode: "pflash0-storage",
   });
   if (hasVariables(c)) {
     chip(c, {
-      image: variables(c, nvram),
+      image: variables(nvram),
       path: "os/nvram",
       format: nvram?.format ?? "raw",
       readOnly: false,
@@ -86,10 +86,10 @@ function flash(c: BuildContext): void {
   }
 }
 
-function variables(c: BuildContext, nvram: Os["nvram"]): ChainImage["image"] {
+function variables(nvram: Os["nvram"]): ChainImage["image"] {
   if (nvram !== undefined && nvram.type !== "path")
     return { type: nvram.type, source: nvram.source } as ChainImage["image"];
-  const file = nvram?.path ?? c.runtime.firmware?.variables;
+  const file = nvram?.path;
   if (file === undefined) throw unsupported("os/nvram", "the path of the UEFI variables is missing");
   return { type: "file", source: { file, seclabels: [] } };
 }

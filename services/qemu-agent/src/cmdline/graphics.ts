@@ -78,7 +78,7 @@ function vnc(c: BuildContext, graphics: VncGraphics, index: number, path: string
   };
   if (graphics.keymap !== undefined) args.flag("-k", graphics.keymap);
   if (place === undefined) args.options("-vnc", "none", options);
-  else if ("socket" in place) args.options("-vnc", `unix:${place.socket.replaceAll(",", ",,")}`, options);
+  else if ("socket" in place) args.options("-vnc", undefined, { vnc: `unix:${place.socket}`, ...options });
   else {
     if (place.port < VNC_BASE)
       throw unsupported(`${path}/@port`, `VNC ports begin at ${VNC_BASE}, not at ${place.port}`);

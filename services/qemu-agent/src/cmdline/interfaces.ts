@@ -35,7 +35,7 @@ export function interfaceParts(c: DeviceContext, nic: Interface, index: number):
 function refuseOptions(nic: Interface, path: string): void {
   refuseAll(`${path}/`, {
     backenddomain: nic.backendDomain,
-    portForward: nic.portForwards[0],
+    portForward: nic.type === "user" && nic.backend?.type === "passt" ? undefined : nic.portForwards[0],
     // An empty path means that no script is run, which is so anyway.
     script: nic.type === "ethernet" || nic.script === "" ? undefined : nic.script,
     downscript: nic.type === "ethernet" || nic.downscript === "" ? undefined : nic.downscript,

@@ -57,18 +57,12 @@ function accelerator({ definition, capabilities, runtime, args }: BuildContext):
 
 const MIB = 1024n * 1024n;
 
-/** UEFI as flash chips: named in the definition, or chosen by the agent for `firmware="efi"`. */
-export function usesFlash({ definition, runtime }: DeviceContext): boolean {
-  const { loader, firmwareKind } = definition.os;
-  return (
-    loader?.type === "pflash" ||
-    (firmwareKind === "efi" && loader?.path === undefined && runtime.firmware !== undefined)
-  );
+/** Whether the firmware is in flash chips, as UEFI is. */
+export function usesFlash({ definition }: DeviceContext): boolean {
+  return definition.os.loader?.type === "pflash";
 }
 
 /** Whether the guest keeps variables of UEFI, in a copy of its own. */
-export function hasVariables({ definition, runtime }: DeviceContext): boolean {
-  const { loader, nvram } = definition.os;
-  if (loader?.stateless === true) return false;
-  return nvram !== undefined || (loader?.path === undefined && runtime.firmware !== undefined);
+export function hasVariables({ definition }: DeviceContext): boolean {
+  return definition.os.loader?.stateless !== true && definition.os.nvram !== undefined;
 }

@@ -36,7 +36,16 @@ const MIB = 1024n * 1024n;
 
 /** Memory is given in whole MiB, rounded up. */
 export function wholeMib(bytes: bigint): bigint {
-  return ((bytes + MIB - 1n) / MIB) * MIB;
+  return roundedUp(bytes, MIB);
+}
+
+/** Modules of memory are given in whole pieces of 2 MiB, rounded up. */
+export function wholeModule(bytes: bigint): bigint {
+  return roundedUp(bytes, 2n * MIB);
+}
+
+function roundedUp(bytes: bigint, piece: bigint): bigint {
+  return ((bytes + piece - 1n) / piece) * piece;
 }
 
 /** A page of the host; asking for "huge" pages of that size asks for none. */
@@ -180,5 +189,5 @@ function hostPlacement({ definition }: DeviceContext, need: MemoryNeed) {
   const policy = POLICIES[mode];
   // Restrictive is a matter of the host's groups of processes alone.
   if (set === undefined || policy === undefined) return { particular: own !== undefined };
-  return { nodes: numbersOf(set), policy, particular: own !== undefined };
+  return { nodes: numbersOf(set), policy, particular: true };
 }

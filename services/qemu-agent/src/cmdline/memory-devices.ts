@@ -3,7 +3,7 @@ import type { Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
 import type { BuildContext, DeviceContext } from "./context.ts";
 import { deviceDriver, idOf, pciPlace, virtioPci } from "./context.ts";
-import { isPreallocated, memoryBackend } from "./memory-backends.ts";
+import { isPreallocated, memoryBackend, wholeModule } from "./memory-backends.ts";
 import type { MemoryNeed } from "./memory-backends.ts";
 import type { DeviceParts } from "./parts.ts";
 import { addParts } from "./parts.ts";
@@ -40,7 +40,7 @@ function needOf(memory: MemoryDevice, id: string, path: string): MemoryNeed {
   return {
     id: `mem${id}`,
     path,
-    bytes: target.size,
+    bytes: wholeModule(target.size),
     elastic: model === "virtio-mem",
     ...(target.node === undefined ? {} : { node: target.node }),
     ...(access === undefined ? {} : { access }),

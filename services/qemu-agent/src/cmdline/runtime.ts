@@ -15,13 +15,6 @@ export type SpicePlace =
   | { readonly socket: string }
   | { readonly address: string; readonly port?: number; readonly tlsPort?: number };
 
-/** UEFI images chosen for a guest that says `firmware="efi"` without naming them. */
-export interface FirmwareFiles {
-  readonly code: string;
-  /** The guest's own copy of the variables. */
-  readonly variables: string;
-}
-
 /** A file system of the host whose files are huge pages. */
 export interface HugepageMount {
   readonly pageBytes: bigint;
@@ -52,7 +45,6 @@ export interface Runtime {
    * listens there. A `pty` device without one gets a pty from QEMU, whose path `query-chardev` tells.
    */
   readonly consoleSockets: ReadonlyMap<string, string>;
-  readonly firmware?: FirmwareFiles;
   /** Milliseconds since the epoch at the start, for clocks relative to it. */
   readonly startTimeMs: number;
   /** Certificates for what can be encrypted on this host. */

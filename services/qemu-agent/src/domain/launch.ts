@@ -2,9 +2,12 @@ import { VirtError } from "@virtmesh/core/errors";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { QemuCapabilities } from "../capabilities/model.ts";
+import { machineOf } from "../cmdline/machine-types.ts";
 import { buildCommandLine, environmentOf } from "../cmdline/build.ts";
 import { chardevId } from "../cmdline/ids.ts";
 import { settleCommands } from "../cmdline/settle.ts";
+import { withFirmware } from "../firmware/choose.ts";
+import { hostFirmware, makeVariables } from "../firmware/host-firmware.ts";
 import type { PortRange } from "../host/ports.ts";
 import type { Taps } from "../host/taps.ts";
 import { HandedSocket } from "../process/handed-socket.ts";
@@ -32,6 +35,8 @@ export interface LaunchSite {
   readonly vncPorts: PortRange;
   readonly vncAddress: string;
   readonly taps: Taps;
+  /** Where guests' variables of UEFI are kept. */
+  readonly nvramDir: string;
   /** Where memory that is a file lies. */
   readonly memoryDir: string;
   /** Guests of type kvm run by emulation where KVM does not work. */
@@ -150,7 +155,11 @@ async function start(
   accelerator: "kvm" | "tcg",
 ): Promise<Instance> {
   const { directory, logPath } = allotment;
-  const live = withAllotment(definition, site, allotment);
+  const { name: machine } = machineOf(definition, site.capabilities);
+  const variables = `${site.nvramDir}/${definition.uuid}_VARS.fd`;
+  const found = withFirmware(definition, machine, await hostFirmware(), variables);
+  const live = withAllotment(found, site, allotment);
+  await makeVariables(live);
   const runtime = await runtimeOf(live, site, {
     allotment,
     accelerator,
@@ -229,8 +238,22 @@ function withAllotment(
         const tap = taps[index];
         return tap === undefined ? nic : { ...nic, target: { ...nic.target, dev: tap.ifname } };
       }),
+      vsocks: devices.vsocks.map((vsock) =>
+        vsock.cid?.auto === true
+          ? { ...vsock, cid: { ...vsock.cid, address: contextId(definition) } }
+          : vsock,
+      ),
     },
   };
+}
+
+/** 0 to 2 are not addresses of guests, and the largest is anybody's. */
+const FIRST_CONTEXT_ID = 3;
+const CONTEXT_IDS = 0xffff_fffe - FIRST_CONTEXT_ID;
+
+/** The guest's address for sockets to the host: the same at every start, and another than that of other guests. */
+function contextId({ uuid }: IdentifiedDomain): number {
+  return FIRST_CONTEXT_ID + (Number.parseInt(uuid.slice(0, 8), 16) % CONTEXT_IDS);
 }
 
 /** What consoles print is kept beside the log of QEMU, unless the definition says where. */

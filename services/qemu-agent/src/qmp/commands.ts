@@ -65,6 +65,8 @@ export interface QmpCommands {
     Nothing,
   ];
   set_link: [{ readonly name: string; readonly up: boolean }, Nothing];
+  "blockdev-open-tray": [{ readonly id: string; readonly force?: boolean }, Nothing];
+  block_set_io_throttle: [{ readonly id: string; readonly [limit: string]: string | number }, Nothing];
   set_password: [{ readonly protocol: "vnc" | "spice"; readonly password: string }, Nothing];
   expire_password: [{ readonly protocol: "vnc" | "spice"; readonly time: string }, Nothing];
   balloon: [{ readonly value: number }, Nothing];

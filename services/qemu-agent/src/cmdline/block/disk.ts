@@ -9,9 +9,9 @@ import type { ChainImage } from "./chain.ts";
 import { backingImages } from "./chain.ts";
 import { imageNodes } from "./nodes.ts";
 
-/** Whether a drive holds something when the guest starts: not when it is empty or its tray stands open. */
+/** Whether a drive holds something when the guest starts. */
 export function hasMedium(disk: Disk): boolean {
-  if (disk.source === undefined || disk.target.tray === "open") return false;
+  if (disk.source === undefined) return false;
   return disk.type !== "file" || disk.source.file !== undefined || disk.source.fdgroup !== undefined;
 }
 
@@ -20,8 +20,18 @@ export function isReadOnly(disk: Disk): boolean {
 }
 
 /** Whether the guest's own write cache is on: it sees that, and flushes when it is. */
-export function writeCache(driver: DiskDriver | undefined): boolean {
-  return driver?.cache !== "writethrough" && driver?.cache !== "directsync";
+export function writeCache(disk: Disk): boolean {
+  const cache = cacheMode(disk);
+  return cache !== "writethrough" && cache !== "directsync";
+}
+
+/**
+ * How the host caches the disk, where the definition or its meaning says so: what several guests write at once
+ * must not be kept by one of them.
+ */
+export function cacheMode({ driver, shareable, readonly }: Disk): DiskDriver["cache"] {
+  const { cache = "default" } = driver ?? {};
+  return cache === "default" && shareable === true && readonly !== true ? "none" : cache;
 }
 
 /** The node that the disk's device uses. */
@@ -42,8 +52,9 @@ export function diskBlockParts(c: DeviceContext, disk: Disk, path: string): Devi
       `io="native" of disk ${target.dev} needs cache="none" or cache="directsync"`,
     );
   }
+  const cache = cacheMode(disk);
   const options = {
-    ...(driver === undefined ? {} : { driver }),
+    driver: { ...driver, ...(cache === undefined ? {} : { cache }) },
     cdrom: device === "cdrom",
     floppy: device === "floppy",
   };

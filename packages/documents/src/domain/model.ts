@@ -1,5 +1,5 @@
 import type { DomainUuid } from "@virtmesh/core/ids";
-import { int, nonEmpty, oneOf, onOff, text, uuid, yesNo } from "../schema/kinds.ts";
+import { cpuset, int, oneOf, onOff, text, uuid, yesNo } from "../schema/kinds.ts";
 import {
   amount,
   attribute,
@@ -95,7 +95,7 @@ export const domainSchema = element({
       "vcpu",
       element({
         placement: maybe("placement", oneOf("static", "auto")),
-        cpuset: maybe("cpuset", nonEmpty),
+        cpuset: maybe("cpuset", cpuset),
         current: maybe("current", int(1)),
         count: ownText(int(1)),
       }),

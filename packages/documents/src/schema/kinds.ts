@@ -99,7 +99,10 @@ export function pattern(expected: string, shape: RegExp): Kind<string> {
 }
 
 /** Numbers of CPUs or nodes, as ranges, single ones and exceptions. */
-export const cpuset = pattern("numbers such as 0-3,^2,8", /^\^?\d+(-\d+)?(,\s*\^?\d+(-\d+)?)*$/);
+export const cpuset = pattern(
+  "numbers such as 0-3,^2,8",
+  /^\^?\d{1,5}(-\d{1,5})?(,\s*\^?\d{1,5}(-\d{1,5})?)*$/,
+);
 
 /** A whole number of up to 64 bits. */
 export const big: Kind<bigint> = {

@@ -1,5 +1,5 @@
 import type { DomainDefinition } from "../model.ts";
-import { numbersOf, overlap, same } from "./number-set.ts";
+import { setOf, overlap, same } from "../number-sets.ts";
 import { isQemu, numbered, refuse } from "./refuse.ts";
 
 /** Processors: how many, of what kind, and what they get of the host. */
@@ -15,7 +15,7 @@ function checkVcpus({ vcpu, vcpus }: DomainDefinition): void {
   if (vcpu.current !== undefined && vcpu.current > vcpu.count) {
     refuse(vcpu, "vcpu/@current", `${vcpu.current} virtual CPUs are more than the most, ${vcpu.count}`);
   }
-  if (vcpu.cpuset !== undefined && numbersOf(vcpu.cpuset) === undefined)
+  if (vcpu.cpuset !== undefined && setOf(vcpu.cpuset) === undefined)
     refuse(vcpu, "vcpu/@cpuset", `"${vcpu.cpuset}" names no processor of the host`, "such as 0-3,^2");
   for (const [each, path] of numbered(vcpus ?? [], "vcpus/vcpu")) {
     if (each.id >= vcpu.count) refuse(each, `${path}/@id`, `there is no processor ${each.id}`);
@@ -55,7 +55,7 @@ function checkModel({ cpu }: DomainDefinition): void {
 function checkSchedulers({ cputune, iothreads, iothreadIds }: DomainDefinition): void {
   const vcpus = new Set<number>();
   for (const [each, path] of numbered(cputune?.vcpuscheds ?? [], "cputune/vcpusched")) {
-    const set = numbersOf(each.vcpus);
+    const set = setOf(each.vcpus);
     if (set === undefined) refuse(each, `${path}/@vcpus`, `"${each.vcpus}" names no processor`);
     if (overlap(set, vcpus))
       refuse(each, `${path}/@vcpus`, `some of the processors ${each.vcpus} are scheduled twice`);
@@ -64,7 +64,7 @@ function checkSchedulers({ cputune, iothreads, iothreadIds }: DomainDefinition):
   const known = new Set((iothreadIds ?? []).map(({ id }) => id));
   for (let n = 1; known.size < (iothreads ?? 0); n++) known.add(n);
   for (const [each, path] of numbered(cputune?.iothreadscheds ?? [], "cputune/iothreadsched")) {
-    const missing = [...(numbersOf(each.iothreads) ?? [])].find((n) => !known.has(n));
+    const missing = [...(setOf(each.iothreads) ?? [])].find((n) => !known.has(n));
     if (missing !== undefined)
       refuse(each, `${path}/@iothreads`, `there is no I/O thread ${missing}`, "raise <iothreads>");
   }
@@ -78,7 +78,7 @@ interface Group {
 /** Processors share caches and bandwidth in groups, which do not overlap. */
 function checkShares({ cputune, vcpu }: DomainDefinition): void {
   const groups: Group[] = [];
-  const inGuest = (set: string) => new Set([...(numbersOf(set) ?? [])].filter((n) => n < vcpu.count));
+  const inGuest = (set: string) => new Set([...(setOf(set) ?? [])].filter((n) => n < vcpu.count));
   const join = (from: object, path: string, vcpus: ReadonlySet<number>, hasCaches: boolean) => {
     const equal = groups.find((group) => same(group.vcpus, vcpus));
     if (equal?.hasCaches === true && hasCaches)

@@ -1,5 +1,5 @@
 import type { DomainDefinition } from "../model.ts";
-import { numbersOf, overlap } from "./number-set.ts";
+import { setOf, overlap } from "../number-sets.ts";
 import { isQemu, numbered, refuse } from "./refuse.ts";
 
 const MIB = 1024n * 1024n;
@@ -64,7 +64,7 @@ function checkHugepages({ memoryBacking, cpu }: DomainDefinition): void {
 /** Node 0 of a guest without nodes is all of it. */
 function nodesOf(page: { readonly nodeset?: string }, nodes: number): ReadonlySet<number> | undefined {
   if (page.nodeset === undefined || (nodes === 0 && page.nodeset === "0")) return undefined;
-  return numbersOf(page.nodeset);
+  return setOf(page.nodeset);
 }
 
 function checkModules({ cpu, os, maxMemory, devices }: DomainDefinition): void {

@@ -1,5 +1,5 @@
 import type { DomainDefinition } from "../model.ts";
-import { numbersOf, overlap } from "./number-set.ts";
+import { setOf, overlap } from "../number-sets.ts";
 import { numbered, refuse } from "./refuse.ts";
 
 /** The guest's nodes, and on which of the host's its memory lies. */
@@ -23,7 +23,7 @@ function checkCells({ cpu, vcpu }: DomainDefinition): void {
         `nodes are numbered from 0 to ${cells.length - 1}`,
       );
     ids.add(id);
-    const cpus = cell.cpus === undefined ? undefined : numbersOf(cell.cpus);
+    const cpus = cell.cpus === undefined ? undefined : setOf(cell.cpus);
     const beyond = [...(cpus ?? [])].find((n) => n >= vcpu.count);
     if (beyond !== undefined)
       refuse(cell, `${path}/@cpus`, `the guest has no processor ${beyond}, it has ${vcpu.count}`);
@@ -46,7 +46,7 @@ function checkNumatune({ numatune, cpu, vcpu }: DomainDefinition): void {
       refuse(memory, "numatune/memory/@nodeset", "with placement auto the nodes are chosen, not named");
     if (placement === "static" && memory.nodeset === undefined && memory.placement === "static")
       refuse(memory, "numatune/memory", "placement static needs to know which nodes", "add nodeset='0'");
-    if (memory.nodeset !== undefined && numbersOf(memory.nodeset) === undefined)
+    if (memory.nodeset !== undefined && setOf(memory.nodeset) === undefined)
       refuse(memory, "numatune/memory/@nodeset", `"${memory.nodeset}" names no node`);
     if (placement === "auto" && memnodes.length > 0)
       refuse(numatune, "numatune/memnode", "nodes that are chosen automatically cannot be chosen one by one");

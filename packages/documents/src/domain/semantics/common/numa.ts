@@ -1,5 +1,5 @@
 import type { DomainDraft } from "../walk.ts";
-import { normalSet } from "./number-sets.ts";
+import { normalSet } from "../../number-sets.ts";
 
 type Cell = NonNullable<NonNullable<DomainDraft["cpu"]>["numa"]>["cells"][number];
 

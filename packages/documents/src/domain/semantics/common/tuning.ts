@@ -1,6 +1,6 @@
 import { refuse } from "../refuse.ts";
 import type { DomainDraft } from "../walk.ts";
-import { normalSet, numbersOf, rangesOf } from "./number-sets.ts";
+import { normalSet, numbersOf, rangesOf } from "../../number-sets.ts";
 
 /** As much memory as libvirt takes for no limit. */
 const UNLIMITED = 9_007_199_254_740_991n * 1024n;

@@ -1,5 +1,5 @@
 import type { DomainDraft } from "../walk.ts";
-import { numbersOf, rangesOf } from "../common/number-sets.ts";
+import { numbersOf, rangesOf } from "../../number-sets.ts";
 import { refuse } from "../refuse.ts";
 import { boardOf } from "./machine.ts";
 import type { QemuTraits } from "./traits.ts";

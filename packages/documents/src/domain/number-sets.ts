@@ -28,3 +28,17 @@ export function rangesOf(numbers: readonly number[]): string {
 export function normalSet(set: string): string {
   return rangesOf(numbersOf(set));
 }
+
+/** The same as a set; undefined when it names no number. */
+export function setOf(set: string): ReadonlySet<number> | undefined {
+  const numbers = numbersOf(set);
+  return numbers.length === 0 ? undefined : new Set(numbers);
+}
+
+export function overlap(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
+  return !a.isDisjointFrom(b);
+}
+
+export function same(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
+  return a.size === b.size && a.isSubsetOf(b);
+}

@@ -1,6 +1,8 @@
 import type { Suite } from "./suite.ts";
+import { backup } from "./suites/backup.ts";
 import { bhyve } from "./suites/bhyve.ts";
 import { capabilities } from "./suites/capabilities.ts";
+import { checkpoint } from "./suites/checkpoint.ts";
 import { domainCapabilities } from "./suites/domaincaps.ts";
 import { generic } from "./suites/generic.ts";
 import { hostInterface } from "./suites/interface.ts";
@@ -14,6 +16,7 @@ import { qemuArgv } from "./suites/qemu-argv.ts";
 import { qemuRoundtrip } from "./suites/qemu-roundtrip.ts";
 import { qemuXml2xml } from "./suites/qemu-xml2xml.ts";
 import { secret } from "./suites/secret.ts";
+import { snapshot } from "./suites/snapshot.ts";
 import { storagePool } from "./suites/storage-pool.ts";
 import { storageVolume } from "./suites/storage-volume.ts";
 
@@ -36,4 +39,7 @@ export const SUITES: readonly Suite[] = [
   storageVolume,
   capabilities,
   domainCapabilities,
+  snapshot,
+  checkpoint,
+  backup,
 ];

@@ -2,7 +2,7 @@ import { qualifiedName } from "./content.ts";
 import { oneOf } from "./kinds.ts";
 import type { Name, Required } from "./parts.ts";
 import { describedChild, nameOf } from "./parts.ts";
-import type { Choice, Fields, Model } from "./schema.ts";
+import type { Choice, Fields, Model, Schema } from "./schema.ts";
 import { choice, element } from "./schema.ts";
 
 /**
@@ -83,5 +83,28 @@ export function namedVariant<const K extends string, const V extends Readonly<Re
     },
     write: (value, out) => all.write([value], out),
     describe: () => all.describe().map((item) => (item.kind === "element" ? { ...item, many: false } : item)),
+  };
+}
+
+/** The one child of that name that has that attribute, or has it not: where this makes it another field. */
+export function childByAttribute<T>(
+  name: Name,
+  attributeName: string,
+  has: boolean,
+  schema: Schema<T>,
+): Required<T> {
+  const qname = nameOf(name);
+  return {
+    optional: false,
+    what: `element <${qualifiedName(qname)}> ${has ? "with" : "without"} an attribute "${attributeName}"`,
+    read: (content) => {
+      const found = content.takeChild(
+        qname,
+        (child) => child.attributes.some((a) => a.name === attributeName) === has,
+      );
+      return found === undefined ? undefined : schema.read(found);
+    },
+    write: (value, out) => out.child(qname, (o) => schema.write(value, o)),
+    describe: () => [describedChild(qname, schema, false)],
   };
 }

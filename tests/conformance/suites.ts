@@ -4,6 +4,8 @@ import { bhyve } from "./suites/bhyve.ts";
 import { capabilities } from "./suites/capabilities.ts";
 import { checkpoint } from "./suites/checkpoint.ts";
 import { domainCapabilities } from "./suites/domaincaps.ts";
+import { cpu } from "./suites/cpu.ts";
+import { schema } from "./suites/schema.ts";
 import { generic } from "./suites/generic.ts";
 import { hostInterface } from "./suites/interface.ts";
 import { lxc } from "./suites/lxc.ts";
@@ -23,6 +25,7 @@ import { storageVolume } from "./suites/storage-volume.ts";
 /** Every suite, in the order in which they run. A new one is a file in suites/ and a line here. */
 export const SUITES: readonly Suite[] = [
   generic,
+  schema,
   qemuRoundtrip,
   qemuXml2xml,
   qemuArgv,
@@ -42,4 +45,5 @@ export const SUITES: readonly Suite[] = [
   snapshot,
   checkpoint,
   backup,
+  cpu,
 ];

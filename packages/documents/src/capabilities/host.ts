@@ -15,12 +15,13 @@ import {
   textChild,
   textOnly,
 } from "../schema/parts.ts";
+import type { ModelOf } from "../schema/schema.ts";
 import { element } from "../schema/schema.ts";
 
 /** Sizes of pages of memory. */
 const pageSize = { bytes: amountAttribute("size") } as const;
 
-const cpu = element({
+export const hostCpuSchema = element({
   arch: optional(textChild("arch", nonEmpty)),
   flags: optional(
     child(
@@ -123,7 +124,7 @@ const memoryBandwidth = element({
 
 export const hostSchema = element({
   uuid: optional(textChild("uuid", uuid)),
-  cpu: child("cpu", cpu),
+  cpu: child("cpu", hostCpuSchema),
   powerManagement: optional(
     child(
       "power_management",
@@ -168,3 +169,5 @@ export const hostSchema = element({
     }),
   ),
 });
+
+export type HostCpu = ModelOf<typeof hostCpuSchema>;

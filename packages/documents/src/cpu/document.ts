@@ -1,23 +1,39 @@
-import type { Cpu } from "../domain/cpu.ts";
-import { cpuSchema } from "../domain/cpu.ts";
+import { type HostCpu, hostCpuSchema } from "../capabilities/host.ts";
+import { type Cpu, cpuSchema } from "../domain/cpu.ts";
 import { document } from "../schema/document.ts";
 import { refuseAt } from "../schema/refuse.ts";
 
-const cpuDocument = document("cpu", cpuSchema);
+const guestCpuDocument = document("cpu", cpuSchema);
+const hostCpuDocument = document("cpu", hostCpuSchema);
 
 /**
- * Reads a `<cpu>` document by itself: a host's, as one compares with, or a guest's.
+ * Reads a `<cpu>` of a guest by itself, as one compares with a host's.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
-export function parseCpu(xml: string): Cpu {
-  const cpu = cpuDocument.parse(xml);
-  const names = cpu.features.map((feature) => feature.name);
-  names.forEach((name, i) => {
-    if (names.indexOf(name) < i) refuseAt(`/cpu/feature[${i + 1}]`, `the feature ${name} is there already`);
-  });
+export function parseGuestCpu(xml: string): Cpu {
+  const cpu = guestCpuDocument.parse(xml);
+  checkFeatures(cpu.features);
   return cpu;
 }
 
-export function formatCpu(cpu: Cpu): string {
-  return cpuDocument.format(cpu);
+export function formatGuestCpu(cpu: Cpu): string {
+  return guestCpuDocument.format(cpu);
+}
+
+/** Reads a `<cpu>` of a host by itself, as in its capabilities. */
+export function parseHostCpu(xml: string): HostCpu {
+  const cpu = hostCpuDocument.parse(xml);
+  checkFeatures(cpu.features);
+  return cpu;
+}
+
+export function formatHostCpu(cpu: HostCpu): string {
+  return hostCpuDocument.format(cpu);
+}
+
+function checkFeatures(features: readonly { readonly name: string }[]): void {
+  const names = features.map((feature) => feature.name);
+  names.forEach((name, i) => {
+    if (names.indexOf(name) < i) refuseAt(`/cpu/feature[${i + 1}]`, `the feature ${name} is there already`);
+  });
 }

@@ -51,8 +51,6 @@ function checkMode(network: NetworkDefinition): void {
   if (ROUTED.has(mode)) {
     if (network.ips.length === 0)
       refuseAt("/network/forward", `mode="${mode}" needs an <ip> that says which network is forwarded`);
-    if (forward.interfaces.length > 1)
-      refuseAt("/network/forward", `mode="${mode}" takes one interface of the host, not several`);
     if (mode === "open" && (forward.dev !== undefined || forward.interfaces.length > 0))
       refuseAt("/network/forward", `mode="open" leaves forwarding to others and takes no interface`);
     return;

@@ -166,11 +166,17 @@ const commonChildren = {
             element({ type: attribute("type", nonEmpty), name: attribute("name", nonEmpty) }),
           ),
         ),
+        reservations: optional(attributeChild("reservations", "mgralias", nonEmpty)),
         objects: optional(
-          listChild(
+          child(
             "objects",
-            "secret",
-            element({ type: attribute("type", nonEmpty), alias: attribute("alias", nonEmpty) }),
+            element({
+              secrets: repeated(
+                "secret",
+                element({ type: attribute("type", nonEmpty), alias: attribute("alias", nonEmpty) }),
+              ),
+              tlsX509: optional(attributeChild("TLSx509", "alias", nonEmpty)),
+            }),
           ),
         ),
         relPath: optional(textChild("relPath", nonEmpty)),

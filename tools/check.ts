@@ -45,6 +45,7 @@ const steps: readonly Step[] = [
   breakingStep(root),
   generatedCodeStep(root),
   generatedDocumentStep(root, "docs/errors.md", "tools/error-table.ts"),
+  generatedDocumentStep(root, "docs/documents", "tools/document-pages.ts"),
   pureStep("floors", () => checkFloors({ files: withImports, packages: declaredPackages() })),
   pureStep("no import cycles", () => findCycles(withImports).map((cycle) => cycle.join(" -> "))),
   pureStep("no default exports", () => defaultExports(sources)),

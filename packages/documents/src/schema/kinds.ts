@@ -44,7 +44,10 @@ export const onOff = flagKind("on", "off");
 /** A whole number that JavaScript holds exactly. libvirt reads decimal only where it does not say hexadecimal. */
 export function int(min = 0, max = Number.MAX_SAFE_INTEGER): Kind<number> {
   return {
-    expected: `a whole number from ${min} to ${max}`,
+    expected:
+      max === Number.MAX_SAFE_INTEGER
+        ? `a whole number of at least ${min}`
+        : `a whole number from ${min} to ${max}`,
     parse: (t) => {
       const digits = t.trim();
       if (!/^[+-]?\d{1,16}$/.test(digits)) return undefined;

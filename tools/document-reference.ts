@@ -161,7 +161,8 @@ let seen = 0;
 
 /** Two items with one key say the same; elements are the same when they are of one schema. */
 function keyOf(item: Item): string {
-  if (item.kind !== "element") return JSON.stringify(item);
+  if (item.kind !== "element")
+    return JSON.stringify(item, (key, value: unknown) => (key === "texts" ? undefined : value));
   const { schema, ...rest } = item;
   const number = numbers.get(schema) ?? seen++;
   numbers.set(schema, number);

@@ -1,4 +1,4 @@
-import { hex, int, nonEmpty, oneOf, onOff, text, yesNo } from "../schema/kinds.ts";
+import { bigHex, hex, int, nonEmpty, oneOf, onOff, text, yesNo } from "../schema/kinds.ts";
 import { attribute, child, maybe, optional, textChild } from "../schema/parts.ts";
 import type { ModelOf } from "../schema/schema.ts";
 import { choice, element } from "../schema/schema.ts";
@@ -38,14 +38,14 @@ export const launchSecuritySchema = choice("type", {
     authorKey: maybe("authorKey", yesNo),
     vcek: maybe("vcek", yesNo),
     ...memoryEncryption,
-    policy: textChild("policy", hex(Number.MAX_SAFE_INTEGER, 4)),
+    policy: textChild("policy", bigHex(4)),
     guestVisibleWorkarounds: optional(textChild("guestVisibleWorkarounds", nonEmpty)),
     idBlock: optional(textChild("idBlock", nonEmpty)),
     idAuth: optional(textChild("idAuth", nonEmpty)),
     hostData: optional(textChild("hostData", nonEmpty)),
   },
   tdx: {
-    policy: optional(textChild("policy", hex(Number.MAX_SAFE_INTEGER, 1))),
+    policy: optional(textChild("policy", bigHex(1))),
     mrConfigId: optional(textChild("mrConfigId", nonEmpty)),
     mrOwner: optional(textChild("mrOwner", nonEmpty)),
     mrOwnerConfig: optional(textChild("mrOwnerConfig", nonEmpty)),

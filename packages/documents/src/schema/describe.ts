@@ -1,3 +1,5 @@
+import type { Texts } from "./kinds.ts";
+
 /** What one element may have, for people who read a reference. */
 export type Item =
   | {
@@ -5,9 +7,15 @@ export type Item =
       readonly name: string;
       /** `a whole number from 0 to 31`. */
       readonly allowed: string;
+      readonly texts: Texts | undefined;
       readonly presence: Presence;
     }
-  | { readonly kind: "text"; readonly allowed: string; readonly presence: Presence }
+  | {
+      readonly kind: "text";
+      readonly allowed: string;
+      readonly texts: Texts | undefined;
+      readonly presence: Presence;
+    }
   | {
       readonly kind: "element";
       /** As written, with its prefix. */

@@ -4,19 +4,28 @@ import { parseUuid } from "@virtmesh/core/ids";
 export interface Kind<T> {
   /** What is allowed, for messages: `a whole number from 0 to 31`. */
   readonly expected: string;
+  /** Which texts are of this kind, for those who make some up. */
+  readonly texts?: Texts;
   /** undefined when the text is not one. */
   parse(text: string): T | undefined;
   format(value: T): string;
 }
 
+export type Texts =
+  | { readonly names: readonly string[] }
+  | { readonly from: bigint; readonly to: bigint }
+  | { readonly shape: RegExp };
+
 export const text: Kind<string> = {
   expected: "text",
+  texts: { shape: /^[ -~äß漢]{0,12}$/ },
   parse: (t) => t,
   format: (v) => v,
 };
 
 export const nonEmpty: Kind<string> = {
   expected: "text that is not empty",
+  texts: { shape: /^[!-~äß漢][ -~äß漢]{0,11}$/ },
   parse: (t) => (t === "" ? undefined : t),
   format: (v) => v,
 };
@@ -25,6 +34,7 @@ export const nonEmpty: Kind<string> = {
 export function oneOf<const N extends string>(...names: readonly N[]): Kind<N> {
   return {
     expected: names.join(", "),
+    texts: { names },
     parse: (t) => names.find((n) => n === t.trim()),
     format: (v) => v,
   };
@@ -33,6 +43,7 @@ export function oneOf<const N extends string>(...names: readonly N[]): Kind<N> {
 function flagKind(yes: string, no: string): Kind<boolean> {
   return {
     expected: `${yes} or ${no}`,
+    texts: { names: [yes, no] },
     parse: (t) => (t === yes ? true : t === no ? false : undefined),
     format: (v) => (v ? yes : no),
   };
@@ -48,6 +59,7 @@ export function int(min = 0, max = Number.MAX_SAFE_INTEGER): Kind<number> {
       max === Number.MAX_SAFE_INTEGER
         ? `a whole number of at least ${min}`
         : `a whole number from ${min} to ${max}`,
+    texts: { from: BigInt(min), to: BigInt(max) },
     parse: (t) => {
       const digits = t.trim();
       if (!/^[+-]?\d{1,16}$/.test(digits)) return undefined;
@@ -62,8 +74,9 @@ export function int(min = 0, max = Number.MAX_SAFE_INTEGER): Kind<number> {
 export function hex(max: number, digits: number): Kind<number> {
   return {
     expected: `a number from 0x0 to 0x${max.toString(16)}`,
+    texts: { from: 0n, to: BigInt(max) },
     parse: (t) => {
-      const n = /^(0x[0-9a-f]{1,13}|\d{1,15})$/i.test(t.trim()) ? Number(t.trim()) : undefined;
+      const n = /^(0x[0-9a-f]{1,14}|\d{1,16})$/i.test(t.trim()) ? Number(t.trim()) : undefined;
       return n !== undefined && n <= max ? n : undefined;
     },
     format: (v) => `0x${v.toString(16).padStart(digits, "0")}`,
@@ -74,6 +87,7 @@ export function hex(max: number, digits: number): Kind<number> {
 export function bigHex(digits: number, max = (1n << 64n) - 1n): Kind<bigint> {
   return {
     expected: `a number from 0x0 to 0x${max.toString(16)}`,
+    texts: { from: 0n, to: max },
     parse: (t) => {
       const n = /^(0x[0-9a-f]{1,16}|\d{1,20})$/i.test(t.trim()) ? BigInt(t.trim()) : undefined;
       return n !== undefined && n <= max ? n : undefined;
@@ -85,6 +99,7 @@ export function bigHex(digits: number, max = (1n << 64n) - 1n): Kind<bigint> {
 /** A whole number of 64 bits with a sign. */
 export const signed: Kind<bigint> = {
   expected: "a whole number from -2^63 to 2^63-1",
+  texts: { from: -(1n << 63n), to: (1n << 63n) - 1n },
   parse: (t) => {
     const n = /^[+-]?\d{1,19}$/.test(t.trim()) ? BigInt(t.trim().replace("+", "")) : undefined;
     return n !== undefined && BigInt.asIntN(64, n) === n ? n : undefined;
@@ -96,6 +111,7 @@ export const signed: Kind<bigint> = {
 export function pattern(expected: string, shape: RegExp): Kind<string> {
   return {
     expected,
+    texts: { shape },
     parse: (t) => (shape.test(t.trim()) ? t.trim() : undefined),
     format: (v) => v,
   };
@@ -104,12 +120,13 @@ export function pattern(expected: string, shape: RegExp): Kind<string> {
 /** Numbers of CPUs or nodes, as ranges, single ones and exceptions. */
 export const cpuset = pattern(
   "numbers such as 0-3,^2,8",
-  /^\^?\d{1,5}(-\d{1,5})?(,\s*\^?\d{1,5}(-\d{1,5})?)*$/,
+  /^\^?\d{1,5}(-\d{1,5})?(, *\^?\d{1,5}(-\d{1,5})?)*$/,
 );
 
 /** A whole number of up to 64 bits. */
 export const big: Kind<bigint> = {
   expected: "a whole number below 2^64",
+  texts: { from: 0n, to: (1n << 64n) - 1n },
   parse: (t) => {
     if (!/^\+?\d{1,20}$/.test(t.trim())) return undefined;
     const n = BigInt(t.trim());
@@ -121,6 +138,7 @@ export const big: Kind<bigint> = {
 /** Read with or without hyphens, kept in lower case with them. */
 export const uuid: Kind<string> = {
   expected: "a UUID",
+  texts: { shape: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/ },
   parse: (t) => parseUuid(t.trim()),
   format: (v) => v,
 };
@@ -128,6 +146,7 @@ export const uuid: Kind<string> = {
 /** Kept in lower case, two digits a byte. */
 export const mac: Kind<string> = {
   expected: "a MAC address such as 52:54:00:12:34:56",
+  texts: { shape: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/ },
   parse: (t) => {
     const bytes = t.trim().toLowerCase().split(":");
     if (bytes.length !== 6 || !bytes.every((b) => /^[0-9a-f]{1,2}$/.test(b))) return undefined;

@@ -6,7 +6,7 @@ import type { Content } from "./content.ts";
 import { qualifiedName } from "./content.ts";
 import type { Described, Item } from "./describe.ts";
 import { OPTIONAL, REQUIRED, withPresence } from "./describe.ts";
-import type { Kind } from "./kinds.ts";
+import type { Kind, Texts } from "./kinds.ts";
 import { big, nonEmpty, unitBytes } from "./kinds.ts";
 import { Output } from "./output.ts";
 import type { Part, Schema } from "./schema.ts";
@@ -39,7 +39,9 @@ export function attribute<T>(name: string, kind: Kind<T>): Required<T> {
       return found === undefined ? undefined : content.parse(kind, found.value, found);
     },
     write: (value, out) => out.attribute(name, kind.format(value)),
-    describe: () => [{ kind: "attribute", name, allowed: kind.expected, presence: REQUIRED }],
+    describe: () => [
+      { kind: "attribute", name, allowed: kind.expected, texts: kind.texts, presence: REQUIRED },
+    ],
   };
 }
 
@@ -118,7 +120,7 @@ export function ownText<T>(kind: Kind<T>): Required<T> {
       return raw.trim() === "" ? undefined : content.parse(kind, raw);
     },
     write: (value, out) => out.text(kind.format(value)),
-    describe: () => [{ kind: "text", allowed: kind.expected, presence: REQUIRED }],
+    describe: () => [{ kind: "text", allowed: kind.expected, texts: kind.texts, presence: REQUIRED }],
   };
 }
 
@@ -132,7 +134,7 @@ export function textOnly<T>(kind: Kind<T>): Schema<T> {
   return schemaOf(
     (content) => content.parse(kind, content.takeText()),
     (value, out) => out.text(kind.format(value)),
-    () => [{ kind: "text", allowed: kind.expected, presence: REQUIRED }],
+    () => [{ kind: "text", allowed: kind.expected, texts: kind.texts, presence: REQUIRED }],
   );
 }
 
@@ -221,6 +223,9 @@ export interface AmountForm {
 const IN_KIB: AmountForm = { assumed: "KiB", written: "KiB" };
 export const IN_BYTES: AmountForm = { assumed: "bytes", written: "bytes" };
 
+/** Of any unit that tests choose. */
+const COUNT: Texts = { from: 0n, to: 1n << 30n };
+
 const LARGEST = ["EiB", "PiB", "TiB", "GiB", "MiB", "KiB"] as const;
 
 function written(bytes: bigint, form: AmountForm): { readonly count: bigint; readonly unit: string } {
@@ -243,6 +248,12 @@ function readAmount(content: Content, raw: string, form: AmountForm, place?: Rea
     );
   }
   const bytes = content.parse(big, raw, place) * factor;
+  if (bytes >= 1n << 64n)
+    throw content.invalid(
+      `${raw.trim()} ${unit?.value ?? form.assumed}`,
+      "it must be less than 2^64 bytes",
+      place,
+    );
   const step = form.written === "largest" ? 1n : (unitBytes(form.written) ?? 1n);
   return ((bytes + step - 1n) / step) * step;
 }
@@ -252,6 +263,7 @@ function describedUnit(form: AmountForm): Item {
     kind: "attribute",
     name: form.attribute ?? "unit",
     allowed: "bytes, KiB, MiB, GiB, TiB, PiB, EiB, KB, MB ...",
+    texts: { names: ["bytes", "KiB", "MiB", "GiB", "KB", "M"] },
     presence: { is: "defaulted", value: form.assumed },
   };
 }
@@ -267,7 +279,10 @@ export function amount(form: AmountForm = IN_KIB): Required<bigint> {
       out.attribute("unit", unit);
       out.text(String(count));
     },
-    describe: () => [{ kind: "text", allowed: big.expected, presence: REQUIRED }, describedUnit(form)],
+    describe: () => [
+      { kind: "text", allowed: big.expected, texts: COUNT, presence: REQUIRED },
+      describedUnit(form),
+    ],
   };
 }
 
@@ -299,7 +314,7 @@ export function amountAttribute(name: string, form: AmountForm = IN_KIB): Requir
       out.attribute(form.attribute ?? "unit", unit);
     },
     describe: () => [
-      { kind: "attribute", name, allowed: big.expected, presence: REQUIRED },
+      { kind: "attribute", name, allowed: big.expected, texts: COUNT, presence: REQUIRED },
       describedUnit(form),
     ],
   };

@@ -131,6 +131,13 @@ describe("a schema", () => {
   });
 });
 
+describe("an amount", () => {
+  it("is refused when it has more than 64 bits of bytes", () => {
+    const xml = "<cart><name>a</name><size unit='EiB'>16</size></cart>";
+    expect(refusal(() => cart.parse(xml)).message).toContain("it must be less than 2^64 bytes");
+  });
+});
+
 describe("kinds of values", () => {
   it.each([
     [int(1, 9), "9", 9],
@@ -176,7 +183,7 @@ describe("a schema says of itself", () => {
 
   it("what values are allowed, one level further down", () => {
     const size = items.find((item) => item.kind === "element" && item.name === "size");
-    expect(size?.kind === "element" && size.schema.describe()).toEqual([
+    expect(size?.kind === "element" && size.schema.describe()).toMatchObject([
       { kind: "text", allowed: "a whole number below 2^64", presence: { is: "required" } },
       {
         kind: "attribute",
@@ -189,7 +196,7 @@ describe("a schema says of itself", () => {
 
   it("what each variant has", () => {
     const wheel = items.find((item) => item.kind === "element" && item.name === "wheel");
-    expect(wheel?.kind === "element" && wheel.schema.describe()).toEqual([
+    expect(wheel?.kind === "element" && wheel.schema.describe()).toMatchObject([
       {
         kind: "choice",
         attribute: "type",
@@ -202,13 +209,22 @@ describe("a schema says of itself", () => {
                 kind: "attribute",
                 name: "rings",
                 allowed: "a whole number of at least 1",
+                texts: { from: 1n, to: BigInt(Number.MAX_SAFE_INTEGER) },
                 presence: { is: "optional" },
               },
             ],
           },
           {
             name: "steel",
-            items: [{ kind: "attribute", name: "rusty", allowed: "yes or no", presence: { is: "optional" } }],
+            items: [
+              {
+                kind: "attribute",
+                name: "rusty",
+                allowed: "yes or no",
+                texts: { names: ["yes", "no"] },
+                presence: { is: "optional" },
+              },
+            ],
           },
         ],
       },

@@ -11,6 +11,7 @@ function usbNumber(digits: number): Kind<number> {
   const number = hex(16 ** digits - 1, digits);
   return {
     expected: `${number.expected}, or -1 for any`,
+    texts: { from: -1n, to: BigInt(16 ** digits - 1) },
     parse: (t) => (t.trim() === "-1" ? -1 : number.parse(t)),
     format: (v) => (v === -1 ? "-1" : `0x${v.toString(16).toUpperCase().padStart(digits, "0")}`),
   };

@@ -37,6 +37,8 @@ export function completeBhyveDomain(
     places: assignPlaces,
   };
   completeDraft(draft, rules, { newDomain: false, inactive });
+  // libvirt forgets arguments that are not those of a program of its own.
+  if (draft.bootloader === undefined) delete draft.bootloaderArgs;
   return draft;
 }
 

@@ -9,6 +9,7 @@ import { schema } from "./suites/schema.ts";
 import { generic } from "./suites/generic.ts";
 import { hostInterface } from "./suites/interface.ts";
 import { lxc } from "./suites/lxc.ts";
+import { lxcconf } from "./suites/lxcconf.ts";
 import { networkPort } from "./suites/network-port.ts";
 import { networkUpdate } from "./suites/network-update.ts";
 import { network } from "./suites/network.ts";
@@ -46,4 +47,5 @@ export const SUITES: readonly Suite[] = [
   checkpoint,
   backup,
   cpu,
+  lxcconf,
 ];

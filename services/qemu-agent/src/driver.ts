@@ -15,7 +15,7 @@ import { MigrationSource } from "./facets/migration-source.ts";
 import { PortRange } from "./host/ports.ts";
 import { Taps } from "./host/taps.ts";
 import type { QmpObserver } from "./qmp/connection.ts";
-import { DefinitionStore } from "./state/definition-store.ts";
+import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { StatusStore } from "./state/status-store.ts";
 import { LeftImages } from "./migration/left-images.ts";
 import { linkTlsFiles } from "./migration/tls-files.ts";

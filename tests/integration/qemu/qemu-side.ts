@@ -8,7 +8,7 @@ import { MigrationSource } from "../../../services/qemu-agent/src/facets/migrati
 import { PortRange } from "../../../services/qemu-agent/src/host/ports.ts";
 import { Taps } from "../../../services/qemu-agent/src/host/taps.ts";
 import { LeftImages } from "../../../services/qemu-agent/src/migration/left-images.ts";
-import { DefinitionStore } from "../../../services/qemu-agent/src/state/definition-store.ts";
+import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { StatusStore } from "../../../services/qemu-agent/src/state/status-store.ts";
 
 /** The guests of one host and both migration facets over them, without an agent around. */

@@ -1,7 +1,7 @@
 import { mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { VirtError } from "@virtmesh/core/errors";
-import { writeDurably } from "../state/durable-file.ts";
+import { writeDurably } from "@virtmesh/agent/journal/durable-file";
 import type { QemuCapabilities } from "./model.ts";
 import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
 

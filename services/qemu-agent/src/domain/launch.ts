@@ -17,7 +17,7 @@ import type { QmpObserver } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
 import type { InstanceMigration } from "../state/instance-status.ts";
 import type { StatusStore } from "../state/status-store.ts";
-import { etagOf } from "./definition.ts";
+import { etagOf } from "@virtmesh/agent/guests/definition";
 import { diskPaths } from "./disk-check.ts";
 import { allotPorts, hasAutoport, isScreen, listenAddress } from "./graphics-ports.ts";
 import { refuseNotHonoured } from "./honoured.ts";

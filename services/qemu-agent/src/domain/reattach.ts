@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
-import { identified } from "./definition.ts";
+import { identified } from "@virtmesh/agent/guests/definition";
 import { hold, QemuProcess } from "../process/qemu-process.ts";
 import { QmpConnection } from "../qmp/connection.ts";
 import type { InstanceStatus } from "../state/instance-status.ts";

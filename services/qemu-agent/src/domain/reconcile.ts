@@ -1,5 +1,5 @@
 import type { RunState } from "../qmp/commands.ts";
-import type { EventFeed } from "./events.ts";
+import type { EventFeed } from "@virtmesh/agent/guests/event-feed";
 import type { Guest } from "./guest.ts";
 import type { Situation } from "./translate.ts";
 

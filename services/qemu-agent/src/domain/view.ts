@@ -1,6 +1,6 @@
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import { summaryOf } from "@virtmesh/documents/domain/info";
-import { etagOf } from "./definition.ts";
+import { etagOf } from "@virtmesh/agent/guests/definition";
 import type { Guest } from "./guest.ts";
 
 /** A guest as the facet shows it. */

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { cpus, freemem, totalmem } from "node:os";
+import { bootTimeMs, machineUuid } from "@virtmesh/agent/guests/machine";
 import type { HostFacet, HostInfo } from "@virtmesh/core/driver/host";
-import { parseUuid } from "@virtmesh/core/ids";
 import type { ProbeResult } from "../capabilities/probe.ts";
 import { capabilitiesXml } from "../capabilities/document.ts";
 
@@ -42,20 +41,4 @@ export class QemuHost implements HostFacet {
   async capabilities(): Promise<string> {
     return capabilitiesXml(this.info(), this.#probed.capabilities);
   }
-}
-
-/** Identity of the machine: the SMBIOS UUID, or /etc/machine-id where there is none. */
-async function machineUuid(): Promise<string> {
-  for (const path of ["/sys/class/dmi/id/product_uuid", "/etc/machine-id"]) {
-    const text = await readFile(path, "utf8").catch(() => "");
-    const uuid = parseUuid(text.trim());
-    if (uuid !== undefined && !/^(0|f)+$/.test(uuid.replaceAll("-", ""))) return uuid;
-  }
-  return "";
-}
-
-/** As the kernel noted it, in whole seconds: the same whenever it is asked. */
-async function bootTimeMs(): Promise<number> {
-  const seconds = /^btime (\d+)$/m.exec(await readFile("/proc/stat", "utf8"))?.[1];
-  return Number(seconds ?? 0) * 1000;
 }

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MigrationId } from "@virtmesh/core/ids";
-import { removeDurably, writeDurably } from "../state/durable-file.ts";
+import { removeDurably, writeDurably } from "@virtmesh/agent/journal/durable-file";
 
 /** What an incoming migration makes on this host, written before it is made: what is in here is provably ours. */
 export interface Made {

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
-import { removeDurably, writeDurably } from "../state/durable-file.ts";
+import { removeDurably, writeDurably } from "@virtmesh/agent/journal/durable-file";
 
 /** An image as a guest left it; numbers as texts, since JSON has no 64 bits. */
 interface LeftImage {

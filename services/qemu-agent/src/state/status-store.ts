@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VirtError } from "@virtmesh/core/errors";
 import { parseUuid, type DomainUuid } from "@virtmesh/core/ids";
-import { writeDurably } from "./durable-file.ts";
+import { writeDurably } from "@virtmesh/agent/journal/durable-file";
 import type { InstanceStatus } from "./instance-status.ts";
 
 /** Longest name that is made in a guest's directory: `console-charserial12.sock~`. */

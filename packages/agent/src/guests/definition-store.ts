@@ -5,8 +5,8 @@ import type { DomainUuid } from "@virtmesh/core/ids";
 import { parseUuid } from "@virtmesh/core/ids";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
-import { identified, persistentXml } from "../domain/definition.ts";
-import { removeDurably, writeDurably } from "./durable-file.ts";
+import { identified, persistentXml } from "./definition.ts";
+import { removeDurably, writeDurably } from "../journal/durable-file.ts";
 
 export interface StoredGuest {
   readonly definition: IdentifiedDomain;

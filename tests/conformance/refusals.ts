@@ -1,4 +1,5 @@
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
+import { validateDomain } from "@virtmesh/documents/domain/validate";
 import { completeQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/complete";
 import type { Corpus } from "./corpus.ts";
 import { type Fact, flagsOf, structuresOf } from "./program/facts.ts";
@@ -53,7 +54,7 @@ function refusedByQemu(corpus: Corpus): readonly [string, Refusal][] {
       const says = file === undefined ? "" : corpus.read(folder, file).trim();
       const situation = completionOf(corpus, args, hostAudio(new Map(), new Map()));
       const complete = (definition: DomainDefinition) =>
-        completeQemuDomain(definition, situation(definition));
+        validateDomain(completeQemuDomain(definition, situation(definition)));
       return [`tests/${folder}/${name}.xml`, { says, isOfHost: OF_HOST.test(says), complete }];
     });
 }

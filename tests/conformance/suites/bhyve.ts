@@ -11,7 +11,8 @@ import type { Case, Suite } from "../suite.ts";
 export const bhyve: Suite = {
   name: "bhyve",
   about: "definitions of bhyve guests, completed",
-  goal: 98,
+  // One of 47 is what libvirt loses when it writes (docs/conformance.md).
+  goal: 97,
   cases: (corpus) => {
     const cases: Case[] = [];
     let disksPerController: 32 | 1 = 32;

@@ -1,12 +1,16 @@
 import type { DomainDefinition } from "../model.ts";
 import { setOf, overlap, same } from "../number-sets.ts";
+import { isPower } from "./memory.ts";
 import { isQemu, numbered, refuse } from "./refuse.ts";
 
 /** Processors: how many, of what kind, and what they get of the host. */
 export function checkCpu(definition: DomainDefinition): void {
   checkVcpus(definition);
   checkThreads(definition);
-  if (isQemu(definition)) checkModel(definition);
+  if (isQemu(definition)) {
+    checkModel(definition);
+    checkCores(definition);
+  }
   checkSchedulers(definition);
   checkShares(definition);
 }
@@ -49,6 +53,19 @@ function checkModel({ cpu }: DomainDefinition): void {
     if (maxphysaddr.bits !== undefined)
       refuse(maxphysaddr, "cpu/maxphysaddr/@bits", "the host says how many bits there are");
     if (!ofHost) refuse(maxphysaddr, "cpu/maxphysaddr/@mode", "the host's bits go with the host's processor");
+  }
+}
+
+/** A core of pseries is plugged with all of its threads. */
+function checkCores({ os, vcpu, cpu }: DomainDefinition): void {
+  const threads = cpu?.topology?.threads ?? 1;
+  if (!isPower(os.type.arch) || threads === 1) return;
+  for (const [count, path] of [
+    [vcpu.count, "vcpu"],
+    [vcpu.current ?? vcpu.count, "vcpu/@current"],
+  ] as const) {
+    if (count % threads !== 0)
+      refuse(vcpu, path, `${count} virtual CPUs are not whole cores of ${threads} threads`);
   }
 }
 

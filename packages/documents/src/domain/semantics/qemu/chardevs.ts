@@ -1,4 +1,5 @@
 import type { DevicesDraft } from "../walk.ts";
+import { refuse } from "../refuse.ts";
 import type { Board } from "./machine.ts";
 import { isS390, isX86 } from "./machine.ts";
 
@@ -46,7 +47,10 @@ export function completeChannel(
     channel.target.type === "virtio" &&
     path?.startsWith(`${channelDirectory}/`) === true &&
     isOwnSocket(path.slice(channelDirectory.length + 1), channel.target.name ?? "");
-  if (path === undefined || generated) delete channel.source;
+  if (path !== undefined && !generated) return;
+  if (channel.source.reconnect?.enabled === true)
+    refuse("devices/channel/source/reconnect", "a socket that is made at each start is listened on");
+  delete channel.source;
 }
 
 /** `guest.org.qemu.guest_agent.0`, or in a folder of the guest's: `domain-7-guest/org.qemu.guest_agent.0`. */

@@ -37,7 +37,15 @@ export function chooseGic(draft: DomainDraft, { gicVersions }: QemuTraits): void
 export function completeNodes(draft: DomainDraft): void {
   const cells = draft.cpu?.numa?.cells ?? [];
   const [first] = cells;
-  if (first === undefined) return;
+  if (first === undefined) {
+    // QEMU gives room for modules to nodes; pseries makes its only one by itself.
+    if (
+      draft.maxMemory !== undefined &&
+      boardOf(draft.os.type.arch ?? "", draft.os.type.machine ?? "") !== "pseries"
+    )
+      refuse("maxMemory", "a guest without nodes has no room for modules; add <numa> to <cpu>");
+    return;
+  }
   const taken = new Set(cells.flatMap(({ cpus }) => numbersOf(cpus ?? "")));
   const all = Array.from({ length: draft.vcpu.count }, (_, i) => i);
   if (taken.size >= all.length) return;

@@ -34,6 +34,8 @@ export interface Suite {
   readonly about: string;
   /** At least this many of a hundred cases must pass. */
   readonly goal: number;
+  /** Takes minutes, or changes the host for its time: it runs only when it is asked for by its name. */
+  readonly byNameOnly?: boolean;
   /** Which cases there are, as the corpus says it. */
   cases(corpus: Corpus): readonly Case[] | Promise<readonly Case[]>;
 }

@@ -15,6 +15,7 @@ import { networkUpdate } from "./suites/network-update.ts";
 import { network } from "./suites/network.ts";
 import { nodedev } from "./suites/nodedev.ts";
 import { nwfilter } from "./suites/nwfilter.ts";
+import { qemuAccepts, qemuAcceptsLibvirt } from "./suites/qemu-accepts.ts";
 import { qemuArgv } from "./suites/qemu-argv.ts";
 import { qemuRoundtrip } from "./suites/qemu-roundtrip.ts";
 import { qemuXml2xml } from "./suites/qemu-xml2xml.ts";
@@ -30,6 +31,8 @@ export const SUITES: readonly Suite[] = [
   qemuRoundtrip,
   qemuXml2xml,
   qemuArgv,
+  qemuAccepts,
+  qemuAcceptsLibvirt,
   lxc,
   bhyve,
   network,

@@ -46,6 +46,24 @@ export const CORPUS_NEEDS: readonly Need[] = [
   { package: "xz-utils", file: "xz" },
 ];
 
+/** What starting guests of every kind takes, in namespaces of their own. */
+export const ACCEPTS_NEEDS: readonly Need[] = [
+  ...QEMU_NEEDS,
+  ...NAMESPACE_NEEDS,
+  { package: "qemu-block-extra", file: "/usr/lib/x86_64-linux-gnu/qemu/block-rbd.so" },
+  { package: "ovmf", file: "/usr/share/OVMF/OVMF_CODE_4M.fd" },
+];
+
+/** What it takes to let libvirt do the same. */
+export const LIBVIRT_ACCEPTS_NEEDS: readonly Need[] = [
+  { package: "libvirt-daemon-system", file: "/etc/libvirt/qemu.conf" },
+  {
+    package: "libvirt-daemon-driver-qemu",
+    file: "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+  },
+  { package: "libvirt-clients", file: "virsh" },
+];
+
 export const DEMO_NEEDS: readonly Need[] = [...NATS_NEEDS, ...QEMU_NEEDS, ...GUEST_NEEDS];
 
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];

@@ -28,6 +28,7 @@ export function pretendedRuntime(
     ...places(definition, on),
     consoleSockets: new Map(),
     startTimeMs: 0,
+    utcOffsetMs: 0,
     tls: tls(settings, on),
     sasl: new Set([
       ...(on("vncSASL") ? (["vnc"] as const) : []),

@@ -9,11 +9,11 @@ export const EITHER = "<either>";
  * is its own affair too.
  */
 const PRIVATE = [
-  /^\/.*\/domain--?\d+-[^/]+\/.*$/,
+  /(?<=^|^unix:)\/.*\/domain--?\d+-[^/]+\/.*$/,
   /^\/.*\/libvirt\/qemu\/run\/passt\/.*$/,
   /(?:libvirt\/qemu\/)?(?:ram\/)?(?<=\/)(?:-?\d+-[^/]+|virtmesh\/[^/]+)(?:\/.*)?$/,
   /^\/var\/lib\/libvirt\/qemu\/(?:channel\/target\/|nvram\/)?[^/]*$/,
-  /^\/run\/guest\/.*$/,
+  /(?<=^|^unix:)\/run\/guest\/.*$/,
 ];
 
 const HANDED_PROPERTY = /(?:^|\.)(?:fd|vhostfd|fd\.str)$/;

@@ -6,7 +6,7 @@ import type { QemuCapabilities } from "./model.ts";
 import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
 
 /** Raised when the probe learns to ask more, so that older answers are not used. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 interface Cached {
   readonly key: string;
@@ -21,6 +21,7 @@ const SETS = [
   "chardevs",
   "blockDrivers",
   "cpuModels",
+  "cpuFeatures",
   "options",
   "accelerators",
 ] as const;

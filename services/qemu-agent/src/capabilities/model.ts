@@ -31,6 +31,8 @@ export interface QemuCapabilities {
   readonly blockDrivers: ReadonlySet<string>;
   /** Names for -cpu of `query-cpu-definitions`: `qemu64`, `Haswell`, `max`. */
   readonly cpuModels: ReadonlySet<string>;
+  /** Properties of -cpu, of the model that has all of them; empty where the binary does not tell. */
+  readonly cpuFeatures: ReadonlySet<string>;
   /** Arguments with properties of `query-command-line-options` that this build takes: `spice`, `virtfs`. */
   readonly options: ReadonlySet<string>;
   /** Built with seccomp: `-sandbox on` is in `query-command-line-options`. */

@@ -15,6 +15,9 @@ export async function questions(
     qmp.execute("query-qmp-schema"),
   ]);
   const schema = new QmpSchema(entries);
+  const cpuType = cpus.find((cpu) => cpu.name === "max")?.typename;
+  const features =
+    cpuType === undefined ? [] : await qmp.execute("qom-list-properties", { typename: cpuType });
   return {
     arch: target.arch,
     version: qmp.version.qemu,
@@ -32,6 +35,7 @@ export async function questions(
     chardevs: schema.variantsOf("chardev-add", "backend"),
     blockDrivers: schema.variantsOf("blockdev-add"),
     cpuModels: new Set(cpus.map((c) => c.name)),
+    cpuFeatures: new Set(features.map((f) => f.name)),
     options: new Set(options.map((o) => o.option)),
     sandbox: options.some((o) => o.option === "sandbox" && o.parameters.length > 0),
   };

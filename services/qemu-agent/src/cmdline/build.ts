@@ -36,7 +36,7 @@ import { machineArguments } from "./machine.ts";
 import { PciSlots } from "./pci.ts";
 import { refuseUnknown } from "./refuse.ts";
 import type { Runtime } from "./runtime.ts";
-import { iommuArguments, smallDeviceArguments } from "./small-devices.ts";
+import { hubArguments, iommuArguments, smallDeviceArguments } from "./small-devices.ts";
 
 /**
  * The arguments of QEMU (without the binary) for a guest, for QEMU 7.2 and newer. It starts with the CPUs
@@ -75,6 +75,7 @@ export function buildCommandLine(
   audioArguments(c);
   iommuArguments(c);
   controllerArguments(c);
+  hubArguments(c);
   managedReservations(c);
   diskArguments(c);
   filesystemArguments(c);

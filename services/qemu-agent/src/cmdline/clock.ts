@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "@virtmesh/documents/domain/clock";
 import { unsupported } from "./arguments.ts";
 import type { BuildContext } from "./context.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** -rtc, and what becomes of ticks that the guest missed. */
 export function clockArguments(c: BuildContext): void {
@@ -8,18 +9,18 @@ export function clockArguments(c: BuildContext): void {
   const clock: Clock = definition.clock ?? { offset: "utc", timers: [] };
   const rtc = clock.timers.find((t) => t.name === "rtc");
   args.options("-rtc", undefined, {
-    base: base(clock, runtime.startTimeMs),
+    base: base(clock, runtime),
     clock: rtc === undefined ? undefined : rtcClock(rtc),
     driftfix: rtc?.tickpolicy === "catchup" ? "slew" : undefined,
   });
-  for (const [i, timer] of clock.timers.entries()) checkTimer(c, timer, `clock/timer[${i + 1}]`);
+  for (const [i, timer] of clock.timers.entries()) checkTimer(timer, `clock/timer[${i + 1}]`);
   const pit = clock.timers.find((t) => t.name === "pit")?.tickpolicy;
   if (pit !== undefined && runtime.accelerator === "kvm") {
     args.options("-global", undefined, { driver: "kvm-pit", property: "lost_tick_policy", value: pit });
   }
 }
 
-function base(clock: Clock, nowMs: number): string {
+function base(clock: Clock, { startTimeMs: nowMs, utcOffsetMs }: Runtime): string {
   switch (clock.offset) {
     case "utc":
     case "localtime": {
@@ -32,9 +33,9 @@ function base(clock: Clock, nowMs: number): string {
       return isoTime(nowMs + seconds * 1000);
     }
     case "variable":
-      if (clock.basis === "localtime")
-        throw unsupported("clock/@basis", "a clock relative to local time is not supported");
-      return isoTime(nowMs + (clock.adjustment ?? 0) * 1000);
+      return isoTime(
+        nowMs + (clock.adjustment ?? 0) * 1000 + (clock.basis === "localtime" ? utcOffsetMs : 0),
+      );
     case "absolute":
       return isoTime(clock.start * 1000);
     case "timezone":
@@ -61,7 +62,7 @@ function rtcClock(timer: Timer): string | undefined {
   }
 }
 
-function checkTimer(c: BuildContext, timer: Timer, path: string): void {
+function checkTimer(timer: Timer, path: string): void {
   if (timer.catchup !== undefined)
     throw unsupported(`${path}/catchup`, "limits of catching up are not supported");
   if (timer.name === "platform" || timer.name === "armvtimer")
@@ -75,8 +76,6 @@ function checkTimer(c: BuildContext, timer: Timer, path: string): void {
   const taken =
     (timer.name === "rtc" && (tickpolicy === "catchup" || tickpolicy === "delay")) ||
     (timer.name === "pit" && (tickpolicy === "delay" || tickpolicy === "discard"));
-  // Without KVM, QEMU's own PIT delays missed ticks and knows nothing else.
-  const emulated = timer.name === "pit" && tickpolicy === "discard" && c.runtime.accelerator === "tcg";
-  if (!taken || emulated)
+  if (!taken)
     throw unsupported(`${path}/@tickpolicy`, `${timer.name} cannot ${tickpolicy} missed ticks here`);
 }

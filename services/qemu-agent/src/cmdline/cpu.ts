@@ -46,15 +46,22 @@ function cpuModel({ definition, capabilities, runtime }: BuildContext): string {
   }
 }
 
-function cpuFeatures({ definition }: BuildContext): Record<string, boolean | number> {
+function cpuFeatures({ definition, capabilities }: BuildContext): Record<string, boolean | number> {
   const { cpu } = definition;
   const features: Record<string, boolean | number> = {};
   if (cpu === undefined) return features;
+  const known = (feature: string) =>
+    capabilities.cpuFeatures.size === 0 || capabilities.cpuFeatures.has(feature);
   for (const { name, policy = "require" } of cpu.features) {
     if (!/^[a-z0-9][a-z0-9._-]*$/i.test(name))
       throw unsupported("cpu/feature/@name", `"${name}" is no CPU feature`);
-    // `optional` means as the model has it.
-    if (policy !== "optional") features[qemuFeature(name)] = policy === "force" || policy === "require";
+    const wanted = policy === "force" || policy === "require";
+    const feature = qemuFeature(name);
+    // `optional` means as the model has it; what QEMU does not know is off anyway.
+    if (policy === "optional" || (!wanted && !known(feature))) continue;
+    if (wanted && !known(feature))
+      throw unsupported("cpu/feature/@name", `${capabilities.binary} has no CPU feature "${name}"`);
+    features[feature] = wanted;
   }
   if (cpu.cache !== undefined) {
     const { mode } = cpu.cache;

@@ -21,6 +21,8 @@ export function hostdevArguments(c: BuildContext): void {
 /** A device of the host that the guest drives itself. */
 export function hostdevParts(c: DeviceContext, hostdev: Hostdev, index: number): DeviceParts {
   const path = `devices/hostdev[${index + 1}]`;
+  // Taken from the host together with others of its group, and not given to the guest.
+  if (hostdev.address?.type === "unassigned") return {};
   const id = idOf(hostdev, `hostdev${index}`);
   switch (hostdev.type) {
     case "pci":

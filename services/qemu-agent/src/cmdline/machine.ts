@@ -1,5 +1,6 @@
 import { unsupported } from "./arguments.ts";
 import type { BuildContext, DeviceContext } from "./context.ts";
+import { audioOf } from "./audios.ts";
 import { confidentialGuest } from "./launch-security.ts";
 import { machineOf } from "./machine-types.ts";
 import { mainMemoryId } from "./memory.ts";
@@ -12,6 +13,7 @@ export function machineArguments(c: BuildContext): void {
   const machine = machineOf(definition, capabilities);
   const { features, devices, os } = definition;
   const hpet = definition.clock?.timers.find((t) => t.name === "hpet")?.present;
+  const speaker = devices.sounds.find((sound) => sound.model === "pcspk");
   args.options("-machine", machine.name, {
     usb: false,
     "dump-guest-core": definition.memory.dumpCore ?? false,
@@ -26,6 +28,7 @@ export function machineArguments(c: BuildContext): void {
     nvdimm: devices.memories.some((m) => m.model === "nvdimm") ? true : undefined,
     hmat: definition.cpu?.numa !== undefined && hasHmat(definition.cpu.numa) ? true : undefined,
     "confidential-guest-support": confidentialGuest(c),
+    "pcspk-audiodev": speaker === undefined ? undefined : audioOf(c, speaker.audio),
     // Without a screen the firmware speaks on the first serial port.
     graphics: os.bios?.useserial === true ? false : undefined,
     ...(usesFlash(c) ? { pflash0: "pflash0-format" } : {}),

@@ -47,6 +47,8 @@ export interface Runtime {
   readonly consoleSockets: ReadonlyMap<string, string>;
   /** Milliseconds since the epoch at the start, for clocks relative to it. */
   readonly startTimeMs: number;
+  /** How far the host's own time is ahead of UTC at the start. */
+  readonly utcOffsetMs: number;
   /** Certificates for what can be encrypted on this host. */
   readonly tls: Readonly<Partial<Record<TlsUse, TlsFiles>>>;
   /** Graphics whose viewers log in by SASL. */

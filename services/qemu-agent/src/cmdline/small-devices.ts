@@ -15,11 +15,10 @@ import { addParts } from "./parts.ts";
 
 /** Devices with little to say. */
 export function smallDeviceArguments(c: BuildContext): void {
-  const { memballoons, panics, vsocks, cryptos, hubs, iommus, pstore, nvram } = c.definition.devices;
+  const { memballoons, panics, vsocks, cryptos, iommus, pstore, nvram } = c.definition.devices;
   if (memballoons.length > 1) throw unsupported("devices/memballoon[2]", "a guest has one balloon at most");
   if (nvram !== undefined)
     throw unsupported("devices/nvram", "x86 has no such memory, UEFI's variables are <nvram> in <os>");
-  for (const [i, hub] of hubs.entries()) addParts(c.args, hubParts(c, hub, i));
   for (const balloon of memballoons) addParts(c.args, balloonParts(c, balloon));
   for (const [i, vsock] of vsocks.entries()) addParts(c.args, vsockParts(c, vsock, i));
   for (const [i, crypto] of cryptos.entries()) addParts(c.args, cryptoParts(c, crypto, i));
@@ -27,6 +26,11 @@ export function smallDeviceArguments(c: BuildContext): void {
   for (const [i, panic] of panics.entries()) addParts(c.args, panicParts(c, panic, i));
   if (iommus.length > 1) throw unsupported("devices/iommu[2]", "a guest has one IOMMU at most");
   identityArguments(c);
+}
+
+/** Hubs come before the devices that are plugged into them. */
+export function hubArguments(c: BuildContext): void {
+  for (const [i, hub] of c.definition.devices.hubs.entries()) addParts(c.args, hubParts(c, hub, i));
 }
 
 /** The IOMMU comes before the devices that it confines. */

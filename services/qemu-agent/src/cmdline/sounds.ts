@@ -58,6 +58,8 @@ export function soundParts(c: DeviceContext, sound: Sound, index: number): Devic
       return { devices: [controller, ...codecs(c, sound, id, audiodev, path)] };
     }
     case "pcspk":
+      // The board has it; -machine says what it plays through.
+      return {};
     case "ich7":
       throw unsupported(`${path}/@model`, `a sound card of model ${sound.model} is not supported`);
   }

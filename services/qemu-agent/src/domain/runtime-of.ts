@@ -41,6 +41,7 @@ export async function runtimeOf(
     ...screens(definition, site, allotment),
     consoleSockets: new Map(Object.entries(consoles)),
     startTimeMs,
+    utcOffsetMs: -60_000 * new Date(startTimeMs).getTimezoneOffset(),
     tls: {},
     sasl: new Set(),
     passwords: new Set(),

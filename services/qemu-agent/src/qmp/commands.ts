@@ -40,6 +40,10 @@ export interface QmpCommands {
     { readonly implements?: string; readonly abstract?: boolean } | undefined,
     readonly { readonly name: string; readonly parent?: string }[],
   ];
+  "qom-list-properties": [
+    { readonly typename: string },
+    readonly { readonly name: string; readonly type: string }[],
+  ];
   "qom-get": [{ readonly path: string; readonly property: string }, unknown];
   "qom-set": [{ readonly path: string; readonly property: string; readonly value: unknown }, Nothing];
   "object-add": [
@@ -199,6 +203,7 @@ export interface QmpMachine {
 
 export interface QmpCpuModel {
   readonly name: string;
+  readonly typename?: string;
   readonly "alias-of"?: string;
   readonly deprecated: boolean;
 }

@@ -16,6 +16,9 @@ import { makeMemoryFolders } from "../../../services/qemu-agent/src/domain/memor
 import { withFirmware } from "../../../services/qemu-agent/src/firmware/choose.ts";
 import type { FirmwareDescriptor } from "../../../services/qemu-agent/src/firmware/descriptor.ts";
 import { hostFirmware, makeVariables } from "../../../services/qemu-agent/src/firmware/host-firmware.ts";
+import type { Helper } from "../../../services/qemu-agent/src/helpers/helpers-of.ts";
+import { helpersOf } from "../../../services/qemu-agent/src/helpers/helpers-of.ts";
+import { endHelpers, startHelpers } from "../../../services/qemu-agent/src/helpers/start-helpers.ts";
 import { hugepageMounts } from "../../../services/qemu-agent/src/host/hugepages.ts";
 import { HandedSocket } from "../../../services/qemu-agent/src/process/handed-socket.ts";
 import { LogFile } from "../../../services/qemu-agent/src/process/log-file.ts";
@@ -54,7 +57,8 @@ export class AgentSide implements Side {
       const runtime = await runtimeOf(definition, taps.taps);
       const args = buildCommandLine(definition, this.#capabilities, runtime);
       await writeSecrets(args);
-      return await started(args, environmentOf(definition, runtime));
+      const helpers = helpersOf(definition, { directory: DIRECTORY, tpmDir: "/var/lib/guests/tpm" });
+      return await started(args, environmentOf(definition, runtime), helpers);
     } catch (e) {
       return { up: false, why: messageOf(e) };
     }
@@ -180,10 +184,15 @@ async function writeSecrets(args: readonly string[]): Promise<void> {
     await writeFile(file, value);
 }
 
-async function started(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Trial> {
+async function started(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  needed: readonly Helper[],
+): Promise<Trial> {
   const path = join(DIRECTORY, "qmp.sock");
   const log = join(DIRECTORY, "qemu.log");
   await using file = await LogFile.open(log);
+  const helpers = await startHelpers(needed, file.fd);
   const qemu = await (async () => {
     await using socket = await HandedSocket.listen(path);
     return QemuProcess.spawn({ binary: BINARY, args, env, logFd: file.fd, inherit: [socket.fd] });
@@ -197,5 +206,7 @@ async function started(args: readonly string[], env: Readonly<Record<string, str
   } finally {
     qemu.kill("SIGKILL");
     await qemu.exited;
+    endHelpers(helpers);
+    await Promise.all(helpers.map((helper) => helper.exited));
   }
 }

@@ -5,7 +5,7 @@ import type { DomainDefinition } from "./model.ts";
 import { domainSchema } from "./model.ts";
 import { validateDomain } from "./validate.ts";
 
-const domainDocument = document("domain", domainSchema);
+const domainDocument = document("domain", domainSchema, validateDomain);
 
 /** Which form of a definition is written; all false is the running guest's without its secrets. */
 export interface DomainForm {
@@ -22,9 +22,7 @@ export interface DomainForm {
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column; INVALID_NAME
  */
 export function parseDomain(xml: string): DomainDefinition {
-  const definition = domainDocument.parse(xml);
-  validateDomain(definition);
-  return definition;
+  return domainDocument.parse(xml);
 }
 
 /** Writes a definition in libvirt's order. What was parsed is all there, except what the form leaves out. */

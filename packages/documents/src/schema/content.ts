@@ -1,5 +1,6 @@
 import type { Position, ReadAttribute, XmlElement } from "../xml/tree.ts";
-import { elementsOf, errorAt, pathOf } from "../xml/tree.ts";
+import { errorAt, pathOf } from "../xml/tree.ts";
+import type { Item } from "./describe.ts";
 import type { Kind } from "./kinds.ts";
 
 /** Name of an element in a schema; without a namespace unless it has one. */
@@ -9,60 +10,77 @@ export interface QName {
   readonly prefix: string;
 }
 
-/** The content of one element while it is read: parts take what is theirs, and what nobody took is refused. */
+const NOTHING: readonly XmlElement[] = [];
+
+/**
+ * The content of one element while it is read: parts take what is theirs, and what nobody took is refused. Elements
+ * have few attributes and children, so looking through them is the quickest way to find one.
+ */
 export class Content {
   readonly element: XmlElement;
-  private readonly attributes: Map<string, ReadAttribute>;
-  private readonly children: Set<XmlElement>;
-  private readonly known: string[] = [];
+  /** What is not taken yet; undefined where it was. */
+  private readonly attributes: (ReadAttribute | undefined)[];
+  private readonly children: (XmlElement | string | undefined)[];
   private textTaken = false;
 
   constructor(element: XmlElement) {
     this.element = element;
-    this.attributes = new Map(
-      element.attributes.filter((a) => a.prefix !== "xmlns" && a.name !== "xmlns").map((a) => [a.name, a]),
-    );
-    this.children = new Set(elementsOf(element));
+    this.attributes = element.attributes.slice();
+    this.children = element.children.slice();
   }
 
   takeAttribute(name: string): ReadAttribute | undefined {
-    this.known.push(`@${name}`);
-    const found = this.attributes.get(name);
-    this.attributes.delete(name);
-    return found;
+    const { attributes } = this;
+    for (let i = 0; i < attributes.length; i++) {
+      const found = attributes[i];
+      if (found === undefined || found.name !== name) continue;
+      attributes[i] = undefined;
+      return found;
+    }
+    return undefined;
   }
 
   /** `only` leaves those to others that it does not want. */
   takeChildren(name: QName, only?: (child: XmlElement) => boolean): readonly XmlElement[] {
-    this.known.push(`<${qualifiedName(name)}>`);
-    const found = [...this.children].filter(
-      (c) => c.local === name.local && c.uri === name.uri && (only === undefined || only(c)),
-    );
-    for (const child of found) this.children.delete(child);
-    return found;
+    const { children } = this;
+    let taken: XmlElement[] | undefined;
+    for (let i = 0; i < children.length; i++) {
+      const found = children[i];
+      if (typeof found !== "object" || found.local !== name.local || found.uri !== name.uri) continue;
+      if (only !== undefined && !only(found)) continue;
+      children[i] = undefined;
+      if (taken === undefined) taken = [found];
+      else taken.push(found);
+    }
+    return taken ?? NOTHING;
   }
 
   /** The one child of that name; a second one is refused. */
   takeChild(name: QName, only?: (child: XmlElement) => boolean): XmlElement | undefined {
-    const [first, second] = this.takeChildren(name, only);
-    if (second === undefined) return first;
+    const taken = this.takeChildren(name, only);
+    const second = taken[1];
+    if (second === undefined) return taken[0];
     throw errorAt("XML_INVALID", `a second <${second.name}>`, pathOf(second), second, "only one is allowed");
   }
 
   /** Every child without a namespace whose name is one of those, with the name. */
   takeChildrenNamed<N>(names: Kind<N>): readonly (readonly [N, XmlElement])[] {
-    this.known.push(names.expected.replaceAll(/[^, ]+/g, "<$&>"));
-    const found = [...this.children].flatMap((c): [N, XmlElement][] => {
-      const name = c.uri === "" ? names.parse(c.local) : undefined;
-      return name === undefined ? [] : [[name, c]];
+    const { children } = this;
+    return children.flatMap((found, i): [N, XmlElement][] => {
+      const name = typeof found === "object" && found.uri === "" ? names.parse(found.local) : undefined;
+      if (name === undefined || typeof found !== "object") return [];
+      children[i] = undefined;
+      return [[name, found]];
     });
-    for (const [, child] of found) this.children.delete(child);
-    return found;
   }
 
   takeText(): string {
     this.textTaken = true;
-    return this.element.children.filter((c) => typeof c === "string").join("");
+    const { children } = this.element;
+    const [only] = children;
+    if (children.length === 0) return "";
+    if (children.length === 1) return typeof only === "string" ? only : "";
+    return children.filter((c) => typeof c === "string").join("");
   }
 
   /** @throws XML_INVALID naming what was found and what is allowed. */
@@ -78,35 +96,61 @@ export class Content {
     return errorAt("XML_INVALID", what, this.pathOf(attribute), attribute ?? this.element, remedy);
   }
 
-  /** @throws XML_UNKNOWN for the first thing that no part took. */
-  finish(): void {
-    const [attribute] = this.attributes.values();
-    const allowed =
-      this.known.length === 0 ? "nothing is known here" : `known here: ${this.known.join(", ")}`;
-    if (attribute !== undefined) {
+  /** @throws XML_UNKNOWN for the first thing that no part took; `known` tells what there could have been. */
+  finish(known: () => readonly Item[]): void {
+    for (const attribute of this.attributes) {
+      if (attribute === undefined || attribute.prefix === "xmlns" || attribute.name === "xmlns") continue;
       throw errorAt(
         "XML_UNKNOWN",
         `unknown attribute "${attribute.name}"`,
         this.pathOf(attribute),
         attribute,
-        allowed,
+        this.allowed(known()),
       );
     }
-    const [child] = this.children;
-    if (child !== undefined) {
-      throw errorAt("XML_UNKNOWN", `unknown element <${child.name}>`, pathOf(child), child, allowed);
+    let text: string | undefined;
+    for (const child of this.children) {
+      if (typeof child === "object")
+        throw errorAt(
+          "XML_UNKNOWN",
+          `unknown element <${child.name}>`,
+          pathOf(child),
+          child,
+          this.allowed(known()),
+        );
+      if (child !== undefined && !this.textTaken && text === undefined && child.trim() !== "") text = child;
     }
-    const stray = this.textTaken
-      ? undefined
-      : this.element.children.find((c) => typeof c === "string" && c.trim() !== "");
-    if (typeof stray === "string") {
+    if (text !== undefined)
       throw errorAt(
         "XML_UNKNOWN",
-        `unexpected text ${quote(stray.trim())}`,
+        `unexpected text ${quote(text.trim())}`,
         this.pathOf(),
         this.element,
-        allowed,
+        this.allowed(known()),
       );
+  }
+
+  private allowed(items: readonly Item[]): string {
+    const names = [...new Set(items.flatMap((item) => this.namesOf(item)))];
+    return names.length === 0 ? "nothing is known here" : `known here: ${names.join(", ")}`;
+  }
+
+  /** Of a choice only those of the variant that the element is. */
+  private namesOf(item: Item): readonly string[] {
+    switch (item.kind) {
+      case "attribute":
+        return [`@${item.name}`];
+      case "text":
+        return [];
+      case "element":
+      case "kept":
+        return [`<${item.name}>`];
+      case "choice": {
+        const fallback = item.presence.is === "defaulted" ? item.presence.value : undefined;
+        const name = this.element.attributes.find((a) => a.name === item.attribute)?.value ?? fallback;
+        const items = item.variants.find((variant) => variant.name === name)?.items ?? [];
+        return [`@${item.attribute}`, ...items.flatMap((inner) => this.namesOf(inner))];
+      }
     }
   }
 

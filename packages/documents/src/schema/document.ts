@@ -1,3 +1,4 @@
+import { atPlacesOf } from "../xml/locate.ts";
 import { readXml } from "../xml/read.ts";
 import type { XmlTree } from "../xml/tree.ts";
 import { errorAt, pathOf } from "../xml/tree.ts";
@@ -15,7 +16,12 @@ export interface Document<T> {
   tree(value: T): XmlTree;
 }
 
-export function document<T>(rootName: string, schema: Schema<T>): Document<T> {
+/** `validate` checks what single elements cannot know, and refuses by path. */
+export function document<T>(
+  rootName: string,
+  schema: Schema<T>,
+  validate: (value: T) => void = () => undefined,
+): Document<T> {
   const tree = (value: T) =>
     Output.document({ local: rootName, uri: "", prefix: "" }, (out) => schema.write(value, out));
   return {
@@ -30,7 +36,9 @@ export function document<T>(rootName: string, schema: Schema<T>): Document<T> {
           `a <${rootName}> is needed`,
         );
       }
-      return schema.read(root);
+      const value = schema.read(root);
+      atPlacesOf(root, () => validate(value));
+      return value;
     },
     format: (value) => writeXml(tree(value)),
     tree,

@@ -3,7 +3,6 @@ import { Content } from "./content.ts";
 import type { Described, Item } from "./describe.ts";
 import { OPTIONAL, REQUIRED, withPresence } from "./describe.ts";
 import type { Output } from "./output.ts";
-import { notePlace } from "./places.ts";
 
 /** What an element is as a value: read from it, written into it. */
 export interface Schema<T> extends Described {
@@ -48,8 +47,7 @@ export function schemaOf<T>(
     read: (xml) => {
       const content = new Content(xml);
       const value = take(content);
-      content.finish();
-      notePlace(value, xml);
+      content.finish(describe);
       return value;
     },
     take,
@@ -60,9 +58,10 @@ export function schemaOf<T>(
 
 /** An element as an object. The order of the fields is the order in which they are written. */
 export function element<F extends Fields>(fields: F): Schema<Model<F>> {
+  const parts = Object.entries(fields);
   return schemaOf(
-    (content) => readFields(fields, content) as Model<F>,
-    (value, out) => writeFields(fields, value, out),
+    (content) => readParts(parts, content, {}) as Model<F>,
+    (value, out) => writeParts(parts, value, out),
     () => describeFields(fields),
   );
 }
@@ -97,6 +96,8 @@ export function choice<
   const names = Object.keys(variants);
   const { fallback, implied = false } = options;
   const before: Fields = options.before ?? {};
+  const first = Object.entries(before);
+  const rest = new Map(names.map((name): [string, Parts] => [name, Object.entries(variants[name] ?? {})]));
   return schemaOf(
     (content) => {
       const found = content.takeAttribute(attribute);
@@ -107,22 +108,23 @@ export function choice<
           `it must be one of ${names.join(", ")}`,
         );
       }
-      const fields = Object.hasOwn(variants, name) ? variants[name] : undefined;
-      if (fields === undefined) {
+      const parts = rest.get(name);
+      if (parts === undefined) {
         throw content.invalid(
           `attribute "${attribute}" is "${name}"`,
           `it must be one of ${names.join(", ")}`,
           found,
         );
       }
-      const first = readFields(before, content);
-      return { ...first, [attribute]: name, ...readFields(fields, content) } as Choice<K, V, B>;
+      const model = readParts(first, content, {});
+      model[attribute] = name;
+      return readParts(parts, content, model) as Choice<K, V, B>;
     },
     (value, out) => {
       const name = (value as Readonly<Record<string, string>>)[attribute] ?? "";
-      writeFields(before, value, out);
+      writeParts(first, value, out);
       if (!implied || name !== fallback) out.attribute(attribute, name);
-      writeFields(variants[name] ?? {}, value, out);
+      writeParts(rest.get(name) ?? [], value, out);
     },
     () => [
       ...describeFields(before),
@@ -146,9 +148,10 @@ export function lazy<T>(schema: () => Schema<T>): Schema<T> {
   };
 }
 
-function readFields(fields: Fields, content: Content): Record<string, unknown> {
-  const model: Record<string, unknown> = {};
-  for (const [key, part] of Object.entries(fields)) {
+type Parts = readonly (readonly [string, Part<unknown>])[];
+
+function readParts(parts: Parts, content: Content, model: Record<string, unknown>): Record<string, unknown> {
+  for (const [key, part] of parts) {
     const value = part.read(content);
     if (value !== undefined) model[key] = value;
     else if (!part.optional)
@@ -157,10 +160,11 @@ function readFields(fields: Fields, content: Content): Record<string, unknown> {
   return model;
 }
 
-function writeFields(fields: Fields, value: object, out: Output): void {
+function writeParts(parts: Parts, value: object, out: Output): void {
   const model = value as Readonly<Record<string, unknown>>;
-  for (const [key, part] of Object.entries(fields)) {
-    if (model[key] !== undefined) part.write(model[key], out);
+  for (const [key, part] of parts) {
+    const field = model[key];
+    if (field !== undefined) part.write(field, out);
   }
 }
 

@@ -50,8 +50,7 @@ function checkPlaces(definition: DomainDefinition): void {
     const place = placeOf(device.address);
     if (place === undefined) continue;
     const other = taken.get(place);
-    if (other !== undefined)
-      refuse(device.address, `${path}/address`, `the address ${place} is that of ${other} already`);
+    if (other !== undefined) refuse(`${path}/address`, `the address ${place} is that of ${other} already`);
     taken.set(place, path);
   }
 }
@@ -63,8 +62,7 @@ function checkDrives({ devices }: DomainDefinition): void {
     if (address?.type !== "drive") return;
     const place = `${bus} drive ${[address.controller, address.bus, address.target, address.unit].join(":")}`;
     const other = taken.get(place);
-    if (other !== undefined)
-      refuse(address, `${path}/address`, `the address ${place} is that of ${other} already`);
+    if (other !== undefined) refuse(`${path}/address`, `the address ${place} is that of ${other} already`);
     taken.set(place, path);
   };
   devices.disks.forEach((disk, i) => claim(busOf(disk), disk.address, `devices/disk[${i + 1}]`));
@@ -79,7 +77,7 @@ function checkAliases(definition: DomainDefinition): void {
     const { alias } = device;
     if (alias === undefined || list === "consoles" || !alias.startsWith("ua-")) continue;
     const other = taken.get(alias);
-    if (other !== undefined) refuse(device, `${path}/alias`, `${other} is called ${alias} as well`);
+    if (other !== undefined) refuse(`${path}/alias`, `${other} is called ${alias} as well`);
     taken.set(alias, path);
   }
 }
@@ -91,13 +89,12 @@ function checkZpci(definition: DomainDefinition): void {
     const zpci = device.address?.type === "pci" ? device.address.zpci : undefined;
     if (zpci === undefined) continue;
     const { arch = "s390x" } = definition.os.type;
-    if (!arch.startsWith("s390")) refuse(zpci, `${path}/address/zpci`, `a guest of ${arch} has no zPCI`);
-    if (zpci.uid === 0)
-      refuse(zpci, `${path}/address/zpci/@uid`, "the uid is 0", "it is from 0x0001 to 0xffff");
+    if (!arch.startsWith("s390")) refuse(`${path}/address/zpci`, `a guest of ${arch} has no zPCI`);
+    if (zpci.uid === 0) refuse(`${path}/address/zpci/@uid`, "the uid is 0", "it is from 0x0001 to 0xffff");
     if (zpci.uid !== undefined && uids.has(zpci.uid))
-      refuse(zpci, `${path}/address/zpci/@uid`, `the uid ${zpci.uid} is that of another device`);
+      refuse(`${path}/address/zpci/@uid`, `the uid ${zpci.uid} is that of another device`);
     if (zpci.fid !== undefined && fids.has(zpci.fid))
-      refuse(zpci, `${path}/address/zpci/@fid`, `the fid ${zpci.fid} is that of another device`);
+      refuse(`${path}/address/zpci/@fid`, `the fid ${zpci.fid} is that of another device`);
     if (zpci.uid !== undefined) uids.add(zpci.uid);
     if (zpci.fid !== undefined) fids.add(zpci.fid);
   }

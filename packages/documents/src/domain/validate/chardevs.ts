@@ -21,9 +21,9 @@ export function checkChardevs({ devices }: DomainDefinition): void {
   for (const [card, path] of numbered(devices.smartcards, "devices/smartcard")) {
     if (card.mode === "passthrough") checkSource(card.source, path, true);
     if (card.mode === "host-certificates" && card.certificates.length !== 3)
-      refuse(card, `${path}/certificate`, `a card has three certificates, not ${card.certificates.length}`);
+      refuse(`${path}/certificate`, `a card has three certificates, not ${card.certificates.length}`);
     if (card.address !== undefined && card.address.type !== "ccid")
-      refuse(card.address, `${path}/address/@type`, "a smart card sits on a controller of type ccid");
+      refuse(`${path}/address/@type`, "a smart card sits on a controller of type ccid");
   }
   for (const [{ backend }, path] of numbered(devices.rngs, "devices/rng")) {
     if (backend.model === "egd") checkSource(backend.source, `${path}/backend`, true);
@@ -34,7 +34,7 @@ const CHANNEL = /^[A-Za-z0-9_.-]+$/;
 
 function checkSource(device: ChardevSource, path: string, needsPath: boolean): void {
   const missing = (what: string): never =>
-    refuse(device, `${path}/source`, `a character device of type ${device.type} has no ${what}`);
+    refuse(`${path}/source`, `a character device of type ${device.type} has no ${what}`);
   switch (device.type) {
     case "dev":
     case "pipe":
@@ -43,7 +43,7 @@ function checkSource(device: ChardevSource, path: string, needsPath: boolean): v
     case "unix":
       if (device.source?.path === undefined && needsPath) missing("path");
       if (device.source?.path === undefined && device.source?.reconnect?.enabled === true)
-        refuse(device, `${path}/source/reconnect`, "a socket that is made up is listened on");
+        refuse(`${path}/source/reconnect`, "a socket that is made up is listened on");
       checkReconnect(device.source, path);
       break;
     case "tcp":
@@ -78,18 +78,17 @@ function checkReconnect(source: Connected | undefined, path: string): void {
   if (source?.reconnect?.enabled !== true) return;
   const { reconnect, mode } = source;
   if (reconnect.timeout === undefined)
-    refuse(reconnect, `${path}/source/reconnect`, "it is not said after how many seconds", "add timeout='1'");
+    refuse(`${path}/source/reconnect`, "it is not said after how many seconds", "add timeout='1'");
   if (reconnect.timeout === 0)
-    refuse(reconnect, `${path}/source/reconnect/@timeout`, "after 0 seconds nothing is tried again");
+    refuse(`${path}/source/reconnect/@timeout`, "after 0 seconds nothing is tried again");
   if (mode === "bind")
-    refuse(reconnect, `${path}/source/reconnect`, "who listens does not connect again", "use mode='connect'");
+    refuse(`${path}/source/reconnect`, "who listens does not connect again", "use mode='connect'");
 }
 
 function checkUdp(device: Extract<ChardevSource, { readonly type: "udp" }>, path: string): void {
   const { sources } = device;
-  if (sources.length > 2)
-    refuse(device, `${path}/source[3]`, "UDP has one end to send to and one to receive at");
+  if (sources.length > 2) refuse(`${path}/source[3]`, "UDP has one end to send to and one to receive at");
   const to = sources.find(({ mode }) => mode !== "bind");
   if (to?.service === undefined)
-    refuse(device, `${path}/source`, "it is not said to which port UDP is sent", "add service='4555'");
+    refuse(`${path}/source`, "it is not said to which port UDP is sent", "add service='4555'");
 }

@@ -13,7 +13,7 @@ export function checkControllers(definition: DomainDefinition): void {
     // The USB 2 controllers of ICH9 are several devices that make up one bus.
     const companion = type === "usb" && controller.model?.startsWith("ich9-") === true;
     const name = `${type} ${index}${companion ? ` ${controller.model}` : ""}`;
-    if (seen.has(name)) refuse(controller, `${path}/@index`, `two controllers are ${name}`);
+    if (seen.has(name)) refuse(`${path}/@index`, `two controllers are ${name}`);
     seen.add(name);
   }
   checkUsb(definition);
@@ -28,18 +28,17 @@ type Pci = Extract<Controller, { readonly type: "pci" }>;
 function checkPci(controller: Pci, path: string, severalRoots: boolean): void {
   const { model, index = 0, target, address } = controller;
   if (model === "pci-root" || model === "pcie-root") {
-    if (address !== undefined) refuse(address, `${path}/address`, `${model} is part of the machine`);
-    if (index !== 0 && !severalRoots)
-      refuse(controller, `${path}/@index`, `${model} has the index 0, not ${index}`);
+    if (address !== undefined) refuse(`${path}/address`, `${model} is part of the machine`);
+    if (index !== 0 && !severalRoots) refuse(`${path}/@index`, `${model} has the index 0, not ${index}`);
   }
-  if (index > 255) refuse(controller, `${path}/@index`, `the index ${index} is more than 255`);
+  if (index > 255) refuse(`${path}/@index`, `the index ${index} is more than 255`);
   if (target === undefined) return;
   if (target.index !== undefined && (index === 0) !== (target.index === 0))
-    refuse(target, `${path}/target/@index`, "the target 0 is that of the controller 0, and no other");
-  if (target.chassisNr === 0) refuse(target, `${path}/target/@chassisNr`, "the number of a chassis is not 0");
-  if (target.busNr === 0) refuse(target, `${path}/target/@busNr`, "the number of a bus is not 0");
+    refuse(`${path}/target/@index`, "the target 0 is that of the controller 0, and no other");
+  if (target.chassisNr === 0) refuse(`${path}/target/@chassisNr`, "the number of a chassis is not 0");
+  if (target.busNr === 0) refuse(`${path}/target/@busNr`, "the number of a bus is not 0");
   if (target.node !== undefined && index === 0)
-    refuse(target, `${path}/target/node`, "the first bus is of all nodes");
+    refuse(`${path}/target/node`, "the first bus is of all nodes");
 }
 
 /** Models that make up all of a guest's USB by themselves. */
@@ -49,21 +48,11 @@ function checkUsb(definition: DomainDefinition): void {
   const none = usb.find((c) => c.model === "none");
   if (none !== undefined) {
     if (usb.length > 1)
-      refuse(
-        none,
-        "devices/controller",
-        "a guest without USB has no USB controllers",
-        "leave model none out",
-      );
+      refuse("devices/controller", "a guest without USB has no USB controllers", "leave model none out");
     const disabled = (list: readonly object[], name: string) => {
       const [first] = list;
       if (first !== undefined)
-        refuse(
-          first,
-          `devices/${name}`,
-          "the guest has no USB for it",
-          "leave the controller of model none out",
-        );
+        refuse(`devices/${name}`, "the guest has no USB for it", "leave the controller of model none out");
     };
     disabled(devices.hubs, "hub");
     disabled(devices.redirdevs, "redirdev");
@@ -82,12 +71,7 @@ function checkUsb(definition: DomainDefinition): void {
       (c) => c.model === "ich9-ehci1" && (c.index ?? controller.index) === (controller.index ?? c.index),
     );
     if (!master && controller.master !== undefined)
-      refuse(
-        controller,
-        path,
-        "a companion has no controller that it belongs to",
-        "add one of model ich9-ehci1",
-      );
+      refuse(path, "a companion has no controller that it belongs to", "add one of model ich9-ehci1");
   }
 }
 
@@ -106,11 +90,7 @@ function checkRoot({ os, devices }: DomainDefinition): void {
   for (const [controller, path] of numbered(devices.controllers, "devices/controller")) {
     if (controller.type !== "pci" || wanted === undefined) continue;
     if (controller.index === 0 && controller.model !== undefined && controller.model !== wanted)
-      refuse(
-        controller,
-        `${path}/@model`,
-        `the first bus of ${machine} is ${wanted}, not ${controller.model}`,
-      );
+      refuse(`${path}/@model`, `the first bus of ${machine} is ${wanted}, not ${controller.model}`);
   }
 }
 
@@ -120,11 +100,11 @@ function checkExpanders({ os, cpu, devices }: DomainDefinition): void {
     if (controller.type !== "pci") continue;
     const { model, target } = controller;
     if (model === "pcie-expander-bus" && isI440fx(machine))
-      refuse(controller, `${path}/@model`, `${machine} has no PCI Express`, "use pci-expander-bus");
+      refuse(`${path}/@model`, `${machine} has no PCI Express`, "use pci-expander-bus");
     if (model === "pci-expander-bus" && isQ35(machine))
-      refuse(controller, `${path}/@model`, `${machine} has PCI Express`, "use pcie-expander-bus");
+      refuse(`${path}/@model`, `${machine} has PCI Express`, "use pcie-expander-bus");
     const nodes = cpu?.numa?.cells.length ?? 0;
     if (target?.node !== undefined && target.node >= nodes)
-      refuse(target, `${path}/target/node`, `the guest has no node ${target.node}, it has ${nodes}`);
+      refuse(`${path}/target/node`, `the guest has no node ${target.node}, it has ${nodes}`);
   }
 }

@@ -17,21 +17,21 @@ export function checkCpu(definition: DomainDefinition): void {
 
 function checkVcpus({ vcpu, vcpus }: DomainDefinition): void {
   if (vcpu.current !== undefined && vcpu.current > vcpu.count) {
-    refuse(vcpu, "vcpu/@current", `${vcpu.current} virtual CPUs are more than the most, ${vcpu.count}`);
+    refuse("vcpu/@current", `${vcpu.current} virtual CPUs are more than the most, ${vcpu.count}`);
   }
   if (vcpu.cpuset !== undefined && setOf(vcpu.cpuset) === undefined)
-    refuse(vcpu, "vcpu/@cpuset", `"${vcpu.cpuset}" names no processor of the host`, "such as 0-3,^2");
+    refuse("vcpu/@cpuset", `"${vcpu.cpuset}" names no processor of the host`, "such as 0-3,^2");
   for (const [each, path] of numbered(vcpus ?? [], "vcpus/vcpu")) {
-    if (each.id >= vcpu.count) refuse(each, `${path}/@id`, `there is no processor ${each.id}`);
+    if (each.id >= vcpu.count) refuse(`${path}/@id`, `there is no processor ${each.id}`);
     if (!each.enabled && each.hotpluggable === false)
-      refuse(each, path, `processor ${each.id} is off and can never be switched on`, "make it hotpluggable");
+      refuse(path, `processor ${each.id} is off and can never be switched on`, "make it hotpluggable");
   }
 }
 
 function checkThreads({ iothreadIds }: DomainDefinition): void {
   const ids = new Set<number>();
   for (const [thread, path] of numbered(iothreadIds ?? [], "iothreadids/iothread")) {
-    if (ids.has(thread.id)) refuse(thread, `${path}/@id`, `two I/O threads have the number ${thread.id}`);
+    if (ids.has(thread.id)) refuse(`${path}/@id`, `two I/O threads have the number ${thread.id}`);
     ids.add(thread.id);
   }
 }
@@ -41,18 +41,18 @@ function checkModel({ cpu }: DomainDefinition): void {
   const { cache, maxphysaddr, mode } = cpu;
   const ofHost = mode === "host-passthrough" || mode === "maximum";
   if (cache?.mode === "emulate" && cache.level !== undefined && cache.level !== 3)
-    refuse(cache, "cpu/cache/@level", `the cache of level ${cache.level} cannot be emulated, only that of 3`);
+    refuse("cpu/cache/@level", `the cache of level ${cache.level} cannot be emulated, only that of 3`);
   if (cache?.mode === "passthrough") {
     if (!ofHost)
-      refuse(cache, "cpu/cache/@mode", "the host's caches go with the host's processor", "use mode emulate");
-    if (cache.level !== undefined) refuse(cache, "cpu/cache/@level", "caches are passed through all or none");
+      refuse("cpu/cache/@mode", "the host's caches go with the host's processor", "use mode emulate");
+    if (cache.level !== undefined) refuse("cpu/cache/@level", "caches are passed through all or none");
   }
   if (maxphysaddr?.mode === "emulate" && maxphysaddr.bits === undefined)
-    refuse(maxphysaddr, "cpu/maxphysaddr", "it is not said how many bits are emulated", "add bits='42'");
+    refuse("cpu/maxphysaddr", "it is not said how many bits are emulated", "add bits='42'");
   if (maxphysaddr?.mode === "passthrough") {
     if (maxphysaddr.bits !== undefined)
-      refuse(maxphysaddr, "cpu/maxphysaddr/@bits", "the host says how many bits there are");
-    if (!ofHost) refuse(maxphysaddr, "cpu/maxphysaddr/@mode", "the host's bits go with the host's processor");
+      refuse("cpu/maxphysaddr/@bits", "the host says how many bits there are");
+    if (!ofHost) refuse("cpu/maxphysaddr/@mode", "the host's bits go with the host's processor");
   }
 }
 
@@ -65,7 +65,7 @@ function checkCores({ os, vcpu, cpu }: DomainDefinition): void {
     [vcpu.current ?? vcpu.count, "vcpu/@current"],
   ] as const) {
     if (count % threads !== 0)
-      refuse(vcpu, path, `${count} virtual CPUs are not whole cores of ${threads} threads`);
+      refuse(path, `${count} virtual CPUs are not whole cores of ${threads} threads`);
   }
 }
 
@@ -73,9 +73,9 @@ function checkSchedulers({ cputune, iothreads, iothreadIds }: DomainDefinition):
   const vcpus = new Set<number>();
   for (const [each, path] of numbered(cputune?.vcpuscheds ?? [], "cputune/vcpusched")) {
     const set = setOf(each.vcpus);
-    if (set === undefined) refuse(each, `${path}/@vcpus`, `"${each.vcpus}" names no processor`);
+    if (set === undefined) refuse(`${path}/@vcpus`, `"${each.vcpus}" names no processor`);
     if (overlap(set, vcpus))
-      refuse(each, `${path}/@vcpus`, `some of the processors ${each.vcpus} are scheduled twice`);
+      refuse(`${path}/@vcpus`, `some of the processors ${each.vcpus} are scheduled twice`);
     for (const n of set) vcpus.add(n);
   }
   const known = new Set((iothreadIds ?? []).map(({ id }) => id));
@@ -83,7 +83,7 @@ function checkSchedulers({ cputune, iothreads, iothreadIds }: DomainDefinition):
   for (const [each, path] of numbered(cputune?.iothreadscheds ?? [], "cputune/iothreadsched")) {
     const missing = [...(setOf(each.iothreads) ?? [])].find((n) => !known.has(n));
     if (missing !== undefined)
-      refuse(each, `${path}/@iothreads`, `there is no I/O thread ${missing}`, "raise <iothreads>");
+      refuse(`${path}/@iothreads`, `there is no I/O thread ${missing}`, "raise <iothreads>");
   }
 }
 
@@ -99,9 +99,9 @@ function checkShares({ cputune, vcpu }: DomainDefinition): void {
   const join = (from: object, path: string, vcpus: ReadonlySet<number>, hasCaches: boolean) => {
     const equal = groups.find((group) => same(group.vcpus, vcpus));
     if (equal?.hasCaches === true && hasCaches)
-      refuse(from, `${path}/@vcpus`, "these processors have their shares of the caches already");
+      refuse(`${path}/@vcpus`, "these processors have their shares of the caches already");
     if (equal === undefined && groups.some((group) => overlap(group.vcpus, vcpus)))
-      refuse(from, `${path}/@vcpus`, "some of these processors are in another group");
+      refuse(`${path}/@vcpus`, "some of these processors are in another group");
     groups.push({ vcpus, hasCaches });
   };
   for (const [tune, path] of numbered(cputune?.cachetunes ?? [], "cputune/cachetune")) {
@@ -116,7 +116,7 @@ function checkShares({ cputune, vcpu }: DomainDefinition): void {
     if (vcpus.size === 0) continue;
     const ids = new Set<number>();
     for (const node of tune.nodes) {
-      if (ids.has(node.id)) refuse(node, `${path}/node/@id`, `node ${node.id} is there twice`);
+      if (ids.has(node.id)) refuse(`${path}/node/@id`, `node ${node.id} is there twice`);
       ids.add(node.id);
     }
     join(tune, path, vcpus, false);
@@ -131,12 +131,12 @@ function checkCaches({ caches }: Cachetune, path: string): void {
     const key = `${cache.level}/${cache.id}`;
     const seen = types.get(key) ?? new Set();
     if (seen.has(cache.type))
-      refuse(cache, `${path}/cache`, `cache ${cache.id} of level ${cache.level} is shared twice`);
+      refuse(`${path}/cache`, `cache ${cache.id} of level ${cache.level} is shared twice`);
     seen.add(cache.type);
     types.set(key, seen);
     const ofLevel = caches.filter(({ level }) => level === cache.level);
     if (cache.type === "both" && ofLevel.some(({ type }) => type !== "both"))
-      refuse(cache, `${path}/cache/@type`, "a cache is shared as a whole, or by code and data");
+      refuse(`${path}/cache/@type`, "a cache is shared as a whole, or by code and data");
   }
 }
 
@@ -151,13 +151,13 @@ function checkMonitors(
   for (const [monitor, place] of numbered(monitors, `${path}/monitor`)) {
     const set = inGuest(monitor.vcpus);
     if (set.size === 0 || !set.isSubsetOf(vcpus))
-      refuse(monitor, `${place}/@vcpus`, `the processors ${monitor.vcpus} are not those of the group`);
+      refuse(`${place}/@vcpus`, `the processors ${monitor.vcpus} are not those of the group`);
     const whole = same(set, vcpus);
     for (const other of seen) {
-      if (same(set, other)) refuse(monitor, `${place}/@vcpus`, "these processors are watched twice");
+      if (same(set, other)) refuse(`${place}/@vcpus`, "these processors are watched twice");
       const counts = !allocates || !(whole || same(other, vcpus));
       if (counts && overlap(set, other))
-        refuse(monitor, `${place}/@vcpus`, "some of these processors are watched by another monitor");
+        refuse(`${place}/@vcpus`, "some of these processors are watched by another monitor");
     }
     seen.push(set);
   }

@@ -20,7 +20,7 @@ export function checkDevices(definition: DomainDefinition): void {
 function checkUnassigned(definition: DomainDefinition): void {
   for (const { list, device, path } of allDevices(definition)) {
     if (device.address?.type === "unassigned" && list !== "hostdevs")
-      refuse(device.address, `${path}/address/@type`, "only a device of the host may be kept from the guest");
+      refuse(`${path}/address/@type`, "only a device of the host may be kept from the guest");
   }
 }
 
@@ -29,14 +29,13 @@ function checkFilesystems({ devices }: DomainDefinition): void {
   for (const [filesystem, path] of numbered(devices.filesystems, "devices/filesystem")) {
     const { target, driver } = filesystem;
     if (target === undefined)
-      refuse(filesystem, path, "it is not said where the guest finds it", "add <target dir='..'/>");
+      refuse(path, "it is not said where the guest finds it", "add <target dir='..'/>");
     const virtiofs = driver?.type === "virtiofs";
     if (filesystem.boot !== undefined && !virtiofs)
-      refuse(filesystem, `${path}/boot`, "a guest can only start from virtiofs");
+      refuse(`${path}/boot`, "a guest can only start from virtiofs");
     if (!virtiofs) continue;
-    if (filesystem.readonly === true)
-      refuse(filesystem, `${path}/readonly`, "virtiofs cannot be made read-only");
-    if (tags.has(target)) refuse(filesystem, `${path}/target/@dir`, `two file systems are called ${target}`);
+    if (filesystem.readonly === true) refuse(`${path}/readonly`, "virtiofs cannot be made read-only");
+    if (tags.has(target)) refuse(`${path}/target/@dir`, `two file systems are called ${target}`);
     tags.add(target);
   }
 }
@@ -46,20 +45,15 @@ function checkInputs(definition: DomainDefinition): void {
   for (const [input, path] of numbered(devices.inputs, "devices/input")) {
     const { type, bus, model } = input;
     const keyOrMouse = type === "keyboard" || type === "mouse";
-    if (bus === "ps2" && !keyOrMouse) refuse(input, `${path}/@bus`, `a ${type} cannot be on PS/2`, "use usb");
+    if (bus === "ps2" && !keyOrMouse) refuse(`${path}/@bus`, `a ${type} cannot be on PS/2`, "use usb");
     if (bus === "xen" && os.type.kind === "hvm" && isQemu(definition))
-      refuse(input, `${path}/@bus`, "QEMU has no bus xen");
+      refuse(`${path}/@bus`, "QEMU has no bus xen");
     if (type === "passthrough" && bus !== "virtio")
-      refuse(
-        input,
-        `${path}/@bus`,
-        "an input device of the host is passed on over virtio",
-        "add bus='virtio'",
-      );
+      refuse(`${path}/@bus`, "an input device of the host is passed on over virtio", "add bus='virtio'");
     if (model === undefined) continue;
-    if (bus !== "virtio") refuse(input, `${path}/@model`, `a device on bus ${bus} has no model ${model}`);
+    if (bus !== "virtio") refuse(`${path}/@model`, `a device on bus ${bus} has no model ${model}`);
     if (model !== "virtio" && type !== "passthrough")
-      refuse(input, `${path}/@model`, `a ${type} has no model ${model}`, "use virtio");
+      refuse(`${path}/@model`, `a ${type} has no model ${model}`, "use virtio");
   }
 }
 
@@ -69,7 +63,7 @@ function checkSingles({ devices }: DomainDefinition): void {
     ["vsocks", "vsock"],
   ] as const) {
     const [, second] = devices[list];
-    if (second !== undefined) refuse(second, `devices/${name}[2]`, `a guest has one ${name} at most`);
+    if (second !== undefined) refuse(`devices/${name}[2]`, `a guest has one ${name} at most`);
   }
 }
 
@@ -80,7 +74,7 @@ function checkPorts({ os, devices }: DomainDefinition): void {
   const s390 = arch.startsWith("s390");
   const [parallel] = devices.parallels;
   if (parallel !== undefined && (pseries || s390))
-    refuse(parallel, "devices/parallel", `${arch} ${machine} has no parallel ports`);
+    refuse("devices/parallel", `${arch} ${machine} has no parallel ports`);
   for (const [{ target }, path] of numbered(devices.serials, "devices/serial")) {
     const type = target?.type;
     const fits =
@@ -88,7 +82,7 @@ function checkPorts({ os, devices }: DomainDefinition): void {
       (type !== "sclp-serial" || s390) &&
       (target?.model !== "pl011" || (isArm(arch) && machine.startsWith("virt")));
     if (target !== undefined && !fits)
-      refuse(target, `${path}/target/@type`, `${arch} ${machine} has no serial port of type ${type}`);
+      refuse(`${path}/target/@type`, `${arch} ${machine} has no serial port of type ${type}`);
   }
 }
 
@@ -97,22 +91,22 @@ function checkPanics({ os, devices }: DomainDefinition): void {
   const models = new Set<string>();
   for (const [panic, path] of numbered(devices.panics, "devices/panic")) {
     const model = panic.model ?? "";
-    if (models.has(model)) refuse(panic, path, `two panic devices are of model ${model || "default"}`);
+    if (models.has(model)) refuse(path, `two panic devices are of model ${model || "default"}`);
     models.add(model);
     const elsewhere = panic.address !== undefined && !["isa", "pci"].includes(panic.address.type);
     const ofOther = (isPower(arch) || arch.startsWith("s390")) && panic.address !== undefined;
     const fixed = ["s390", "pseries", "hyperv"].includes(model) && panic.address !== undefined;
     if (elsewhere || fixed || ofOther)
-      refuse(panic, `${path}/address`, `a panic device of model ${model || "default"} has no such address`);
+      refuse(`${path}/address`, `a panic device of model ${model || "default"} has no such address`);
   }
 }
 
 function checkShmems({ devices }: DomainDefinition): void {
   for (const [shmem, path] of numbered(devices.shmems, "devices/shmem")) {
     if (shmem.name.includes("/") || shmem.name === "." || shmem.name === "..")
-      refuse(shmem, `${path}/@name`, `"${shmem.name}" is no name of a file`);
+      refuse(`${path}/@name`, `"${shmem.name}" is no name of a file`);
     if (shmem.msi !== undefined && shmem.server === undefined)
-      refuse(shmem, `${path}/msi`, "interrupts are between guests of one server", "add <server path='..'/>");
+      refuse(`${path}/msi`, "interrupts are between guests of one server", "add <server path='..'/>");
   }
 }
 
@@ -122,17 +116,17 @@ function checkTpms({ os, devices }: DomainDefinition): void {
   for (const [tpm, path] of numbered(devices.tpms, "devices/tpm")) {
     if (tpm.model === "spapr-tpm-proxy") proxies += 1;
     else others += 1;
-    if (proxies > 1 || others > 1) refuse(tpm, path, "a guest has one TPM, and one proxy at most");
+    if (proxies > 1 || others > 1) refuse(path, "a guest has one TPM, and one proxy at most");
     const { backend } = tpm;
     if (backend.type === "external" && backend.source.path === undefined)
-      refuse(tpm, `${path}/backend/source`, "the socket of the TPM has no path");
+      refuse(`${path}/backend/source`, "the socket of the TPM has no path");
     if (backend.type !== "emulator") continue;
     if (backend.activePcrBanks !== undefined && backend.version === "1.2")
-      refuse(tpm, `${path}/backend/active_pcr_banks`, "only TPM 2.0 has banks", "use version='2.0'");
+      refuse(`${path}/backend/active_pcr_banks`, "only TPM 2.0 has banks", "use version='2.0'");
     if (backend.version === "1.2" && isArm(os.type.arch ?? ""))
-      refuse(tpm, `${path}/backend/@version`, "ARM has no TPM 1.2", "use version='2.0'");
+      refuse(`${path}/backend/@version`, "ARM has no TPM 1.2", "use version='2.0'");
     if (backend.version === "1.2" && tpm.model === "tpm-crb")
-      refuse(tpm, `${path}/backend/@version`, "a TPM of model tpm-crb is of version 2.0");
+      refuse(`${path}/backend/@version`, "a TPM of model tpm-crb is of version 2.0");
   }
 }
 
@@ -144,22 +138,20 @@ function checkIommus(definition: DomainDefinition): void {
   for (const [iommu, path] of numbered(devices.iommus, "devices/iommu")) {
     const { model, driver, address } = iommu;
     if (model !== "virtio" && model !== "amd" && address !== undefined)
-      refuse(address, `${path}/address`, `an IOMMU of model ${model} has no address`);
+      refuse(`${path}/address`, `an IOMMU of model ${model} has no address`);
     if (driver?.intremap === true && features?.ioapic !== "qemu")
-      refuse(iommu, `${path}/driver/@intremap`, "it needs QEMU's I/O APIC", "add <ioapic driver='qemu'/>");
+      refuse(`${path}/driver/@intremap`, "it needs QEMU's I/O APIC", "add <ioapic driver='qemu'/>");
     if (driver?.eim === true && driver.intremap !== true)
-      refuse(iommu, `${path}/driver/@eim`, "it needs interrupt remapping", "add intremap='on'");
+      refuse(`${path}/driver/@eim`, "it needs interrupt remapping", "add intremap='on'");
     if (!isQemu(definition)) continue;
-    if (model === "intel" && !q35)
-      refuse(iommu, `${path}/@model`, `${machine} has no IOMMU of Intel`, "use q35");
+    if (model === "intel" && !q35) refuse(`${path}/@model`, `${machine} has no IOMMU of Intel`, "use q35");
     if (model !== "virtio") continue;
-    if (!q35 && !virt)
-      refuse(iommu, `${path}/@model`, `${machine} has no IOMMU of virtio`, "use q35 or virt");
-    if (features?.acpi !== true) refuse(iommu, path, "an IOMMU of virtio needs ACPI", "add <acpi/>");
+    if (!q35 && !virt) refuse(`${path}/@model`, `${machine} has no IOMMU of virtio`, "use q35 or virt");
+    if (features?.acpi !== true) refuse(path, "an IOMMU of virtio needs ACPI", "add <acpi/>");
     if (address !== undefined && address.type !== "pci")
-      refuse(address, `${path}/address/@type`, "an IOMMU of virtio is on PCI");
+      refuse(`${path}/address/@type`, "an IOMMU of virtio is on PCI");
     if (address?.type === "pci" && (address.bus ?? 0) !== 0)
-      refuse(address, `${path}/address/@bus`, "an IOMMU is on the first bus", "use bus='0x00'");
+      refuse(`${path}/address/@bus`, "an IOMMU is on the first bus", "use bus='0x00'");
   }
 }
 
@@ -167,10 +159,10 @@ function checkSeclabels({ seclabels }: DomainDefinition): void {
   const models = new Set<string>();
   for (const [label, path] of numbered(seclabels, "seclabel")) {
     if (label.model === undefined) {
-      if (seclabels.length > 1) refuse(label, path, "of several labels each must name its model");
+      if (seclabels.length > 1) refuse(path, "of several labels each must name its model");
       continue;
     }
-    if (models.has(label.model)) refuse(label, path, `the label of model ${label.model} is there twice`);
+    if (models.has(label.model)) refuse(path, `the label of model ${label.model} is there twice`);
     models.add(label.model);
   }
 }

@@ -11,7 +11,7 @@ export function checkDisks(definition: DomainDefinition): void {
     checkTarget(disk, path, definition);
     // In files of VMware two can have the same name.
     if (targets.has(disk.target.dev) && definition.type !== "vmware")
-      refuse(disk.target, `${path}/target/@dev`, `two disks are called ${disk.target.dev}`);
+      refuse(`${path}/target/@dev`, `two disks are called ${disk.target.dev}`);
     targets.add(disk.target.dev);
     checkSource(disk, path);
     checkSecrets(disk, path);
@@ -38,23 +38,18 @@ function checkTarget(disk: Disk, path: string, definition: DomainDefinition): vo
   const prefixes = PREFIX.get(device);
   const name = target.dev.replace(/^ioemu:/, "");
   if (prefixes !== undefined && !prefixes.some((prefix) => name.startsWith(prefix)))
-    refuse(
-      target,
-      place,
-      `"${target.dev}" is no name of a ${device}`,
-      `it begins with ${prefixes.join(", ")}`,
-    );
+    refuse(place, `"${target.dev}" is no name of a ${device}`, `it begins with ${prefixes.join(", ")}`);
   if (isQemu(definition) && /^[a-z]+d[a-z]+\d+$/.test(name) && !name.startsWith("xvd"))
-    refuse(target, place, `"${target.dev}" is a partition`, "give the guest a whole disk");
+    refuse(place, `"${target.dev}" is a partition`, "give the guest a whole disk");
   const bus = busOf(disk);
   if (device === "floppy" && bus !== "fdc")
-    refuse(target, `${path}/target/@bus`, `floppy ${target.dev} is on bus ${bus}, it must be fdc`);
+    refuse(`${path}/target/@bus`, `floppy ${target.dev} is on bus ${bus}, it must be fdc`);
   if (device !== "floppy" && bus === "fdc")
-    refuse(target, `${path}/target/@bus`, `${target.dev} is a ${device}, only a floppy can be on bus fdc`);
+    refuse(`${path}/target/@bus`, `${target.dev} is a ${device}, only a floppy can be on bus fdc`);
   if (target.tray !== undefined && device !== "cdrom" && device !== "floppy")
-    refuse(target, `${path}/target/@tray`, `a ${device} has no tray`);
+    refuse(`${path}/target/@tray`, `a ${device} has no tray`);
   if (target.removable !== undefined && bus !== "usb")
-    refuse(target, `${path}/target/@removable`, `a disk on bus ${bus} is as removable as its bus`);
+    refuse(`${path}/target/@removable`, `a disk on bus ${bus} is as removable as its bus`);
 }
 
 /** Whether it is known where the bytes are. */
@@ -81,26 +76,26 @@ function checkSource(disk: Disk, path: string): void {
   const removable = disk.device === "cdrom" || disk.device === "floppy";
   const label = disk.source?.seclabels.some(({ labelskip }) => labelskip !== undefined) ?? false;
   if (isEmpty(disk) && disk.device === "disk" && !label)
-    refuse(disk, path, `disk ${disk.target.dev} has no source, which only a cdrom or floppy may`);
+    refuse(path, `disk ${disk.target.dev} has no source, which only a cdrom or floppy may`);
   if (disk.type === "network" && disk.source === undefined)
-    refuse(disk, path, "a drive on the network has no server", "make an empty drive of type='file'");
+    refuse(path, "a drive on the network has no server", "make an empty drive of type='file'");
   const models = (disk.source?.seclabels ?? []).map(({ model }) => model);
   if (models.length > 1 && models.includes(undefined))
-    refuse(disk, `${path}/source/seclabel`, "of several labels each must name its model");
+    refuse(`${path}/source/seclabel`, "of several labels each must name its model");
   if (new Set(models).size < models.length)
-    refuse(disk, `${path}/source/seclabel`, "two labels are of the same model");
+    refuse(`${path}/source/seclabel`, "two labels are of the same model");
   const policy = disk.source?.startupPolicy;
   if (policy === "requisite" && !removable)
-    refuse(disk, `${path}/source/@startupPolicy`, "requisite is for a cdrom or floppy", "use mandatory");
+    refuse(`${path}/source/@startupPolicy`, "requisite is for a cdrom or floppy", "use mandatory");
   if (policy !== undefined && (disk.type === "network" || disk.type === "nvme"))
-    refuse(disk, `${path}/source/@startupPolicy`, `a disk of type ${disk.type} is there always`);
+    refuse(`${path}/source/@startupPolicy`, `a disk of type ${disk.type} is there always`);
 }
 
 function checkSecrets(disk: Disk, path: string): void {
   if (disk.auth !== undefined && disk.source?.auth !== undefined)
-    refuse(disk.auth, `${path}/auth`, "the source says already who logs in", "leave one of the two out");
+    refuse(`${path}/auth`, "the source says already who logs in", "leave one of the two out");
   if (disk.encryption !== undefined && disk.source?.encryption !== undefined)
-    refuse(disk.encryption, `${path}/encryption`, "the source says already how it is encrypted");
+    refuse(`${path}/encryption`, "the source says already how it is encrypted");
   const encryption = disk.encryption ?? disk.source?.encryption;
   if (encryption !== undefined) checkEncryption(encryption, disk, path);
   const auth = disk.auth ?? disk.source?.auth;
@@ -109,27 +104,22 @@ function checkSecrets(disk: Disk, path: string): void {
   const wanted = protocol === "iscsi" ? "iscsi" : protocol === "rbd" ? "ceph" : undefined;
   const type = auth.secret?.type;
   if (type !== undefined && !["iscsi", "ceph", "volume", "tls", "vtpm"].includes(type))
-    refuse(auth, `${path}/auth/secret/@type`, `"${type}" is no kind of secret`, "it is iscsi or ceph");
+    refuse(`${path}/auth/secret/@type`, `"${type}" is no kind of secret`, "it is iscsi or ceph");
   if (type !== undefined && wanted !== undefined && type !== wanted)
-    refuse(auth, `${path}/auth/secret/@type`, `a secret of ${type} is of no use for ${protocol}`);
+    refuse(`${path}/auth/secret/@type`, `a secret of ${type} is of no use for ${protocol}`);
   if (auth.secret !== undefined && type === undefined && wanted !== undefined)
-    refuse(auth.secret, `${path}/auth/secret`, "the secret has no type", `add type='${wanted}'`);
+    refuse(`${path}/auth/secret`, "the secret has no type", `add type='${wanted}'`);
   if (auth.secret !== undefined && auth.secret.uuid !== undefined && auth.secret.usage !== undefined)
-    refuse(auth, `${path}/auth/secret`, "a secret is named by its UUID or by its usage, not by both");
+    refuse(`${path}/auth/secret`, "a secret is named by its UUID or by its usage, not by both");
 }
 
 function checkEncryption(encryption: Encryption, disk: Disk, path: string): void {
   if (encryption.format === "luks" && encryption.cipher !== undefined)
-    refuse(
-      encryption,
-      `${path}/encryption/cipher`,
-      "the image says itself how it is encrypted",
-      "leave it out",
-    );
+    refuse(`${path}/encryption/cipher`, "the image says itself how it is encrypted", "leave it out");
   const format = disk.driver?.type;
   const byServer = encryption.engine === "librbd";
   if (format !== undefined && format !== "raw" && format !== "qcow2" && !byServer)
-    refuse(encryption, `${path}/encryption`, `an image of format ${format} cannot be encrypted`);
+    refuse(`${path}/encryption`, `an image of format ${format} cannot be encrypted`);
 }
 
 function checkKind(disk: Disk, path: string): void {
@@ -137,22 +127,22 @@ function checkKind(disk: Disk, path: string): void {
   if (disk.device === "lun") {
     const possible = disk.type === "block" || disk.type === "volume" || disk.type === "network";
     if (!possible)
-      refuse(disk, `${path}/@device`, `a lun is a device of the host, not of type ${disk.type}`, "use block");
+      refuse(`${path}/@device`, `a lun is a device of the host, not of type ${disk.type}`, "use block");
     if (disk.driver?.type !== undefined && disk.driver.type !== "raw")
-      refuse(disk, `${path}/driver/@type`, `a lun has no format, not ${disk.driver.type}`, "use raw");
+      refuse(`${path}/driver/@type`, `a lun has no format, not ${disk.driver.type}`, "use raw");
   } else {
-    if (disk.rawio !== undefined) refuse(disk, `${path}/@rawio`, "only a lun has raw I/O");
-    if (disk.sgio !== undefined) refuse(disk, `${path}/@sgio`, "only a lun passes SCSI commands on");
+    if (disk.rawio !== undefined) refuse(`${path}/@rawio`, "only a lun has raw I/O");
+    if (disk.sgio !== undefined) refuse(`${path}/@sgio`, "only a lun passes SCSI commands on");
     if (disk.source?.reservations !== undefined)
-      refuse(disk, `${path}/source/reservations`, "only a lun has reservations");
+      refuse(`${path}/source/reservations`, "only a lun has reservations");
   }
   if (disk.model !== undefined && bus !== "virtio")
-    refuse(disk, `${path}/@model`, `a disk on bus ${bus} has no model ${disk.model}`);
+    refuse(`${path}/@model`, `a disk on bus ${bus} has no model ${disk.model}`);
   const { vendor = "", product = "" } = disk;
-  if (vendor.length > 8) refuse(disk, `${path}/vendor`, `"${vendor}" is longer than 8 characters`);
-  if (product.length > 16) refuse(disk, `${path}/product`, `"${product}" is longer than 16 characters`);
+  if (vendor.length > 8) refuse(`${path}/vendor`, `"${vendor}" is longer than 8 characters`);
+  if (product.length > 16) refuse(`${path}/product`, `"${product}" is longer than 16 characters`);
   if ((vendor !== "" || product !== "") && bus !== "scsi")
-    refuse(disk, `${path}/vendor`, `a disk on bus ${bus} does not tell its vendor and product, only on scsi`);
+    refuse(`${path}/vendor`, `a disk on bus ${bus} does not tell its vendor and product, only on scsi`);
   const { driver } = disk;
   if (bus === "virtio" || driver === undefined) return;
   for (const [name, value] of Object.entries({
@@ -165,7 +155,7 @@ function checkKind(disk: Disk, path: string): void {
     page_per_vq: driver.pagePerVq,
   })) {
     if (value !== undefined)
-      refuse(driver, `${path}/driver/@${name}`, `only a disk on bus virtio has ${name}, not one on ${bus}`);
+      refuse(`${path}/driver/@${name}`, `only a disk on bus virtio has ${name}, not one on ${bus}`);
   }
 }
 
@@ -182,7 +172,6 @@ function checkAddressKind(disk: Disk, path: string): void {
   const kinds = ADDRESSES[busOf(disk)];
   if (address === undefined || kinds === undefined || kinds.includes(address.type)) return;
   refuse(
-    address,
     `${path}/address/@type`,
     `${disk.target.dev} on bus ${busOf(disk)} has an address of type ${address.type}`,
     `it must be ${kinds.join(" or ")}`,
@@ -201,7 +190,7 @@ function checkTuning({ iotune }: Disk, path: string): void {
   if (iotune === undefined) return;
   for (const [total, read, write] of LIMITS) {
     if ((iotune[total] ?? 0n) > 0n && ((iotune[read] ?? 0n) > 0n || (iotune[write] ?? 0n) > 0n))
-      refuse(iotune, `${path}/iotune`, "reading and writing are limited in total or each, not both");
+      refuse(`${path}/iotune`, "reading and writing are limited in total or each, not both");
   }
 }
 
@@ -209,7 +198,7 @@ function checkTuning({ iotune }: Disk, path: string): void {
 function checkPath(disk: Disk, path: string): void {
   const source = sourcePath(disk);
   if (source !== undefined && !source.startsWith("/"))
-    refuse(disk, `${path}/source`, `the path "${source}" of disk ${disk.target.dev} is not absolute`);
+    refuse(`${path}/source`, `the path "${source}" of disk ${disk.target.dev} is not absolute`);
 }
 
 /** Formats that QEMU writes no images of. */
@@ -222,8 +211,7 @@ const UNWRITABLE: ReadonlyMap<string, string> = new Map([
 function checkFormat(disk: Disk, path: string): void {
   const format = disk.driver?.type;
   const instead = format === undefined ? undefined : UNWRITABLE.get(format);
-  if (instead !== undefined)
-    refuse(disk, `${path}/driver/@type`, `QEMU has no format ${format}`, `use ${instead}`);
+  if (instead !== undefined) refuse(`${path}/driver/@type`, `QEMU has no format ${format}`, `use ${instead}`);
   if (disk.shareable === true && format !== undefined && format !== "raw")
-    refuse(disk, `${path}/shareable`, `an image of format ${format} cannot be shared`, "use raw");
+    refuse(`${path}/shareable`, `an image of format ${format} cannot be shared`, "use raw");
 }

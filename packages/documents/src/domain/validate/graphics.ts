@@ -7,7 +7,7 @@ export function checkGraphics(definition: DomainDefinition): void {
   for (const [graphics, path] of numbered(definition.devices.graphics, "devices/graphics")) {
     checkListens(graphics, path);
     if (graphics.type === "dbus" && graphics.p2p === true && graphics.address !== undefined)
-      refuse(graphics, `${path}/@address`, "a connection of two has no address on a bus");
+      refuse(`${path}/@address`, "a connection of two has no address on a bus");
   }
   if (isQemu(definition)) checkOpenGl(definition);
   checkVideos(definition);
@@ -20,23 +20,21 @@ function checkListens(graphics: Graphics, path: string): void {
   const socket = graphics.type === "vnc" ? graphics.socket : undefined;
   if (first?.type === "address" && differ(first.address, graphics.listen))
     refuse(
-      first,
       `${path}/listen/@address`,
       `the address ${first.address} is not that of the attribute listen, ${graphics.listen}`,
       "leave the attribute out",
     );
   if (first?.type === "socket" && differ(first.socket, socket))
     refuse(
-      first,
       `${path}/listen/@socket`,
       `the socket ${first.socket} is not that of the attribute socket, ${socket}`,
       "leave the attribute out",
     );
   for (const [listen, place] of numbered(graphics.listens, `${path}/listen`)) {
     if (listen.type === "network" && listen.network === undefined)
-      refuse(listen, place, "it is not said which network", "add network='default'");
+      refuse(place, "it is not said which network", "add network='default'");
     if ((listen.type === "socket" || listen.type === "none") && graphics.type === "rdp")
-      refuse(listen, `${place}/@type`, `graphics of type rdp cannot listen on ${listen.type}`);
+      refuse(`${place}/@type`, `graphics of type rdp cannot listen on ${listen.type}`);
   }
 }
 
@@ -51,10 +49,10 @@ function checkOpenGl({ devices }: DomainDefinition): void {
   if (egl === undefined) return;
   const path = `devices/graphics[${headless + 1}]`;
   if (graphics.some(({ type }) => !["egl-headless", "vnc", "spice"].includes(type)))
-    refuse(egl, path, "egl-headless draws for VNC or SPICE", "add graphics of one of the two");
+    refuse(path, "egl-headless draws for VNC or SPICE", "add graphics of one of the two");
   const other = graphics.find((g) => g.type !== "egl-headless" && "gl" in g && g.gl?.enable === true);
   if (other !== undefined)
-    refuse(egl, path, `${other.type} draws with OpenGL already`, "leave one of the two out");
+    refuse(path, `${other.type} draws with OpenGL already`, "leave one of the two out");
 }
 
 function checkVideos({ devices }: DomainDefinition): void {
@@ -63,24 +61,20 @@ function checkVideos({ devices }: DomainDefinition): void {
   for (const [video, path] of numbered(videos, "devices/video")) {
     const { model } = video;
     if (model?.type === "none" && videos.length > 1)
-      refuse(video, `${path}/model/@type`, "a guest without a screen has no other", "leave the others out");
+      refuse(`${path}/model/@type`, "a guest without a screen has no other", "leave the others out");
     if (model?.primary === true && video !== primaries[0])
-      refuse(video, `${path}/model/@primary`, "only one screen is the primary one");
+      refuse(`${path}/model/@primary`, "only one screen is the primary one");
     if (video.driver?.name === "vhostuser" && model?.type !== "virtio")
-      refuse(video, `${path}/driver/@name`, "vhostuser is for a screen of type virtio");
+      refuse(`${path}/driver/@name`, "vhostuser is for a screen of type virtio");
     if (model?.type === "ramfb" && video.address !== undefined)
-      refuse(video.address, `${path}/address`, "a screen of type ramfb is not on a bus");
+      refuse(`${path}/address`, "a screen of type ramfb is not on a bus");
     for (const [name, value] of Object.entries({
       ram: model?.ram,
       vram64: model?.vram64,
       vgamem: model?.vgamem,
     })) {
       if (value !== undefined && value > 0 && model?.type !== "qxl")
-        refuse(
-          video,
-          `${path}/model/@${name}`,
-          `a screen of type ${model?.type} has no ${name}, only qxl has`,
-        );
+        refuse(`${path}/model/@${name}`, `a screen of type ${model?.type} has no ${name}, only qxl has`);
     }
   }
 }
@@ -88,15 +82,15 @@ function checkVideos({ devices }: DomainDefinition): void {
 function checkAudio({ devices }: DomainDefinition): void {
   const ids = new Set<number>();
   for (const [audio, path] of numbered(devices.audios, "devices/audio")) {
-    if (ids.has(audio.id)) refuse(audio, `${path}/@id`, `two host sides of sound have the id ${audio.id}`);
+    if (ids.has(audio.id)) refuse(`${path}/@id`, `two host sides of sound have the id ${audio.id}`);
     ids.add(audio.id);
   }
   for (const [sound, path] of numbered(devices.sounds, "devices/sound")) {
     if (sound.audio !== undefined && !ids.has(sound.audio))
-      refuse(sound, `${path}/audio/@id`, `there is no <audio> with the id ${sound.audio}`);
+      refuse(`${path}/audio/@id`, `there is no <audio> with the id ${sound.audio}`);
   }
   for (const [graphics, path] of numbered(devices.graphics, "devices/graphics")) {
     if (graphics.type === "vnc" && graphics.audio !== undefined && !ids.has(graphics.audio))
-      refuse(graphics, `${path}/audio/@id`, `there is no <audio> with the id ${graphics.audio}`);
+      refuse(`${path}/audio/@id`, `there is no <audio> with the id ${graphics.audio}`);
   }
 }

@@ -10,23 +10,23 @@ export function checkHostdevs({ devices }: DomainDefinition): void {
     const identity = identityOf(hostdev);
     if (identity !== undefined) {
       const other = taken.get(identity);
-      if (other !== undefined) refuse(hostdev, path, `the device ${identity} is that of ${other} already`);
+      if (other !== undefined) refuse(path, `the device ${identity} is that of ${other} already`);
       taken.set(identity, path);
     }
     checkAddressKind(hostdev, path);
     const bootable =
       hostdev.type !== "scsi_host" && !(hostdev.type === "mdev" && hostdev.model === "vfio-ap");
     if (hostdev.boot !== undefined && !bootable)
-      refuse(hostdev.boot, `${path}/boot`, `a guest cannot start from a device of type ${hostdev.type}`);
+      refuse(`${path}/boot`, `a guest cannot start from a device of type ${hostdev.type}`);
     if (hostdev.teaming !== undefined && hostdev.type !== "pci")
-      refuse(hostdev, `${path}/teaming`, `a device of type ${hostdev.type} is not in a team of cards`);
+      refuse(`${path}/teaming`, `a device of type ${hostdev.type} is not in a team of cards`);
     if (hostdev.type !== "mdev") continue;
     if (hostdev.display === true && devices.graphics.length === 0)
-      refuse(hostdev, `${path}/@display`, "nobody sees its display", "add <graphics>");
+      refuse(`${path}/@display`, "nobody sees its display", "add <graphics>");
     if (hostdev.ramfb !== true) continue;
     if (hostdev.display !== true)
-      refuse(hostdev, `${path}/@ramfb`, "ramfb is a part of its display", "add display='on'");
-    if (ramfb !== undefined) refuse(hostdev, `${path}/@ramfb`, `${ramfb} has the ramfb already`);
+      refuse(`${path}/@ramfb`, "ramfb is a part of its display", "add display='on'");
+    if (ramfb !== undefined) refuse(`${path}/@ramfb`, `${ramfb} has the ramfb already`);
     ramfb = path;
   }
 }
@@ -66,7 +66,6 @@ function checkAddressKind(hostdev: Hostdev, path: string): void {
   const kinds = kindsOf(hostdev);
   if (kinds !== undefined && !kinds.includes(address.type))
     refuse(
-      address,
       `${path}/address/@type`,
       `a device of type ${hostdev.type} has an address of type ${address.type}`,
       `it must be ${kinds.join(" or ")}`,

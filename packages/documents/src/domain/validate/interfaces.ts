@@ -14,27 +14,22 @@ export function checkInterfaces({ devices }: DomainDefinition): void {
 function checkMac(nic: Interface, path: string): void {
   const { mac } = nic;
   if (mac !== undefined && Number.parseInt(mac.address.slice(0, 2), 16) % 2 === 1)
-    refuse(
-      mac,
-      `${path}/mac/@address`,
-      `the MAC address ${mac.address} is a multicast one`,
-      "use 52:54:00:..",
-    );
+    refuse(`${path}/mac/@address`, `the MAC address ${mac.address} is a multicast one`, "use 52:54:00:..");
 }
 
 function checkConnection(nic: Interface, path: string): void {
   if (nic.target?.managed === false && nic.type !== "ethernet")
-    refuse(nic, `${path}/target/@managed`, `the device of an interface of type ${nic.type} is always made`);
+    refuse(`${path}/target/@managed`, `the device of an interface of type ${nic.type} is always made`);
   if (nic.teaming?.type === "transient" && nic.teaming.persistent === undefined)
-    refuse(nic.teaming, `${path}/teaming`, "it is not said which card stays", "add persistent='ua-..'");
+    refuse(`${path}/teaming`, "it is not said which card stays", "add persistent='ua-..'");
   if (nic.teaming?.type === "persistent" && nic.teaming.persistent !== undefined)
-    refuse(nic.teaming, `${path}/teaming/@persistent`, "the card that stays names no other");
+    refuse(`${path}/teaming/@persistent`, "the card that stays names no other");
   if (nic.type === "user" && (nic.source?.ips.length ?? 0) > 0)
-    refuse(nic, `${path}/source/ip`, "the host has no end of it that could have an address");
+    refuse(`${path}/source/ip`, "the host has no end of it that could have an address");
   if (nic.backend?.type === "passt" && nic.type !== "user" && nic.type !== "vhostuser")
-    refuse(nic, `${path}/backend/@type`, "passt is for interfaces of type user");
+    refuse(`${path}/backend/@type`, "passt is for interfaces of type user");
   if (nic.type === "vhostuser" && nic.source.mode === "server" && nic.source.reconnect?.enabled === true)
-    refuse(nic, `${path}/source/reconnect`, "who listens does not connect again", "use mode='client'");
+    refuse(`${path}/source/reconnect`, "who listens does not connect again", "use mode='client'");
 }
 
 function isPowerOfTwo(n: number): boolean {
@@ -49,6 +44,6 @@ function checkDriver(nic: Interface, path: string): void {
     ["tx_queue_size", driver.txQueueSize],
   ] as const) {
     if (size !== undefined && !isPowerOfTwo(size))
-      refuse(driver, `${path}/driver/@${name}`, `${size} is no power of two`, "such as 1024");
+      refuse(`${path}/driver/@${name}`, `${size} is no power of two`, "such as 1024");
   }
 }

@@ -14,25 +14,19 @@ function checkCells({ cpu, vcpu }: DomainDefinition): void {
   const taken = new Set<number>();
   for (const [cell, path] of numbered(cells, "cpu/numa/cell")) {
     const id = cell.id ?? ids.size;
-    if (ids.has(id)) refuse(cell, `${path}/@id`, `two nodes have the number ${id}`);
+    if (ids.has(id)) refuse(`${path}/@id`, `two nodes have the number ${id}`);
     if (id >= cells.length)
-      refuse(
-        cell,
-        `${path}/@id`,
-        `node ${id} leaves a gap`,
-        `nodes are numbered from 0 to ${cells.length - 1}`,
-      );
+      refuse(`${path}/@id`, `node ${id} leaves a gap`, `nodes are numbered from 0 to ${cells.length - 1}`);
     ids.add(id);
     const cpus = cell.cpus === undefined ? undefined : setOf(cell.cpus);
     const beyond = [...(cpus ?? [])].find((n) => n >= vcpu.count);
     if (beyond !== undefined)
-      refuse(cell, `${path}/@cpus`, `the guest has no processor ${beyond}, it has ${vcpu.count}`);
+      refuse(`${path}/@cpus`, `the guest has no processor ${beyond}, it has ${vcpu.count}`);
     if (cpus !== undefined && overlap(cpus, taken))
-      refuse(cell, `${path}/@cpus`, `some of the processors ${cell.cpus} are in another node`);
+      refuse(`${path}/@cpus`, `some of the processors ${cell.cpus} are in another node`);
     for (const n of cpus ?? []) taken.add(n);
     for (const sibling of cell.distances ?? []) {
-      if (sibling.id >= cells.length)
-        refuse(sibling, `${path}/distances/sibling`, `there is no node ${sibling.id}`);
+      if (sibling.id >= cells.length) refuse(`${path}/distances/sibling`, `there is no node ${sibling.id}`);
     }
   }
 }
@@ -43,23 +37,23 @@ function checkNumatune({ numatune, cpu, vcpu }: DomainDefinition): void {
   if (memory !== undefined) {
     const placement = memory.placement ?? (memory.nodeset === undefined ? vcpu.placement : "static");
     if (memory.placement === "auto" && memory.nodeset !== undefined)
-      refuse(memory, "numatune/memory/@nodeset", "with placement auto the nodes are chosen, not named");
+      refuse("numatune/memory/@nodeset", "with placement auto the nodes are chosen, not named");
     if (placement === "static" && memory.nodeset === undefined && memory.placement === "static")
-      refuse(memory, "numatune/memory", "placement static needs to know which nodes", "add nodeset='0'");
+      refuse("numatune/memory", "placement static needs to know which nodes", "add nodeset='0'");
     if (memory.nodeset !== undefined && setOf(memory.nodeset) === undefined)
-      refuse(memory, "numatune/memory/@nodeset", `"${memory.nodeset}" names no node`);
+      refuse("numatune/memory/@nodeset", `"${memory.nodeset}" names no node`);
     if (placement === "auto" && memnodes.length > 0)
-      refuse(numatune, "numatune/memnode", "nodes that are chosen automatically cannot be chosen one by one");
+      refuse("numatune/memnode", "nodes that are chosen automatically cannot be chosen one by one");
   }
   const cells = cpu?.numa?.cells.length ?? 0;
   const seen = new Set<number>();
   for (const [memnode, path] of numbered(memnodes, "numatune/memnode")) {
-    if (cells === 0) refuse(memnode, path, "the guest has no nodes", "add <numa> to <cpu>");
+    if (cells === 0) refuse(path, "the guest has no nodes", "add <numa> to <cpu>");
     if (memnode.cellid >= cells)
-      refuse(memnode, `${path}/@cellid`, `the guest has no node ${memnode.cellid}, it has ${cells}`);
-    if (seen.has(memnode.cellid)) refuse(memnode, `${path}/@cellid`, `node ${memnode.cellid} is there twice`);
+      refuse(`${path}/@cellid`, `the guest has no node ${memnode.cellid}, it has ${cells}`);
+    if (seen.has(memnode.cellid)) refuse(`${path}/@cellid`, `node ${memnode.cellid} is there twice`);
     seen.add(memnode.cellid);
     if ((memory?.mode === "restrictive") !== (memnode.mode === "restrictive") && memory?.mode !== undefined)
-      refuse(memnode, `${path}/@mode`, "the mode restrictive is for all of the memory or for none of it");
+      refuse(`${path}/@mode`, "the mode restrictive is for all of the memory or for none of it");
   }
 }

@@ -4,12 +4,11 @@ import { DEVICE_LISTS } from "../devices.ts";
 import type { DomainDefinition } from "../model.ts";
 
 /**
- * Refuses a definition for what its elements say together. `path` is below /domain; `from` is the value that was
- * read there, or the nearest around it, and knows the line.
+ * Refuses a definition for what its elements say together. `path` is below /domain.
  * @throws XML_INVALID
  */
-export function refuse(from: object, path: string, what: string, remedy = ""): never {
-  refuseAt(`/domain/${path}`, what, from, remedy);
+export function refuse(path: string, what: string, remedy = ""): never {
+  refuseAt(`/domain/${path}`, what, remedy);
 }
 
 /** A device as the checks see it that concern all kinds of devices. */

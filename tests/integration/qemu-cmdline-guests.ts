@@ -125,7 +125,7 @@ export function wideGuestOnPc(directory: string): string {
   <vcpu>2</vcpu>
   <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='fd'/><boot dev='cdrom'/><boot dev='hd'/><boot dev='network'/></os>
   <features><acpi/></features>
-  <cpu mode='host-passthrough'/>
+  <cpu mode='host-passthrough'><numa><cell id='0' cpus='0-1' memory='64' unit='MiB'/></numa></cpu>
   <clock offset='localtime'/>
   <pm><suspend-to-mem enabled='yes'/></pm>
   <devices>

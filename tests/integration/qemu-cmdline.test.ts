@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { parseDomain } from "@virtmesh/documents/domain/document";
+import { completeQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/complete";
 import { probe } from "@virtmesh/qemu-agent/capabilities/probe";
+import { traitsOf } from "@virtmesh/qemu-agent/capabilities/traits";
 import { buildCommandLine } from "@virtmesh/qemu-agent/cmdline/build";
 import { formatNodeName } from "@virtmesh/qemu-agent/cmdline/node-names";
 import type { Runtime } from "@virtmesh/qemu-agent/cmdline/runtime";
@@ -42,7 +44,9 @@ class Started implements AsyncDisposable {
   static async start(xml: string, directory: string, runtime: Partial<Runtime> = {}): Promise<Started> {
     const signal = AbortSignal.timeout(30_000);
     const { capabilities } = await probe({ binary: BINARY, workDir: directory, signal });
-    const { definition } = completeDomain(parseDomain(xml));
+    const traits = traitsOf(capabilities);
+    const complete = completeQemuDomain(parseDomain(xml), { traits, newDomain: true });
+    const { definition } = completeDomain(complete);
     const args = buildCommandLine(definition, capabilities, {
       ...RUNTIME,
       directory,

@@ -5,10 +5,10 @@ import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { DomainDefinition, IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { completeQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/complete";
-import type { QemuTraits } from "@virtmesh/documents/domain/semantics/qemu/traits";
 import { run } from "@virtmesh/lab/process";
 import type { QemuCapabilities } from "../../../services/qemu-agent/src/capabilities/model.ts";
 import { probe } from "../../../services/qemu-agent/src/capabilities/probe.ts";
+import { traitsOf } from "../../../services/qemu-agent/src/capabilities/traits.ts";
 import { buildCommandLine, environmentOf } from "../../../services/qemu-agent/src/cmdline/build.ts";
 import { machineOf } from "../../../services/qemu-agent/src/cmdline/machine-types.ts";
 import type { Runtime, Tap } from "../../../services/qemu-agent/src/cmdline/runtime.ts";
@@ -16,9 +16,6 @@ import { makeMemoryFolders } from "../../../services/qemu-agent/src/domain/memor
 import { withFirmware } from "../../../services/qemu-agent/src/firmware/choose.ts";
 import type { FirmwareDescriptor } from "../../../services/qemu-agent/src/firmware/descriptor.ts";
 import { hostFirmware, makeVariables } from "../../../services/qemu-agent/src/firmware/host-firmware.ts";
-import type { Helper } from "../../../services/qemu-agent/src/helpers/helpers-of.ts";
-import { helpersOf } from "../../../services/qemu-agent/src/helpers/helpers-of.ts";
-import { endHelpers, startHelpers } from "../../../services/qemu-agent/src/helpers/start-helpers.ts";
 import { hugepageMounts } from "../../../services/qemu-agent/src/host/hugepages.ts";
 import { HandedSocket } from "../../../services/qemu-agent/src/process/handed-socket.ts";
 import { LogFile } from "../../../services/qemu-agent/src/process/log-file.ts";
@@ -57,8 +54,7 @@ export class AgentSide implements Side {
       const runtime = await runtimeOf(definition, taps.taps);
       const args = buildCommandLine(definition, this.#capabilities, runtime);
       await writeSecrets(args);
-      const helpers = helpersOf(definition, { directory: DIRECTORY, tpmDir: "/var/lib/guests/tpm" });
-      return await started(args, environmentOf(definition, runtime), helpers);
+      return await started(args, environmentOf(definition, runtime));
     } catch (e) {
       return { up: false, why: messageOf(e) };
     }
@@ -79,20 +75,6 @@ export class AgentSide implements Side {
 }
 
 const MEMORY = "/var/lib/guests/memory";
-
-function traitsOf(capabilities: QemuCapabilities): QemuTraits {
-  return {
-    emulator: capabilities.binary,
-    arch: capabilities.arch,
-    devices: capabilities.devices,
-    machines: capabilities.machines,
-    defaultMachine: "pc",
-    cpuMigratable: true,
-    vfioDisplay: true,
-    gicVersions: { kvm: [], qemu: [] },
-    hostModel: true,
-  };
-}
 
 function withContextIds(definition: DomainDefinition): DomainDefinition {
   const vsocks = definition.devices.vsocks.map((vsock) =>
@@ -184,15 +166,10 @@ async function writeSecrets(args: readonly string[]): Promise<void> {
     await writeFile(file, value);
 }
 
-async function started(
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  needed: readonly Helper[],
-): Promise<Trial> {
+async function started(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Trial> {
   const path = join(DIRECTORY, "qmp.sock");
   const log = join(DIRECTORY, "qemu.log");
   await using file = await LogFile.open(log);
-  const helpers = await startHelpers(needed, file.fd);
   const qemu = await (async () => {
     await using socket = await HandedSocket.listen(path);
     return QemuProcess.spawn({ binary: BINARY, args, env, logFd: file.fd, inherit: [socket.fd] });
@@ -206,7 +183,5 @@ async function started(
   } finally {
     qemu.kill("SIGKILL");
     await qemu.exited;
-    endHelpers(helpers);
-    await Promise.all(helpers.map((helper) => helper.exited));
   }
 }

@@ -6,6 +6,8 @@ export interface MachineType {
   readonly alias?: string;
   readonly maxCpus: number;
   readonly deprecated: boolean;
+  /** The CPU model of a guest that names none: `qemu64`. */
+  readonly defaultCpu?: string;
   /** Id that QEMU gives the memory it makes by itself (`pc.ram`); a backend in its place must have it. */
   readonly ramId?: string;
 }

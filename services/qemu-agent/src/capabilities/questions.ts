@@ -1,4 +1,5 @@
 import type { QmpConnection } from "../qmp/connection.ts";
+import type { QmpCpuModel } from "../qmp/commands.ts";
 import type { QemuCapabilities } from "./model.ts";
 import { QmpSchema } from "./schema.ts";
 
@@ -27,6 +28,7 @@ export async function questions(
       ...(m.alias === undefined ? {} : { alias: m.alias }),
       maxCpus: m["cpu-max"],
       deprecated: m.deprecated,
+      ...defaultCpu(m["default-cpu-type"], cpus),
       ...(m["default-ram-id"] === undefined ? {} : { ramId: m["default-ram-id"] }),
     })),
     devices: new Set(types.map((t) => t.name)),
@@ -39,4 +41,13 @@ export async function questions(
     options: new Set(options.map((o) => o.option)),
     sandbox: options.some((o) => o.option === "sandbox" && o.parameters.length > 0),
   };
+}
+
+/** Machines name the type of their CPU, guests its model. */
+function defaultCpu(
+  type: string | undefined,
+  cpus: readonly QmpCpuModel[],
+): { readonly defaultCpu?: string } {
+  const name = cpus.find((cpu) => cpu.typename === type)?.name;
+  return name === undefined ? {} : { defaultCpu: name };
 }

@@ -33,7 +33,6 @@ import { firmwareArguments } from "./firmware.ts";
 import { interfaceArguments } from "./interfaces.ts";
 import { boardOf, machineOf } from "./machine-types.ts";
 import { machineArguments } from "./machine.ts";
-import { PciSlots } from "./pci.ts";
 import { refuseUnknown } from "./refuse.ts";
 import type { Runtime } from "./runtime.ts";
 import { hubArguments, iommuArguments, smallDeviceArguments } from "./small-devices.ts";
@@ -57,7 +56,6 @@ export function buildCommandLine(
     runtime,
     board,
     args: new Arguments(),
-    pci: new PciSlots(board, definition),
     boot: bootOrder(definition),
   };
   processArguments(c);

@@ -4,7 +4,8 @@ import type { QemuCapabilities } from "../capabilities/model.ts";
 import type { Arguments, Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
 import type { BootOrder } from "./boot-order.ts";
-import type { Board, PciSlots } from "./pci.ts";
+import type { Board } from "./pci.ts";
+import { pciPlaceOf } from "./pci.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What the parts of a device are made from. A device that is plugged in later stands in the definition too. */
@@ -13,7 +14,6 @@ export interface DeviceContext {
   readonly capabilities: QemuCapabilities;
   readonly runtime: Runtime;
   readonly board: Board;
-  readonly pci: PciSlots;
   readonly boot: BootOrder;
 }
 
@@ -50,8 +50,12 @@ export function objectType({ capabilities }: DeviceContext, type: string, path: 
 }
 
 /** Where a PCI device sits. */
-export function pciPlace({ pci }: DeviceContext, { address, acpiIndex }: Placed, path: string): Json {
-  return { ...pci.place(address, path), "acpi-index": acpiIndex };
+export function pciPlace(
+  { board, definition }: DeviceContext,
+  { address, acpiIndex }: Placed,
+  path: string,
+): Json {
+  return { ...pciPlaceOf(address, board, definition, path), "acpi-index": acpiIndex };
 }
 
 /** `virtio-net-pci`, or its form for old or new guests only. */

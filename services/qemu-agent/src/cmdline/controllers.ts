@@ -1,6 +1,5 @@
 import type { Controller } from "@virtmesh/documents/domain/devices/controller";
 import { busOf } from "@virtmesh/documents/domain/devices/disk";
-import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import type { Json } from "./arguments.ts";
 import { unsupported } from "./arguments.ts";
 import { busOwner, controllerId, usbPlace } from "./buses.ts";
@@ -10,57 +9,24 @@ import { diskDrivePlace } from "./drive-places.ts";
 import { iothreadId } from "./iothreads.ts";
 import type { DeviceParts } from "./parts.ts";
 import { addParts } from "./parts.ts";
-import type { Board } from "./pci.ts";
 
 type Of<T extends Controller["type"]> = Extract<Controller, { readonly type: T }>;
 
-/**
- * The controllers of a definition and, behind them, those that its devices need and nobody wrote down. PCI
- * bridges come first: the others may sit on them.
- */
-export function allControllers(definition: DomainDefinition, board: Board): readonly Controller[] {
-  const { controllers } = definition.devices;
-  const has = (type: Controller["type"], index: number) =>
-    controllers.some((c) => c.type === type && (c.index ?? 0) === index);
-  const implied: Controller[] = [];
-  if (needsUsb(definition) && !has("usb", 0)) implied.push({ type: "usb", index: 0, model: "qemu-xhci" });
-  const scsi = indexesOf(definition, "scsi").filter((index) => !has("scsi", index));
-  implied.push(...scsi.map((index): Controller => ({ type: "scsi", index, model: "virtio-scsi" })));
-  const builtIn = (index: number) => board === "q35" && index === 0;
-  const sata = indexesOf(definition, "sata").filter((index) => !has("sata", index) && !builtIn(index));
-  implied.push(...sata.map((index): Controller => ({ type: "sata", index })));
-  if (needsVirtioSerial(definition) && !has("virtio-serial", 0))
-    implied.push({ type: "virtio-serial", index: 0 });
-  const bridges = controllers.filter((c) => c.type === "pci");
-  return [...bridges, ...controllers.filter((c) => c.type !== "pci"), ...implied];
-}
-
-function needsUsb({ devices }: DomainDefinition): boolean {
-  return (
-    devices.disks.some((d) => busOf(d) === "usb") ||
-    devices.inputs.some((i) => i.bus === "usb" || (i.bus === undefined && i.type === "tablet")) ||
-    devices.serials.some((s) => s.target?.type === "usb-serial")
-  );
-}
-
-function needsVirtioSerial({ devices }: DomainDefinition): boolean {
-  return (
-    devices.channels.some((c) => c.target.type === "virtio") ||
-    devices.consoles.some((c) => c.target?.type === "virtio")
-  );
-}
-
-function indexesOf({ devices }: DomainDefinition, bus: "scsi" | "sata"): readonly number[] {
-  const disks = devices.disks.filter((d) => busOf(d) === bus);
-  return [...new Set(disks.map((d) => diskDrivePlace(d).controller))].toSorted((a, b) => a - b);
-}
-
 /** -device of every controller that the board does not have already. */
 export function controllerArguments(c: BuildContext): void {
-  for (const [i, controller] of allControllers(c.definition, c.board).entries()) {
+  const { controllers } = c.definition.devices;
+  // Others may sit on the bridges.
+  const inOrder = [
+    ...controllers.filter((a) => a.type === "pci"),
+    ...controllers.filter((a) => a.type !== "pci"),
+  ];
+  for (const controller of inOrder) {
     if (controller.type === "pci" && controller.pcihole64 !== undefined) pciHole(c, controller);
     if (controller.type === "pci" && isRoot(c, controller)) rootHotplug(c, controller);
-    addParts(c.args, controllerParts(c, controller, `devices/controller[${i + 1}]`));
+    addParts(
+      c.args,
+      controllerParts(c, controller, `devices/controller[${controllers.indexOf(controller) + 1}]`),
+    );
   }
 }
 

@@ -6,7 +6,7 @@ import { cacheMode, diskBlockParts, driveNode, hasMedium, writeCache } from "./b
 import { busOwner, usbPlace } from "./buses.ts";
 import type { BuildContext, DeviceContext } from "./context.ts";
 import { deviceDriver, virtioDevice } from "./context.ts";
-import { allControllers, isWideScsi } from "./controllers.ts";
+import { isWideScsi } from "./controllers.ts";
 import type { DrivePlace } from "./drive-places.ts";
 import { diskDrivePlace } from "./drive-places.ts";
 import { diskDeviceId } from "./ids.ts";
@@ -190,7 +190,7 @@ function scsiUnitName(c: DeviceContext, { controller, bus, target, unit }: Drive
 }
 
 function scsiController(c: DeviceContext, index: number) {
-  return allControllers(c.definition, c.board).find((a) => a.type === "scsi" && (a.index ?? 0) === index);
+  return c.definition.devices.controllers.find((a) => a.type === "scsi" && (a.index ?? 0) === index);
 }
 
 /** Where a unit is on its SCSI controller. */

@@ -11,6 +11,16 @@ describe("a guest is not started with half of what it is to have", () => {
     ["a VLAN", guest("", nic("<vlan><tag id='4'/></vlan>")), "devices/interface[1]/vlan"],
     ["passt", guest("", nic("<backend type='passt'/>")), "devices/interface[1]/backend"],
     [
+      "a TPM that a program plays",
+      guest("", "<tpm><backend type='emulator'/></tpm>"),
+      "devices/tpm[1]/backend",
+    ],
+    [
+      "a directory that virtiofsd serves",
+      guest("", "<filesystem><driver type='virtiofs'/><source dir='/a'/><target dir='t'/></filesystem>"),
+      "devices/filesystem[1]",
+    ],
+    [
       "a disk that is encrypted",
       guest(
         "",
@@ -31,6 +41,7 @@ describe("a guest is not started with half of what it is to have", () => {
   });
 
   it("unless there is nothing to refuse", () => {
-    expect(() => refuseNotHonoured(guest("", nic("")))).not.toThrow();
+    const served = "<filesystem><driver type='virtiofs'/><source socket='/s'/><target dir='t'/></filesystem>";
+    expect(() => refuseNotHonoured(guest("", `${served}${nic("")}`))).not.toThrow();
   });
 });

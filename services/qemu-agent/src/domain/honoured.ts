@@ -73,6 +73,20 @@ function ofDevices({ devices, os }: IdentifiedDomain): readonly Refused[] {
         "bind the device to vfio-pci yourself",
       ],
     ]),
+    ...each(devices.filesystems, "filesystem", (fs, path) => [
+      [
+        path,
+        fs.driver?.type === "virtiofs" && fs.type === "mount" && fs.source?.socket === undefined,
+        `${HELPER}: start virtiofsd and name its socket in <source>`,
+      ],
+    ]),
+    ...each(devices.tpms, "tpm", (tpm, path) => [
+      [
+        `${path}/backend`,
+        tpm.backend.type === "emulator",
+        `${HELPER}: start swtpm and use <backend type="external">`,
+      ],
+    ]),
     ...each(devices.videos, "video", (video, path) => [
       [`${path}/driver/@name`, video.driver?.name === "vhostuser", HELPER],
     ]),

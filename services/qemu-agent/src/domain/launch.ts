@@ -10,8 +10,6 @@ import { withFirmware } from "../firmware/choose.ts";
 import { hostFirmware, makeVariables } from "../firmware/host-firmware.ts";
 import type { PortRange } from "../host/ports.ts";
 import type { Taps } from "../host/taps.ts";
-import { helpersOf } from "../helpers/helpers-of.ts";
-import { endHelpers, startHelpers } from "../helpers/start-helpers.ts";
 import { HandedSocket } from "../process/handed-socket.ts";
 import { LogFile } from "../process/log-file.ts";
 import { QemuProcess, type SpawnOptions } from "../process/qemu-process.ts";
@@ -20,6 +18,7 @@ import { QmpError } from "../qmp/errors.ts";
 import type { InstanceMigration } from "../state/instance-status.ts";
 import type { StatusStore } from "../state/status-store.ts";
 import { etagOf } from "@virtmesh/agent/guests/definition";
+import { completed } from "./completed.ts";
 import { diskPaths } from "./disk-check.ts";
 import { allotPorts, hasAutoport, isScreen, listenAddress } from "./graphics-ports.ts";
 import { refuseNotHonoured } from "./honoured.ts";
@@ -37,8 +36,6 @@ export interface LaunchSite {
   readonly vncPorts: PortRange;
   readonly vncAddress: string;
   readonly taps: Taps;
-  /** Where the state of guests' TPMs is kept. */
-  readonly tpmDir: string;
   /** Where guests' variables of UEFI are kept. */
   readonly nvramDir: string;
   /** Where memory that is a file lies. */
@@ -67,14 +64,15 @@ const PORT_ATTEMPTS = 5;
  * throws. @throws CONFIG_UNSUPPORTED, DISK_IN_USE, FILE_NOT_FOUND, HOST_SETUP, LIMIT_REACHED, HYPERVISOR_FAILED
  */
 export async function launch(
-  definition: IdentifiedDomain,
+  given: IdentifiedDomain,
   site: LaunchSite,
   options: LaunchOptions,
 ): Promise<Instance> {
+  const definition = completed(given, site.capabilities);
   refuseNotHonoured(definition);
   const accelerator = acceleratorOf(definition, site);
   for (let attempt = 1; ; attempt += 1) {
-    const allotment = await allot(definition, site, options);
+    const allotment = await allot(definition, site, options, etagOf(given));
     try {
       return await start(definition, site, options, allotment, accelerator);
     } catch (e) {
@@ -118,6 +116,7 @@ async function allot(
   definition: IdentifiedDomain,
   site: LaunchSite,
   { id }: LaunchOptions,
+  etag: string,
 ): Promise<Allotment> {
   const directory = await site.statuses.create(definition.uuid);
   const vncPorts = await allotPorts(definition, site);
@@ -126,7 +125,7 @@ async function allot(
     logPath: `${site.logDir}/${definition.uuid}.log`,
     id,
     startTimeMs: Date.now(),
-    etag: etagOf(definition),
+    etag,
     vncPorts,
     taps: {},
     consoles: consoleSockets(definition, directory),
@@ -184,12 +183,7 @@ async function start(
   await using log = await LogFile.open(logPath);
   await log.begin([site.capabilities.binary, ...argv]);
   const env = environmentOf(live, runtime);
-  const helpers = await startHelpers(helpersOf(live, { directory, tpmDir: site.tpmDir }), log.fd);
-  const program = { binary: site.capabilities.binary, args: argv, env };
-  const process = await spawnQemu(program, log, directory).catch((e: unknown): never => {
-    endHelpers(helpers);
-    throw e;
-  });
+  const process = await spawnQemu({ binary: site.capabilities.binary, args: argv, env }, log, directory);
   const instance = new Instance({
     ...{ definition: live, allotment, process, statuses: site.statuses, onWriteError: site.onWriteError },
     situation: options.incoming
@@ -209,7 +203,6 @@ async function start(
   } catch (e) {
     process.kill("SIGKILL");
     await process.exited;
-    endHelpers(helpers);
     await instance.release();
     if (options.signal.aborted) throw VirtError.from(options.signal.reason);
     if (e instanceof QmpError && e.failure === "refused") throw commandFailure(definition.name, e);

@@ -14,7 +14,9 @@ import type { DomainUuid } from "@virtmesh/core/ids";
 import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { completeQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/complete";
 import type { QemuCapabilities } from "../capabilities/model.ts";
+import { traitsOf } from "../capabilities/traits.ts";
 import { withMachine } from "../cmdline/machine-types.ts";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
@@ -68,7 +70,12 @@ export class QemuDomains implements DomainFacet {
         { violations: [{ field: "/domain/@type", description: 'must be "kvm" or "qemu"' }] },
       );
     }
-    const { definition, uuidGenerated } = completeDomain(withMachine(parsed, this.#o.capabilities));
+    const { capabilities } = this.#o;
+    const meant = completeQemuDomain(withMachine(parsed, capabilities), {
+      traits: traitsOf(capabilities),
+      newDomain: true,
+    });
+    const { definition, uuidGenerated } = completeDomain(meant);
     const { uuid, name } = definition;
     return { uuid, name, uuidGenerated, xml: formatDomain(definition, { secure: true, inactive: true }) };
   }

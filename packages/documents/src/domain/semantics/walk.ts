@@ -30,15 +30,21 @@ export const PLACED_LISTS = [
   ["redirdevs", "redirdev"],
   ["iommus", "iommu"],
   ["vsocks", "vsock"],
+  ["cryptos", "crypto"],
+  ["pstore", "pstore"],
 ] as const satisfies readonly (readonly [keyof DevicesDraft, string])[];
 
 export type PlacedList = (typeof PLACED_LISTS)[number][0];
+
+/** What a list has, or what there is at most one of. */
+type DeviceOf<L extends PlacedList> =
+  NonNullable<DevicesDraft[L]> extends readonly (infer D)[] ? D : NonNullable<DevicesDraft[L]>;
 
 /** A device of a draft, with the list it is in and its path below /domain. */
 export type Walked = {
   [L in PlacedList]: {
     readonly list: L;
-    readonly device: DevicesDraft[L][number];
+    readonly device: DeviceOf<L>;
     readonly path: string;
   };
 }[PlacedList];
@@ -53,7 +59,7 @@ export function walkList<L extends PlacedList>(
   list: L,
 ): readonly Extract<Walked, { readonly list: L }>[] {
   const element = PLACED_LISTS.find(([name]) => name === list)?.[1] ?? list;
-  const devices = draft.devices[list] as readonly DevicesDraft[L][number][];
+  const devices = [draft.devices[list] ?? []].flat() as readonly DeviceOf<L>[];
   return devices.flatMap((device, i) => {
     if (list === "consoles" && i === 0 && isSerialAgain(draft)) return [];
     const path = `devices/${element}[${i + 1}]`;

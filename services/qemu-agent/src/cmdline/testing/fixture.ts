@@ -1,7 +1,9 @@
 import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { completeQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/complete";
 import type { QemuCapabilities } from "../../capabilities/model.ts";
+import { traitsOf } from "../../capabilities/traits.ts";
 import { buildCommandLine } from "../build.ts";
 import type { Runtime } from "../runtime.ts";
 
@@ -47,7 +49,17 @@ export const CAPABILITIES: QemuCapabilities = {
       "virtserialport",
       "virtconsole",
     ],
-    ...["VGA", "cirrus-vga", "i6300esb", "ib700", "pvpanic", "pvpanic-pci", "pcie-root-port", "pci-bridge"],
+    ...[
+      "VGA",
+      "cirrus-vga",
+      "i6300esb",
+      "ib700",
+      "pvpanic",
+      "pvpanic-pci",
+      "pcie-root-port",
+      "pcie-pci-bridge",
+      "pci-bridge",
+    ],
   ]),
   objects: new Set([
     ...["rng-random", "rng-builtin", "rng-egd", "iothread", "main-loop", "input-linux", "pr-manager-helper"],
@@ -116,16 +128,16 @@ export const RUNTIME: Runtime = {
 
 /** A guest on q35 with these children of its root and these devices. */
 export function guest(inside = "", devices = "", machine = "q35"): IdentifiedDomain {
-  return completeDomain(
-    parseDomain(`<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  const parsed = parseDomain(`<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
       <name>g</name>
       <uuid>3c7f2a4e-9d0b-4f63-8a56-0d0f3b9f6b11</uuid>
       <memory unit='MiB'>64</memory>
       ${inside.includes("<os") ? "" : `<os><type machine='${machine}'>hvm</type></os>`}
       ${inside}
       <devices>${devices}</devices>
-    </domain>`),
-  ).definition;
+    </domain>`);
+  const traits = traitsOf(CAPABILITIES);
+  return completeDomain(completeQemuDomain(parsed, { traits, newDomain: true })).definition;
 }
 
 export function argv(definition: IdentifiedDomain, runtime: Partial<Runtime> = {}): readonly string[] {

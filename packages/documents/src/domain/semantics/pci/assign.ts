@@ -209,6 +209,9 @@ class Assignment {
       walkList(draft, "memories"),
       ({ device }) => device.model === "virtio-pmem" || device.model === "virtio-mem",
     );
+    each(walkList(draft, "cryptos"));
+    each(walkList(draft, "panics"), ({ device }) => device.model === "pvpanic");
+    each(walkList(draft, "pstore"));
   }
 
   private placeControllers(): void {

@@ -102,6 +102,8 @@ export class PciBuses {
   }
 
   private onNewBus(plug: Plug, path: string, fn: number | undefined): PciPlace {
+    if (this.buses.length === 0)
+      refuse(path, "the machine has no PCI bus that the device could be on", "CONFIG_UNSUPPORTED");
     if (!this.options.growing) {
       refuse(path, "no PCI slot is left that fits the device; add a PCI controller", "CONFIG_UNSUPPORTED");
     }

@@ -31,6 +31,7 @@ export function plugOf(walked: Walked, context: PlugContext): Plug | undefined {
     case "interfaces":
       return interfacePlug(walked.device, pci, pcie, virtio);
     case "sounds":
+      if (walked.device.model === "virtio") return virtio(undefined);
       return ["es1370", "ac97", "ich6", "ich9"].includes(walked.device.model) ? pci : undefined;
     case "disks":
       return walked.device.target.bus === "virtio" ? virtio(walked.device.model) : undefined;
@@ -40,13 +41,17 @@ export function plugOf(walked: Walked, context: PlugContext): Plug | undefined {
       return walked.device.model.startsWith("virtio") ? virtio(walked.device.model) : undefined;
     case "rngs":
     case "vsocks":
+    case "cryptos":
       return virtio(walked.device.model);
     case "watchdogs":
       return walked.device.model === "i6300esb" ? pci : undefined;
     case "videos":
       return videoPlug(walked.device.model?.type ?? "default", pci, pcie, virtio);
     case "shmems":
+    case "pstore":
       return pci;
+    case "panics":
+      return walked.device.model === "pvpanic" ? pci : undefined;
     case "inputs":
       return walked.device.bus === "virtio" ? virtio(walked.device.model) : undefined;
     case "serials":
@@ -61,7 +66,6 @@ export function plugOf(walked: Walked, context: PlugContext): Plug | undefined {
     case "consoles":
     case "hubs":
     case "tpms":
-    case "panics":
     case "redirdevs":
       return undefined;
   }

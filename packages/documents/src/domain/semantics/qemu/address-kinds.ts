@@ -64,6 +64,7 @@ function isVirtio(walked: ReturnType<typeof walk>[number], transport: VirtioTran
     case "memballoons":
       return walked.device.model !== "none";
     case "rngs":
+    case "cryptos":
       return true;
     case "memories":
       return walked.device.model === "virtio-pmem" || walked.device.model === "virtio-mem";

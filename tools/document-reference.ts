@@ -112,6 +112,10 @@ class Page {
         ];
       case "element":
         return [this.#elementRow(item, path)];
+      case "alternatives": {
+        const links = item.elements.map((one) => this.#link(one.name, one.schema, path));
+        return [row(links.join(", "), "one of these elements", item.presence)];
+      }
     }
   }
 
@@ -124,9 +128,13 @@ class Page {
       return row(`\`<${item.name}>\``, `${only.allowed}${how}`, item.presence);
     if (others.length === 0 && only.kind === "attribute")
       return row(`\`<${item.name} ${only.name}>\``, `${only.allowed}${how}`, item.presence);
-    const page = this.#elsewhere.get(item.schema);
-    const link = page === undefined ? `#${this.need(item.schema, `${path}/${item.name}`)}` : `${page}.md`;
-    return row(`[\`<${item.name}>\`](${link})`, `an element${how}`, item.presence);
+    return row(this.#link(item.name, item.schema, path), `an element${how}`, item.presence);
+  }
+
+  #link(name: string, schema: Described, path: string): string {
+    const page = this.#elsewhere.get(schema);
+    const target = page === undefined ? `#${this.need(schema, `${path}/${name}`)}` : `${page}.md`;
+    return `[\`<${name}>\`](${target})`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { document } from "../schema/document.ts";
-import { refuseAt } from "../schema/refuse.ts";
+import { refuseAt, refuseDoubles } from "../schema/refuse.ts";
 import type { BackupDefinition, BackupJob } from "./model.ts";
 import { backupJobSchema, backupSchema } from "./model.ts";
 
@@ -37,10 +37,10 @@ function checked<B extends BackupDefinition>(backup: B): B {
     if (server.transport === "tcp" && server.name === undefined)
       refuseAt(`${path}/server`, `transport="tcp" needs a name, which is the address to listen on`);
   }
-  const names = backup.disks?.map((disk) => disk.name) ?? [];
-  names.forEach((name, i) => {
-    if (names.indexOf(name) < i) refuseAt(`${path}/disks/disk[${i + 1}]`, `${name} is there already`);
-  });
+  refuseDoubles(
+    (backup.disks ?? []).map((disk) => disk.name),
+    `${path}/disks/disk`,
+  );
   backup.disks?.forEach((disk, i) => {
     if (disk.backupMode === "full" && disk.incremental !== undefined)
       refuseAt(

@@ -1,7 +1,7 @@
 import { type HostCpu, hostCpuSchema } from "../capabilities/host.ts";
 import { type Cpu, cpuSchema } from "../domain/cpu.ts";
 import { document } from "../schema/document.ts";
-import { refuseAt } from "../schema/refuse.ts";
+import { refuseDoubles } from "../schema/refuse.ts";
 
 const guestCpuDocument = document("cpu", cpuSchema);
 const hostCpuDocument = document("cpu", hostCpuSchema);
@@ -32,8 +32,8 @@ export function formatHostCpu(cpu: HostCpu): string {
 }
 
 function checkFeatures(features: readonly { readonly name: string }[]): void {
-  const names = features.map((feature) => feature.name);
-  names.forEach((name, i) => {
-    if (names.indexOf(name) < i) refuseAt(`/cpu/feature[${i + 1}]`, `the feature ${name} is there already`);
-  });
+  refuseDoubles(
+    features.map((feature) => feature.name),
+    "/cpu/feature",
+  );
 }

@@ -4,12 +4,14 @@ import type { Kind } from "../schema/kinds.ts";
 /** An address of either family, kept in its shortest form. */
 export const ipAddress: Kind<string> = {
   expected: "an IPv4 or IPv6 address",
+  texts: { names: ["192.168.122.1", "10.0.0.255", "0.0.0.0", "fe80::1", "::", "2001:db8:0:1::ff"] },
   parse: (t) => (isIP(t) === 0 ? undefined : shortest(t)),
   format: (v) => v,
 };
 
 export const ipv4Address: Kind<string> = {
   expected: "an IPv4 address",
+  texts: { names: ["192.168.122.1", "10.0.0.255", "0.0.0.0"] },
   parse: (t) => (isIPv4(t) ? t : undefined),
   format: (v) => v,
 };

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { refuseAt } from "../schema/refuse.ts";
+import { refuseAt, refuseDoubles } from "../schema/refuse.ts";
 import { addressBits, isInside, prefixOf } from "./ip.ts";
 import type {
   DhcpHost,
@@ -92,12 +92,6 @@ function checkForward(forward: Forward): void {
     forward.addresses.map((a) => [a.domain, a.bus, a.slot, a.function].map((n) => n.toString(16)).join(":")),
     `${path}/address`,
   );
-}
-
-function refuseDoubles(names: readonly string[], path: string): void {
-  names.forEach((name, i) => {
-    if (names.indexOf(name) < i) refuseAt(`${path}[${i + 1}]`, `${name} is there already`);
-  });
 }
 
 export function checkVlan(vlan: Vlan, path: string): void {

@@ -14,7 +14,7 @@ import { choice, element } from "../schema/schema.ts";
 import { variantChild } from "../schema/variants.ts";
 import { identity, mediatedTypes, pciCapability } from "./pci.ts";
 
-const wwn = pattern("16 hexadecimal digits", /^(0x)?[0-9a-f]{16}$/i);
+const wwn = pattern("16 hexadecimal digits", /^(0x)?[0-9a-fA-F]{16}$/);
 
 const blocks = {
   logicalBlockSize: optional(textChild("logical_block_size", int())),

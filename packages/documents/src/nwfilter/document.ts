@@ -33,6 +33,7 @@ const rule = {
   /** Said only to switch it off. */
   stateMatch: maybe("statematch", {
     expected: "false or 0",
+    texts: { names: ["false"] },
     parse: (t) => (/^(false|0)$/i.test(t) ? false : undefined),
     format: () => "false",
   }),

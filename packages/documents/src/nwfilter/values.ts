@@ -14,9 +14,14 @@ function normalVariable(text: string): string | undefined {
 }
 
 /** The value of a rule's attribute in the form libvirt writes it, or a variable in its place. */
-function value(expected: string, normal: (text: string) => string | undefined): Kind<string> {
+function value(
+  expected: string,
+  examples: readonly string[],
+  normal: (text: string) => string | undefined,
+): Kind<string> {
   return {
     expected: `${expected}, or a variable such as $NAME`,
+    texts: { names: [...examples, "$NAME", "$NAME[2]", "$NAME[@1]"] },
     parse: (t) => normalVariable(t) ?? normal(t),
     format: (v) => v,
   };
@@ -32,7 +37,9 @@ function wholeNumber(text: string, min: number, max: number): string | undefined
 
 /** Decimal, or hexadecimal with 0x. */
 export function number(max: number, min = 0): Kind<string> {
-  return value(`a number from ${min} to ${max}`, (t) => wholeNumber(t, min, max));
+  return value(`a number from ${min} to ${max}`, [String(min), String(max), `0x${max.toString(16)}`], (t) =>
+    wholeNumber(t, min, max),
+  );
 }
 
 /** A number that has a name where it is a known one. `decimal` writes the others in decimal. */
@@ -42,7 +49,8 @@ function named(
   { min = 0, decimal = false }: { readonly min?: number; readonly decimal?: boolean } = {},
 ): Kind<string> {
   const entries = Object.entries(names);
-  return value(`${Object.keys(names).join(", ")} or a number from ${min} to ${max}`, (t) => {
+  const examples = [...Object.keys(names), String(max)];
+  return value(`${Object.keys(names).join(", ")} or a number from ${min} to ${max}`, examples, (t) => {
     const byName = entries.find(([name]) => name.toLowerCase() === t.toLowerCase());
     if (byName !== undefined) return byName[0];
     const n = wholeNumber(t, min, max);
@@ -79,20 +87,22 @@ export const arpOpcode = named(
   { decimal: true },
 );
 
-export const macAddress = value("a MAC address", (t) => mac.parse(t));
+export const macAddress = value("a MAC address", ["52:54:00:12:34:56"], (t) => mac.parse(t));
 
-export const macMask = value("a mask of MAC addresses", (t) => {
+export const macMask = value("a mask of MAC addresses", ["ff:ff:00:00:00:00"], (t) => {
   const found = mac.parse(t);
   const bits = found?.split(":").map((byte) => Number.parseInt(byte, 16).toString(2).padStart(8, "0"));
   return bits !== undefined && /^1*0*$/.test(bits.join("")) ? found : undefined;
 });
 
-export const ipv4 = value("an IPv4 address", (t) => (isIPv4(t) ? t : undefined));
-export const ipv6 = value("an IPv6 address", (t) => (isIPv6(t) ? ipAddress.parse(t) : undefined));
+export const ipv4 = value("an IPv4 address", ["10.1.2.3"], (t) => (isIPv4(t) ? t : undefined));
+export const ipv6 = value("an IPv6 address", ["fe80::1"], (t) =>
+  isIPv6(t) ? ipAddress.parse(t) : undefined,
+);
 
 /** A mask as the number of its bits. */
 function mask(width: 32 | 128, isAddress: (text: string) => boolean): Kind<string> {
-  return value(`a number of bits up to ${width}, or a mask`, (t) => {
+  return value(`a number of bits up to ${width}, or a mask`, ["0", "8", String(width)], (t) => {
     if (/^\d{1,3}$/.test(t)) return Number(t) <= width ? String(Number(t)) : undefined;
     if (!isAddress(t)) return undefined;
     const bits = addressBits(t).toString(2).padStart(width, "0");
@@ -111,24 +121,30 @@ function listOf(text: string, order: readonly string[], alone: readonly string[]
     : undefined;
 }
 
-export const connectionState = value("NEW, ESTABLISHED, RELATED, INVALID with commas between, or NONE", (t) =>
-  listOf(t, ["NEW", "ESTABLISHED", "RELATED", "INVALID"], ["NONE"]),
+export const connectionState = value(
+  "NEW, ESTABLISHED, RELATED, INVALID with commas between, or NONE",
+  ["NEW,RELATED", "NONE"],
+  (t) => listOf(t, ["NEW", "ESTABLISHED", "RELATED", "INVALID"], ["NONE"]),
 );
 
-export const tcpFlags = value("flags such as SYN,ACK/SYN: what is looked at / what must be set", (t) => {
-  const flags = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"];
-  const [looked, set, more] = t.split("/").map((part) => listOf(part, flags, ["ALL", "NONE"]));
-  return looked === undefined || set === undefined || more !== undefined ? undefined : `${looked}/${set}`;
-});
+export const tcpFlags = value(
+  "flags such as SYN,ACK/SYN: what is looked at / what must be set",
+  ["SYN,ACK/SYN", "ALL/NONE"],
+  (t) => {
+    const flags = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"];
+    const [looked, set, more] = t.split("/").map((part) => listOf(part, flags, ["ALL", "NONE"]));
+    return looked === undefined || set === undefined || more !== undefined ? undefined : `${looked}/${set}`;
+  },
+);
 
-export const ipSetName = value("the name of an IP set of at most 31 characters", (t) =>
+export const ipSetName = value("the name of an IP set of at most 31 characters", ["blocked"], (t) =>
   /^[A-Za-z0-9_.:+ -]{1,31}$/.test(t) ? t : undefined,
 );
 
-export const ipSetFlags = value("up to six of src and dst with commas between", (t) =>
+export const ipSetFlags = value("up to six of src and dst with commas between", ["src", "src,dst"], (t) =>
   /^(src|dst)(,(src|dst)){0,5}$/i.test(t) ? t.toLowerCase() : undefined,
 );
 
-export const truth = value("true or false", (t) =>
+export const truth = value("true or false", ["true", "false"], (t) =>
   ["true", "yes", "1"].includes(t) ? "true" : ["false", "no", "0"].includes(t) ? "false" : undefined,
 );

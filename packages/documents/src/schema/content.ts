@@ -145,6 +145,8 @@ export class Content {
       case "element":
       case "kept":
         return [`<${item.name}>`];
+      case "alternatives":
+        return item.elements.map(({ name }) => `<${name}>`);
       case "choice": {
         const fallback = item.presence.is === "defaulted" ? item.presence.value : undefined;
         const name = this.element.attributes.find((a) => a.name === item.attribute)?.value ?? fallback;

@@ -31,6 +31,12 @@ export type Item =
       readonly presence: Presence;
       readonly variants: readonly { readonly name: string; readonly items: readonly Item[] }[];
     }
+  | {
+      /** One of several elements. */
+      readonly kind: "alternatives";
+      readonly presence: Presence;
+      readonly elements: readonly { readonly name: string; readonly schema: Described }[];
+    }
   /** Subtrees that are not looked into. */
   | { readonly kind: "kept"; readonly name: string; readonly presence: Presence };
 

@@ -11,3 +11,12 @@ export function refuseAt(path: string, description: string, remedy = ""): never 
     violations: [{ field: path, description: whole }],
   });
 }
+
+/** Refuses the second of two names that are the same; `path` is that of the elements without their number. */
+export function refuseDoubles(names: readonly string[], path: string): void {
+  const seen = new Set<string>();
+  for (const [i, name] of names.entries()) {
+    if (seen.has(name)) refuseAt(`${path}[${i + 1}]`, `${name} is there already`);
+    seen.add(name);
+  }
+}

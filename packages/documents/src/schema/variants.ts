@@ -1,4 +1,5 @@
 import { qualifiedName } from "./content.ts";
+import { REQUIRED } from "./describe.ts";
 import { oneOf } from "./kinds.ts";
 import type { Name, Required } from "./parts.ts";
 import { describedChild, nameOf } from "./parts.ts";
@@ -68,6 +69,7 @@ export function namedVariant<const K extends string, const V extends Readonly<Re
   variants: V,
 ): Required<Choice<K, V>> {
   const all = namedVariants(discriminator, variants);
+  const elements = Object.entries(variants).map(([name, fields]) => ({ name, schema: element(fields) }));
   return {
     optional: false,
     what: all.what,
@@ -82,7 +84,13 @@ export function namedVariant<const K extends string, const V extends Readonly<Re
       return first;
     },
     write: (value, out) => all.write([value], out),
-    describe: () => all.describe().map((item) => (item.kind === "element" ? { ...item, many: false } : item)),
+    describe: () => [
+      {
+        kind: "alternatives",
+        presence: REQUIRED,
+        elements,
+      },
+    ],
   };
 }
 

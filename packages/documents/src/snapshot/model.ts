@@ -9,6 +9,7 @@ import { childByAttribute } from "../schema/variants.ts";
 
 const flag: Kind<boolean> = {
   expected: "0 or 1",
+  texts: { names: ["0", "1"] },
   parse: (t) => (t.trim() === "1" ? true : t.trim() === "0" ? false : undefined),
   format: (v) => (v ? "1" : "0"),
 };

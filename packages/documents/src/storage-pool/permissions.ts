@@ -5,6 +5,7 @@ import { element } from "../schema/schema.ts";
 
 const octal: Kind<number> = {
   expected: "an octal mode such as 0644",
+  texts: { shape: /^0[1-7][0-7]{2}$/ },
   parse: (t) => (/^[0-7]{1,4}$/.test(t.trim()) ? Number.parseInt(t.trim(), 8) : undefined),
   format: (v) => `0${v.toString(8)}`,
 };

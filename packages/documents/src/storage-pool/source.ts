@@ -53,7 +53,7 @@ const format = <const N extends string>(fallback: N, ...others: readonly N[]) =>
   format: defaulted(attributeChild("format", "type", oneOf(fallback, ...others)), fallback),
 });
 
-const wwn = pattern("16 hexadecimal digits", /^(0x)?[0-9a-f]{16}$/i);
+const wwn = pattern("16 hexadecimal digits", /^(0x)?[0-9a-fA-F]{16}$/);
 
 /** A host bus adapter of SCSI, or a virtual one of Fibre Channel. */
 const adapter = choice(

@@ -52,6 +52,11 @@ class Maker {
           for (let n = item.many ? this.number(1, 2) : 1; n > 0; n--)
             children.push(this.element(item.name, item.schema, depth + 1));
           break;
+        case "alternatives": {
+          const { name, schema } = this.one(item.elements);
+          children.push(this.element(name, schema, depth + 1));
+          break;
+        }
         case "choice": {
           const variant = this.one(item.variants);
           attributes.push({ name: item.attribute, value: variant.name });

@@ -26,7 +26,7 @@ import { soundArguments } from "./sounds.ts";
 import { tpmArguments } from "./tpms.ts";
 import { videoArguments } from "./videos.ts";
 import { watchdogArguments } from "./watchdogs.ts";
-import { controllerArguments } from "./controllers.ts";
+import { cardReaderArguments, controllerArguments } from "./controllers.ts";
 import { cpuArguments } from "./cpu.ts";
 import { diskArguments } from "./disks.ts";
 import { firmwareArguments } from "./firmware.ts";
@@ -74,6 +74,7 @@ export function buildCommandLine(
   iommuArguments(c);
   controllerArguments(c);
   hubArguments(c);
+  cardReaderArguments(c);
   managedReservations(c);
   diskArguments(c);
   filesystemArguments(c);

@@ -12,13 +12,13 @@ import { addParts } from "./parts.ts";
 
 type Of<T extends Controller["type"]> = Extract<Controller, { readonly type: T }>;
 
-/** -device of every controller that the board does not have already. */
+/** -device of every controller that the board does not have already, but card readers. */
 export function controllerArguments(c: BuildContext): void {
   const { controllers } = c.definition.devices;
   // Others may sit on the bridges.
   const inOrder = [
     ...controllers.filter((a) => a.type === "pci"),
-    ...controllers.filter((a) => a.type !== "pci"),
+    ...controllers.filter((a) => a.type !== "pci" && a.type !== "ccid"),
   ];
   for (const controller of inOrder) {
     if (controller.type === "pci" && controller.pcihole64 !== undefined) pciHole(c, controller);
@@ -27,6 +27,14 @@ export function controllerArguments(c: BuildContext): void {
       c.args,
       controllerParts(c, controller, `devices/controller[${controllers.indexOf(controller) + 1}]`),
     );
+  }
+}
+
+/** Readers of smart cards, which are plugged into USB and its hubs. */
+export function cardReaderArguments(c: BuildContext): void {
+  for (const [i, controller] of c.definition.devices.controllers.entries()) {
+    if (controller.type === "ccid")
+      addParts(c.args, controllerParts(c, controller, `devices/controller[${i + 1}]`));
   }
 }
 

@@ -82,6 +82,7 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
     const site: LaunchSite = {
       ...{ capabilities, statuses, allowTcgForKvm, onWriteError },
       logDir: `${stateDir}/log`,
+      tpmDir: `${stateDir}/tpm`,
       nvramDir: `${stateDir}/nvram`,
       memoryDir: `${stateDir}/memory`,
       vncPorts: new PortRange(vnc.first, vnc.last),

@@ -11,23 +11,28 @@ import { probe } from "../../../services/qemu-agent/src/capabilities/probe.ts";
 import { traitsOf } from "../../../services/qemu-agent/src/capabilities/traits.ts";
 import { buildCommandLine, environmentOf } from "../../../services/qemu-agent/src/cmdline/build.ts";
 import { machineOf } from "../../../services/qemu-agent/src/cmdline/machine-types.ts";
+import { rangesOf } from "../../../services/qemu-agent/src/cmdline/numbers.ts";
 import type { Runtime, Tap } from "../../../services/qemu-agent/src/cmdline/runtime.ts";
+import { refuseNotHonoured } from "../../../services/qemu-agent/src/domain/honoured.ts";
 import { makeMemoryFolders } from "../../../services/qemu-agent/src/domain/memory-folders.ts";
 import { withFirmware } from "../../../services/qemu-agent/src/firmware/choose.ts";
 import type { FirmwareDescriptor } from "../../../services/qemu-agent/src/firmware/descriptor.ts";
 import { hostFirmware, makeVariables } from "../../../services/qemu-agent/src/firmware/host-firmware.ts";
+import type { Helper } from "../../../services/qemu-agent/src/helpers/helpers-of.ts";
+import { helpersOf } from "../../../services/qemu-agent/src/helpers/helpers-of.ts";
+import { endHelpers, startHelpers } from "../../../services/qemu-agent/src/helpers/start-helpers.ts";
 import { hugepageMounts } from "../../../services/qemu-agent/src/host/hugepages.ts";
 import { HandedSocket } from "../../../services/qemu-agent/src/process/handed-socket.ts";
 import { LogFile } from "../../../services/qemu-agent/src/process/log-file.ts";
-import { QemuProcess } from "../../../services/qemu-agent/src/process/qemu-process.ts";
+import { QemuProcess, type SpawnOptions } from "../../../services/qemu-agent/src/process/qemu-process.ts";
 import { QmpConnection } from "../../../services/qemu-agent/src/qmp/connection.ts";
 import { BINARY, type GuestCase } from "./cases.ts";
 import type { Side, Trial } from "./side.ts";
 
 const DIRECTORY = "/run/guest";
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 20_000;
 
-/** The agent's arguments, given to QEMU. */
+/** The agent's arguments, given to QEMU, for guests that the agent would start. */
 export class AgentSide implements Side {
   static async open(signal: AbortSignal): Promise<AgentSide> {
     await mkdir(DIRECTORY, { recursive: true });
@@ -48,13 +53,20 @@ export class AgentSide implements Side {
     await mkdir(join(DIRECTORY, "secrets"), { recursive: true });
     try {
       const definition = this.#complete(parseDomain(xml));
+      refuseNotHonoured(definition);
       await makeVariables(definition);
       await makeMemoryFolders(definition, MEMORY);
       await using taps = await Taps.make(definition);
       const runtime = await runtimeOf(definition, taps.taps);
       const args = buildCommandLine(definition, this.#capabilities, runtime);
       await writeSecrets(args);
-      return await started(args, environmentOf(definition, runtime));
+      const helpers = helpersOf(definition, { directory: DIRECTORY, tpmDir: "/var/lib/guests/tpm" });
+      const { cpuset } = definition.vcpu;
+      const program = {
+        ...{ binary: BINARY, args, env: environmentOf(definition, runtime) },
+        ...(cpuset === undefined ? {} : { cpus: rangesOf(cpuset).join(",") }),
+      };
+      return await started(program, helpers);
     } catch (e) {
       return { up: false, why: messageOf(e) };
     }
@@ -166,13 +178,17 @@ async function writeSecrets(args: readonly string[]): Promise<void> {
     await writeFile(file, value);
 }
 
-async function started(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Trial> {
+async function started(
+  program: Pick<SpawnOptions, "binary" | "args" | "env" | "cpus">,
+  needed: readonly Helper[],
+): Promise<Trial> {
   const path = join(DIRECTORY, "qmp.sock");
   const log = join(DIRECTORY, "qemu.log");
   await using file = await LogFile.open(log);
+  const helpers = await startHelpers(needed, file.fd);
   const qemu = await (async () => {
     await using socket = await HandedSocket.listen(path);
-    return QemuProcess.spawn({ binary: BINARY, args, env, logFd: file.fd, inherit: [socket.fd] });
+    return QemuProcess.spawn({ ...program, logFd: file.fd, inherit: [socket.fd] });
   })();
   try {
     using qmp = await QmpConnection.open({ path, greetingTimeoutMs: ANSWER_MS });
@@ -183,5 +199,7 @@ async function started(args: readonly string[], env: Readonly<Record<string, str
   } finally {
     qemu.kill("SIGKILL");
     await qemu.exited;
+    endHelpers(helpers);
+    await Promise.all(helpers.map((helper) => helper.exited));
   }
 }

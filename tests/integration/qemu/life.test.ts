@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { call, failure, guestXml, QemuHostFixture } from "./support.ts";
@@ -52,6 +52,17 @@ describe("the life of a QEMU guest", () => {
     });
     expect(await host.domains.resume(uuid, call)).toMatchObject({ state: "running" });
     expect(host.told().slice(1)).toEqual(["started booted", "suspended paused", "resumed unpaused"]);
+  });
+
+  it("runs on those CPUs of the host that it names", async () => {
+    await using host = await QemuHostFixture.open();
+    const xml = guestXml("pinned", "", "<vcpu cpuset='0,^1'>1</vcpu>");
+    const uuid = await host.define(xml);
+    await host.domains.start(uuid, { paused: true }, call);
+    const pid = await host.pid();
+    expect(await readFile(`/proc/${pid}/status`, "utf8")).toMatch(/^Cpus_allowed_list:\s+0$/m);
+    expect(await readlink(`/proc/${pid}/exe`)).toMatch(/qemu-system-x86_64$/);
+    await host.domains.destroy(uuid, call);
   });
 
   it("ends with its run when it is transient", async () => {

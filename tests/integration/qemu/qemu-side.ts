@@ -28,6 +28,7 @@ export async function qemuSide(dir: string, name: string, firstPort: number, tls
     site: {
       capabilities,
       statuses,
+      tpmDir: join(base, "tpm"),
       nvramDir: join(base, "nvram"),
       memoryDir: join(base, "memory"),
       logDir: join(base, "log"),

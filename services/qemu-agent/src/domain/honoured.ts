@@ -30,7 +30,6 @@ function ofHost(definition: IdentifiedDomain): readonly Refused[] {
     ["cputune", cputune, LIMITS],
     ["numatune", auto, "a place on the host is not chosen by this agent; name the nodes"],
     ["numatune", restrictive, "memory is not moved between the host's nodes by this agent; use mode strict"],
-    ["vcpu/@cpuset", vcpu.cpuset, "pinning to CPUs of the host is not supported"],
     [
       "vcpus",
       hotplugged,
@@ -71,20 +70,6 @@ function ofDevices({ devices, os }: IdentifiedDomain): readonly Refused[] {
         `${path}/source/@managed`,
         disk.type === "nvme" && disk.source?.managed === true,
         "bind the device to vfio-pci yourself",
-      ],
-    ]),
-    ...each(devices.filesystems, "filesystem", (fs, path) => [
-      [
-        path,
-        fs.driver?.type === "virtiofs" && fs.type === "mount" && fs.source?.socket === undefined,
-        `${HELPER}: start virtiofsd and name its socket in <source>`,
-      ],
-    ]),
-    ...each(devices.tpms, "tpm", (tpm, path) => [
-      [
-        `${path}/backend`,
-        tpm.backend.type === "emulator",
-        `${HELPER}: start swtpm and use <backend type="external">`,
       ],
     ]),
     ...each(devices.videos, "video", (video, path) => [

@@ -5,11 +5,14 @@ import type { QemuCapabilities } from "../capabilities/model.ts";
 import { machineOf } from "../cmdline/machine-types.ts";
 import { buildCommandLine, environmentOf } from "../cmdline/build.ts";
 import { chardevId } from "../cmdline/ids.ts";
+import { rangesOf } from "../cmdline/numbers.ts";
 import { settleCommands } from "../cmdline/settle.ts";
 import { withFirmware } from "../firmware/choose.ts";
 import { hostFirmware, makeVariables } from "../firmware/host-firmware.ts";
 import type { PortRange } from "../host/ports.ts";
 import type { Taps } from "../host/taps.ts";
+import { helpersOf } from "../helpers/helpers-of.ts";
+import { endHelpers, startHelpers } from "../helpers/start-helpers.ts";
 import { HandedSocket } from "../process/handed-socket.ts";
 import { LogFile } from "../process/log-file.ts";
 import { QemuProcess, type SpawnOptions } from "../process/qemu-process.ts";
@@ -36,6 +39,8 @@ export interface LaunchSite {
   readonly vncPorts: PortRange;
   readonly vncAddress: string;
   readonly taps: Taps;
+  /** Where the state of guests' TPMs is kept. */
+  readonly tpmDir: string;
   /** Where guests' variables of UEFI are kept. */
   readonly nvramDir: string;
   /** Where memory that is a file lies. */
@@ -183,7 +188,16 @@ async function start(
   await using log = await LogFile.open(logPath);
   await log.begin([site.capabilities.binary, ...argv]);
   const env = environmentOf(live, runtime);
-  const process = await spawnQemu({ binary: site.capabilities.binary, args: argv, env }, log, directory);
+  const helpers = await startHelpers(helpersOf(live, { directory, tpmDir: site.tpmDir }), log.fd);
+  const { cpuset } = live.vcpu;
+  const program = {
+    ...{ binary: site.capabilities.binary, args: argv, env },
+    ...(cpuset === undefined ? {} : { cpus: rangesOf(cpuset).join(",") }),
+  };
+  const process = await spawnQemu(program, log, directory).catch((e: unknown): never => {
+    endHelpers(helpers);
+    throw e;
+  });
   const instance = new Instance({
     ...{ definition: live, allotment, process, statuses: site.statuses, onWriteError: site.onWriteError },
     situation: options.incoming
@@ -203,6 +217,7 @@ async function start(
   } catch (e) {
     process.kill("SIGKILL");
     await process.exited;
+    endHelpers(helpers);
     await instance.release();
     if (options.signal.aborted) throw VirtError.from(options.signal.reason);
     if (e instanceof QmpError && e.failure === "refused") throw commandFailure(definition.name, e);
@@ -211,7 +226,7 @@ async function start(
 }
 
 async function spawnQemu(
-  program: Pick<SpawnOptions, "binary" | "args" | "env">,
+  program: Pick<SpawnOptions, "binary" | "args" | "env" | "cpus">,
   log: LogFile,
   directory: string,
 ): Promise<QemuProcess> {

@@ -27,10 +27,27 @@ export class HandedSocket implements AsyncDisposable {
     this.#server = server;
   }
 
+  /**
+   * For a child that waits in accept(2) rather than for an event: Node's sockets do not block, and a child's is the
+   * same. Node has no public name for this.
+   */
+  setBlocking(): void {
+    const handle = this.#handle;
+    const set: unknown = Reflect.get(handle, "setBlocking");
+    if (typeof set !== "function") {
+      throw new VirtError("INTERNAL", "this version of Node cannot make a listening socket block");
+    }
+    set.call(handle, true);
+  }
+
+  get #handle(): object {
+    const handle: unknown = Reflect.get(this.#server, "_handle");
+    return typeof handle === "object" && handle !== null ? handle : {};
+  }
+
   /** The descriptor, for `stdio` of a child. Node has no public name for that of a server. */
   get fd(): number {
-    const handle: unknown = Reflect.get(this.#server, "_handle");
-    const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined;
+    const fd: unknown = Reflect.get(this.#handle, "fd");
     if (typeof fd !== "number" || fd < 0) {
       throw new VirtError(
         "INTERNAL",

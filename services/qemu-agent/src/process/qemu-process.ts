@@ -18,6 +18,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Descriptors given to the process as 3, 4, ... */
   readonly inherit: readonly number[];
+  /** CPUs of the host on which all of it runs, as `0-3,8`; all of them unless told. */
+  readonly cpus?: string;
 }
 
 /**
@@ -27,7 +29,8 @@ export interface SpawnOptions {
 export class QemuProcess {
   /** @throws HOST_SETUP when the binary cannot be run. */
   static async spawn(options: SpawnOptions): Promise<QemuProcess> {
-    const child = spawn(options.binary, options.args, {
+    const [program = "", ...args] = onCpus(options);
+    const child = spawn(program, args, {
       stdio: ["ignore", options.logFd, options.logFd, ...options.inherit],
       detached: true,
       cwd: "/",
@@ -85,6 +88,11 @@ export class QemuProcess {
   release(): void {
     this.#release();
   }
+}
+
+/** taskset becomes the program itself, so that the process is the same. */
+function onCpus({ binary, args, cpus }: SpawnOptions): readonly string[] {
+  return cpus === undefined ? [binary, ...args] : ["taskset", "--cpu-list", cpus, binary, ...args];
 }
 
 export interface Held {

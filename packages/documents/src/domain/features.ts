@@ -170,6 +170,7 @@ export const featuresSchema = element({
   asyncTeardown: optional(child("async-teardown", element({ enabled: maybe("enabled", yesNo) }))),
   ras: switched("ras"),
   ps2: switched("ps2"),
+  virtualization: switched("virtualization"),
   aia: optional(attributeChild("aia", "value", oneOf("none", "aplic", "aplic-imsic"))),
 });
 

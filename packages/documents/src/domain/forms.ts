@@ -119,6 +119,7 @@ function inactiveTuning(tuning: Tuning): Tuning {
     ...tuning,
     cachetunes: tuning.cachetunes.map((tune) => without(tune, "id")),
     memorytunes: tuning.memorytunes.map((tune) => without(tune, "id")),
+    energytunes: tuning.energytunes.map((tune) => without(tune, "id")),
   };
 }
 

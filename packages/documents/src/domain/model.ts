@@ -1,5 +1,5 @@
 import type { DomainUuid } from "@virtmesh/core/ids";
-import { cpuset, int, oneOf, onOff, text, uuid, yesNo } from "../schema/kinds.ts";
+import { cpuset, int, nonEmpty, oneOf, onOff, text, uuid, yesNo } from "../schema/kinds.ts";
 import {
   amount,
   attribute,
@@ -109,6 +109,10 @@ export const domainSchema = element({
   throttleGroups: optional(listChild("throttlegroups", "throttlegroup", throttleGroupSchema)),
   cputune: optional(child("cputune", cputuneSchema)),
   numatune: optional(child("numatune", numatuneSchema)),
+  /** Devices of the host are handed on by this newer interface of Linux. */
+  iommufd: optional(
+    child("iommufd", element({ enabled: attribute("enabled", yesNo), fdgroup: maybe("fdgroup", nonEmpty) })),
+  ),
   resource: optional(child("resource", resourceSchema)),
   sysinfo: repeated("sysinfo", sysinfoSchema),
   bootloader: optional(textChild("bootloader", text)),

@@ -80,6 +80,10 @@ export const osSchema = element({
     ),
   ),
   nvram: optional(child("nvram", nvramSchema)),
+  /** Variables of UEFI that QEMU keeps itself. */
+  varstore: optional(
+    child("varstore", element({ template: maybe("template", nonEmpty), path: maybe("path", nonEmpty) })),
+  ),
   kernel: optional(textChild("kernel", nonEmpty)),
   initrd: optional(textChild("initrd", nonEmpty)),
   cmdline: optional(textChild("cmdline", text)),

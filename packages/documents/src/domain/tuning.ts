@@ -117,6 +117,13 @@ const memorytuneSchema = element({
   monitors: repeated("monitor", element({ level: maybe("level", int()), vcpus })),
 });
 
+/** Processors whose use of energy is watched. */
+const energytuneSchema = element({
+  vcpus,
+  id: maybe("id", nonEmpty),
+  monitors: repeated("monitor", element({ vcpus })),
+});
+
 /** Shares of the host's processors; periods and quotas in microseconds. */
 export const cputuneSchema = element({
   shares: optional(textChild("shares", big)),
@@ -145,6 +152,7 @@ export const cputuneSchema = element({
   ),
   cachetunes: repeated("cachetune", cachetuneSchema),
   memorytunes: repeated("memorytune", memorytuneSchema),
+  energytunes: repeated("energytune", energytuneSchema),
 });
 
 /** Limits of speed that several disks share. */

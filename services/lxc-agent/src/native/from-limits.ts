@@ -68,6 +68,7 @@ function cputune(
         iothreadscheds: [],
         cachetunes: [],
         memorytunes: [],
+        energytunes: [],
       },
     },
   };

@@ -4,8 +4,10 @@ import {
   attributeChild,
   child,
   defaulted,
+  listChild,
   maybe,
   optional,
+  repeated,
   textChild,
 } from "../../schema/parts.ts";
 import type { ModelOf } from "../../schema/schema.ts";
@@ -99,6 +101,20 @@ export const virtioDriver = {
   ats: maybe("ats", onOff),
   packed: maybe("packed", onOff),
   pagePerVq: maybe("page_per_vq", onOff),
+} as const;
+
+/** Which I/O thread serves which of a device's queues. */
+export const iothreadQueues = {
+  iothreads: optional(
+    listChild(
+      "iothreads",
+      "iothread",
+      element({
+        id: attribute("id", int(1)),
+        queues: repeated("queue", element({ id: attribute("id", int()) })),
+      }),
+    ),
+  ),
 } as const;
 
 export const virtioDriverChild = { driver: optional(child("driver", element(virtioDriver))) } as const;

@@ -2,7 +2,7 @@ import { hex, int, nonEmpty, oneOf, onOff } from "../../schema/kinds.ts";
 import { amountChild, attributeChild, child, maybe, optional, textChild } from "../../schema/parts.ts";
 import type { ModelOf } from "../../schema/schema.ts";
 import { choice, element } from "../../schema/schema.ts";
-import { deviceInfo, virtioDriver, virtioModel } from "./common.ts";
+import { deviceInfo, iothreadQueues, virtioDriver, virtioModel } from "./common.ts";
 
 const index = maybe("index", int());
 const common = { index, model: maybe("model", nonEmpty) } as const;
@@ -18,6 +18,7 @@ const driver = {
         ioeventfd: maybe("ioeventfd", onOff),
         iothread: maybe("iothread", int(1)),
         ...virtioDriver,
+        ...iothreadQueues,
       }),
     ),
   ),

@@ -1,6 +1,7 @@
 import { int, nonEmpty, oneOf, onOff, text, yesNo } from "../../schema/kinds.ts";
 import {
   attribute,
+  attributeOnly,
   child,
   defaulted,
   listChild,
@@ -12,7 +13,7 @@ import {
 } from "../../schema/parts.ts";
 import type { ModelOf } from "../../schema/schema.ts";
 import { choice, element } from "../../schema/schema.ts";
-import { backendDomain, bootOrder, deviceInfo, virtioDriver, virtioModel } from "./common.ts";
+import { backendDomain, bootOrder, deviceInfo, iothreadQueues, virtioDriver, virtioModel } from "./common.ts";
 import { iotune } from "./iotune.ts";
 import {
   authSchema,
@@ -41,14 +42,20 @@ const driverSchema = element({
   queueSize: maybe("queue_size", int(1, 65535)),
   ...virtioDriver,
   metadataCache: optional(child("metadata_cache", metadataCacheSchema)),
-  /** Which I/O thread serves which queue. */
-  iothreads: optional(
-    listChild(
-      "iothreads",
-      "iothread",
+  ...iothreadQueues,
+  /** What is counted of the disk's requests, and over how many seconds. */
+  statistics: optional(
+    child(
+      "statistics",
       element({
-        id: attribute("id", int(1)),
-        queues: repeated("queue", element({ id: attribute("id", int()) })),
+        statistics: repeated("statistic", attributeOnly("interval", int(1))),
+        histograms: repeated(
+          "latency-histogram",
+          element({
+            type: maybe("type", oneOf("read", "write", "zone", "flush")),
+            bins: repeated("bin", attributeOnly("start", int())),
+          }),
+        ),
       }),
     ),
   ),

@@ -186,6 +186,8 @@ const directSource = element({
 
 const hostdevSource = element({
   ...networkNames,
+  startupPolicy: maybe("startupPolicy", oneOf("mandatory", "requisite", "optional")),
+  guestReset: maybe("guestReset", oneOf("off", "uninitialized", "on")),
   missing: maybe("missing", yesNo),
   writeFiltering: maybe("writeFiltering", yesNo),
   ...hostUsb,

@@ -1,5 +1,5 @@
 import { int, oneOf, onOff } from "../../schema/kinds.ts";
-import { attribute, child, maybe, optional } from "../../schema/parts.ts";
+import { amountAttribute, attribute, child, maybe, optional } from "../../schema/parts.ts";
 import type { ModelOf } from "../../schema/schema.ts";
 import { element } from "../../schema/schema.ts";
 import { deviceInfo } from "./common.ts";
@@ -19,13 +19,19 @@ export const iommuSchema = element({
         dmaTranslation: maybe("dma_translation", onOff),
         passthrough: maybe("passthrough", onOff),
         xtsup: maybe("xtsup", onOff),
-        granule: maybe("granule", oneOf("host", "4k", "8k", "16k", "64k")),
         pciBus: maybe("pciBus", int()),
         accel: maybe("accel", onOff),
         ats: maybe("ats", onOff),
         ril: maybe("ril", onOff),
         pasid: maybe("pasid", onOff),
         oas: maybe("oas", int()),
+        /** The least that is mapped: a size, or the host's. */
+        granule: optional(
+          child(
+            "granule",
+            element({ mode: maybe("mode", oneOf("host")), bytes: optional(amountAttribute("size")) }),
+          ),
+        ),
       }),
     ),
   ),

@@ -11,13 +11,14 @@ import {
 } from "../../schema/parts.ts";
 import type { ModelOf } from "../../schema/schema.ts";
 import { element } from "../../schema/schema.ts";
-import { deviceInfo } from "./common.ts";
+import { deviceInfo, virtioDriverChild } from "./common.ts";
 
 /** Modules of memory that are plugged in beside the guest's own. */
 export const memoryDeviceSchema = element({
   model: attribute("model", oneOf("dimm", "nvdimm", "virtio-pmem", "virtio-mem", "sgx-epc")),
   access: maybe("access", oneOf("shared", "private")),
   discard: maybe("discard", yesNo),
+  ...virtioDriverChild,
   uuid: optional(textChild("uuid", uuid)),
   source: optional(
     child(

@@ -21,6 +21,7 @@ import { buildGuest } from "@virtmesh/lab/guest/build";
 import { HeartbeatCollector } from "@virtmesh/lab/guest/heartbeat";
 import { testGuestXml } from "@virtmesh/lab/guest/xml";
 import type { MeshHost } from "@virtmesh/lab/launcher";
+import { hypervisorPid } from "./guests.ts";
 import { type MeshOptions, type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 
 export const MIB = 2 ** 20;
@@ -229,6 +230,13 @@ export class TwoHosts implements AsyncDisposable {
 async function hypervisorsIn(runDir: string): Promise<readonly string[]> {
   const names = await readdir(join(runDir, "qemu"), { recursive: true }).catch(() => []);
   return names.filter((name) => name.endsWith("qmp.sock"));
+}
+
+/** Pid of the only guest's QEMU on a host. */
+export async function hypervisorOf(host: MeshHost): Promise<number> {
+  const [uuid] = (await readdir(join(host.runDir, "qemu"))).filter((name) => /^[0-9a-f-]{36}$/.test(name));
+  if (uuid === undefined) throw new Error(`no guest runs on ${host.name}`);
+  return await hypervisorPid(host, uuid);
 }
 
 export function progressOf(operation: Operation): MigrationProgress | undefined {

@@ -43,7 +43,7 @@ export class Incoming implements IncomingMigration {
     await definition.plan.before("migration.resume", c);
     const message = definition.plan.migrationFailure("resume");
     if (message !== undefined) return sink({ fact: "resumeFailed", message });
-    this.#listener?.close();
+    if (this.#listener?.isPulling !== true) this.#listener?.close();
     hypervisor.expected.delete(definition.model.uuid);
     if (persistent !== undefined) hypervisor.define(persistent);
     if (offer.plan.mode === "live") {
@@ -52,6 +52,19 @@ export class Incoming implements IncomingMigration {
     }
     const loadedAtMs = this.#listener?.loadedAtMs;
     sink({ fact: "running", downtimeMs: loadedAtMs === undefined ? 0 : Date.now() - loadedAtMs });
+  }
+
+  async openRecovery(c: Call): Promise<void> {
+    await this.#arrival.definition.plan.before("migration.openRecovery", c);
+    // Its door has been open all the time.
+    this.#arrival.sink({ fact: "recoverable", address: this.endpoints.memoryAddress });
+  }
+
+  async abandon(c: Call): Promise<void> {
+    const { hypervisor, definition, sink } = this.#arrival;
+    await definition.plan.before("migration.abandon", c);
+    hypervisor.stop(hypervisor.get(definition.model.uuid), "crashed");
+    sink({ fact: "incomingFailed", message: "it was ended, since its memory will never be whole" });
   }
 
   /** Nothing of a test host outlives its process, so none is found crashed. */
@@ -82,7 +95,7 @@ export class Listener implements Disposable {
   /** Path of the image by the disk's name in the guest. */
   readonly #paths: ReadonlyMap<string, string>;
   #line: Line<FromDestination, FromSource> | undefined;
-  #receiving: "disks" | "memory" | "done" = "disks";
+  #receiving: "disks" | "memory" | "pulled" | "done" = "disks";
   #loadedAtMs: number | undefined;
 
   private constructor(arrival: Arrival, server: Server, port: number) {
@@ -99,6 +112,11 @@ export class Listener implements Disposable {
     const listener = new Listener(arrival, server, port);
     opened.resolve(listener);
     return listener;
+  }
+
+  /** The guest can run, and memory still comes. */
+  get isPulling(): boolean {
+    return this.#receiving === "pulled";
   }
 
   /** When memory and device state were complete; undefined before. */
@@ -127,6 +145,7 @@ export class Listener implements Disposable {
   #hear(message: FromSource): void {
     switch (message.say) {
       case "hello":
+        if (this.isPulling) this.#arrival.sink({ fact: "postcopyActive" });
         return this.#line?.send({ say: "welcome" });
       case "write": {
         const path = this.#paths.get(message.disk) ?? "";
@@ -139,21 +158,26 @@ export class Listener implements Disposable {
       case "conclude":
         return this.#line?.send({ say: "concluded", disk: message.disk });
       case "memory": {
-        if (this.#receiving !== "done") this.#receiving = "memory";
+        if (this.#receiving === "disks") this.#receiving = "memory";
         const failure = this.#arrival.definition.plan.migrationFailure("incoming");
         if (failure === undefined) return;
         this.#onLost(failure);
         return this.#line?.send({ say: "refused", message: failure });
       }
       case "deviceState":
-        this.#receiving = "done";
+        this.#receiving = message.partly ? "pulled" : "done";
         this.#loadedAtMs = Date.now();
-        this.#arrival.sink({ fact: "loaded" });
+        this.#arrival.sink({ fact: message.partly ? "loadedPartly" : "loaded" });
+        return message.partly ? undefined : this.#line?.send({ say: "loaded" });
+      case "complete":
+        this.#receiving = "done";
+        this.#arrival.sink({ fact: "complete" });
         return this.#line?.send({ say: "loaded" });
     }
   }
 
   #onLost(message: string): void {
+    if (this.#receiving === "pulled") return this.#arrival.sink({ fact: "postcopyPaused", message });
     if (this.#receiving !== "memory") return;
     this.#receiving = "done";
     this.#arrival.sink({ fact: "incomingFailed", message });

@@ -120,11 +120,12 @@ describe("a migration between two test hosts", () => {
     expect(out.names()).toEqual([
       "mirrorReady",
       "mirrorReady",
+      ...Array<string>(4).fill("memoryPass"),
       "switchover",
       "mirrorConcluded",
       "mirrorConcluded",
       expect.stringMatching(/sent|retired/),
-      ...(out.names().length > 6 ? ["retired"] : []),
+      ...(out.names().length > 10 ? ["retired"] : []),
     ]);
     expect(arriving.names()).toEqual(["loaded", "running"]);
     expect(source.domains.list()).toEqual([]);
@@ -234,5 +235,47 @@ describe("a migration between two test hosts", () => {
     await outgoing.retire({ undefine: true }, call);
     expect(destination.domains.find("web")).toMatchObject({ state: "shutoff", persistent: true });
     expect(source.domains.list()).toEqual([]);
+  });
+});
+
+describe("a post-copy between two test hosts", () => {
+  /** Up to where the guest runs on the destination and its memory still comes. */
+  async function pulling(hosts: Awaited<ReturnType<typeof twoHosts>>) {
+    const { source, destination, offer, out, arriving } = hosts;
+    const incoming = await destination.migrationDestination.prepare(offer, arriving.sink, call);
+    const outgoing = await source.migrationSource.open(offer, out.sink, call);
+    await outgoing.sendMemory(incoming.endpoints, call);
+    await out.until("memoryPass");
+    await outgoing.startPostcopy?.(call);
+    await out.until("switchover");
+    await outgoing.continueSwitchover(call);
+    await arriving.until("loadedPartly");
+    await incoming.resume(call);
+    return { incoming, outgoing };
+  }
+
+  const SLOW =
+    '<test:delay method="migration.memory" ms="2000"/><test:delay method="migration.pull" ms="20"/>';
+
+  it("runs the guest before its memory is there, and says when it is", async () => {
+    await using hosts = await twoHosts(SLOW, { disks: "shared", postcopy: { afterPasses: 0 } });
+    const { outgoing } = await pulling(hosts);
+    expect(hosts.destination.domains.find("web")?.state).toBe("running");
+    await hosts.out.until("sent");
+    expect(hosts.out.seen.find((f) => f.fact === "switchover")).toMatchObject({ order: "postcopy" });
+    expect(hosts.arriving.names()).toEqual(["loadedPartly", "running", "complete"]);
+    outgoing.close();
+  });
+
+  it("goes on by the door that the destination opens, when its connection broke", async () => {
+    await using hosts = await twoHosts(SLOW, { disks: "shared", postcopy: { afterPasses: 0 } });
+    const { incoming, outgoing } = await pulling(hosts);
+    hosts.source.control.breakPostcopy(UUID);
+    await Promise.all([hosts.out.until("postcopyPaused"), hosts.arriving.until("postcopyPaused")]);
+    await incoming.openRecovery?.(call);
+    await outgoing.resumePostcopy?.(incoming.endpoints.memoryAddress, call);
+    await hosts.out.until("sent");
+    expect(hosts.arriving.names().slice(-3)).toEqual(["recoverable", "postcopyActive", "complete"]);
+    outgoing.close();
   });
 });

@@ -9,7 +9,7 @@ import type {
 } from "@virtmesh/core/driver/migration";
 import type { Endpoints } from "@virtmesh/core/migration/endpoints";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
-import type { SourceHypervisorFact } from "@virtmesh/core/migration/facts";
+import type { Order, SourceHypervisorFact } from "@virtmesh/core/migration/facts";
 import type { FaultPlan } from "./faults.ts";
 import type { Guest, Instance } from "./guest.ts";
 import type { Hypervisor } from "./hypervisor.ts";
@@ -44,7 +44,8 @@ export class Outgoing implements OutgoingMigration {
   readonly #stop = new AbortController();
   readonly #mirrors = new Map<string, Mirror>();
   #line: Line<FromSource, FromDestination> | undefined;
-  #memory: "idle" | "sending" | "waiting" | "sent" = "idle";
+  #memory: "idle" | "sending" | "waiting" | "pulled" | "broken" | "sent" = "idle";
+  #order: Order = "precopy";
   #memorySent = 0n;
   #over = false;
 
@@ -76,13 +77,13 @@ export class Outgoing implements OutgoingMigration {
 
   async startMirrors(endpoints: Endpoints, c: Call): Promise<void> {
     await this.#plan.before("migration.startMirrors", c);
-    await this.#connect(endpoints, c);
+    await this.#connect(endpoints.memoryAddress, c);
     for (const disk of this.#offer.disks.filter((d) => d.copy)) this.#startMirror(disk);
   }
 
   async sendMemory(endpoints: Endpoints, c: Call): Promise<void> {
     await this.#plan.before("migration.sendMemory", c);
-    await this.#connect(endpoints, c);
+    await this.#connect(endpoints.memoryAddress, c);
     this.#memory = "sending";
     this.#task((signal) => this.#sendMemory(signal));
   }
@@ -100,7 +101,35 @@ export class Outgoing implements OutgoingMigration {
     await this.#plan.before("migration.continueSwitchover", c);
     const message = this.#plan.migrationFailure("deviceState");
     if (message !== undefined) return this.#failMemory(message);
-    this.#line?.send({ say: "deviceState" });
+    const partly = this.#order === "postcopy";
+    this.#line?.send({ say: "deviceState", partly });
+    if (partly) this.#pull();
+  }
+
+  async startPostcopy(c: Call): Promise<void> {
+    await this.#plan.before("migration.startPostcopy", c);
+    if (this.#memory !== "sending") return;
+    this.#order = "postcopy";
+    this.#switchOver();
+  }
+
+  async resumePostcopy(address: string, c: Call): Promise<void> {
+    await this.#plan.before("migration.resumePostcopy", c);
+    if (this.#memory !== "broken") return;
+    await this.#connect(address, c);
+    this.#pull();
+  }
+
+  async breakPostcopy(c: Call): Promise<void> {
+    await this.#plan.before("migration.breakPostcopy", c);
+    this.breakLine();
+  }
+
+  /** The connection to the destination breaks from outside; for tests. */
+  breakLine(): void {
+    const line = this.#line;
+    this.#line = undefined;
+    line?.[Symbol.dispose]();
   }
 
   async rollBack(_options: { readonly linkLost: boolean }, c: Call): Promise<void> {
@@ -172,13 +201,16 @@ export class Outgoing implements OutgoingMigration {
     this.#over = true;
   }
 
-  async #connect(endpoints: Endpoints, c: Call): Promise<void> {
+  async #connect(address: string, c: Call): Promise<void> {
     if (this.#line !== undefined) return;
-    const socket = await dial(endpoints.memoryAddress, c.signal);
+    const socket = await dial(address, c.signal);
     this.#line = new Line<FromSource, FromDestination>(
       socket,
       (message) => this.#hear(message),
-      () => this.#onLineLost("the connection to the destination broke"),
+      () => {
+        this.#line = undefined;
+        this.#onLineLost("the connection to the destination broke");
+      },
     );
     this.#line.send({ say: "hello", migration: this.#offer.plan.id });
   }
@@ -241,6 +273,10 @@ export class Outgoing implements OutgoingMigration {
     const stepMs = this.#plan.delayOf("migration.memory") / STEPS;
     for (let step = 1; step <= STEPS; step++) {
       await pause(stepMs, signal);
+      // Post-copy has taken over.
+      if (this.#memory !== "sending") return;
+      this.#sink({ fact: "memoryPass", pass: step });
+      if (!this.#stillSends()) return;
       const before = this.#memorySent;
       this.#memorySent = (this.#offer.memoryBytes * BigInt(step)) / BigInt(STEPS);
       this.#line?.send({ say: "memory", bytes: String(this.#memorySent - before) });
@@ -250,12 +286,32 @@ export class Outgoing implements OutgoingMigration {
       if (this.#plan.migrationFailure("exit") !== undefined)
         return this.#hypervisor.stop(this.#guest, "crashed");
     }
+    this.#switchOver();
+  }
+
+  #stillSends(): boolean {
+    return this.#memory === "sending";
+  }
+
+  /** Post-copy: what is left of the memory follows, if nothing breaks. */
+  #pull(): void {
+    this.#memory = "pulled";
+    this.#sink({ fact: "postcopyActive" });
+    this.#task(async (signal) => {
+      await pause(this.#plan.delayOf("migration.pull"), signal);
+      if (this.#memory !== "pulled") return;
+      this.#memorySent = this.#offer.memoryBytes;
+      this.#line?.send({ say: "complete" });
+    });
+  }
+
+  #switchOver(): void {
     this.#memory = "waiting";
     const instance = this.#instance;
     if (instance !== undefined && instance.state === "running")
       this.#hypervisor.pause(this.#guest, instance, "migrating");
     else if (instance !== undefined) instance.reason = "migrating";
-    this.#sink({ fact: "switchover", stoppedForMs: 0 });
+    this.#sink({ fact: "switchover", stoppedForMs: 0, order: this.#order });
   }
 
   #sendWrite(disk: string, offset: number, data: Uint8Array): void {
@@ -294,6 +350,10 @@ export class Outgoing implements OutgoingMigration {
 
   #onLineLost(message: string): void {
     if (this.#stop.signal.aborted) return;
+    if (this.#memory === "pulled") {
+      this.#memory = "broken";
+      return this.#sink({ fact: "postcopyPaused", message });
+    }
     for (const mirror of [...this.#mirrors.values()]) this.#failMirror(mirror, message);
     if (this.#memory === "sending" || this.#memory === "waiting") this.#failMemory(message);
   }

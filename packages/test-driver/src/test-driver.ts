@@ -47,6 +47,8 @@ export interface TestControl {
   tuning(uuid: DomainUuid): Tuning | undefined;
   /** A disk's copy breaks now. */
   breakMirror(uuid: DomainUuid, disk: string, message: string): void;
+  /** The connection breaks by which a guest on its way out has its memory fetched. */
+  breakPostcopy(uuid: DomainUuid): void;
 }
 
 export type TestDriver = Driver & Facets & { readonly control: TestControl };
@@ -169,6 +171,9 @@ function control(hypervisor: Hypervisor, source: TestMigrationSource): TestContr
     image: (path) => hypervisor.images.get(path)?.content,
     images: () => hypervisor.images.paths(),
     tuning: (uuid) => source.find(uuid)?.tuning,
+    breakPostcopy(uuid) {
+      source.find(uuid)?.breakLine();
+    },
     breakMirror(uuid, disk, message) {
       const outgoing = source.find(uuid);
       if (outgoing === undefined) throw new VirtError("WRONG_STATE", `guest ${uuid} is not on its way out`);

@@ -9,7 +9,9 @@ export type FromSource =
   /** No more writes to that disk. */
   | { readonly say: "conclude"; readonly disk: string }
   | { readonly say: "memory"; readonly bytes: string }
-  | { readonly say: "deviceState" };
+  /** Partly: memory follows, until "complete". */
+  | { readonly say: "deviceState"; readonly partly: boolean }
+  | { readonly say: "complete" };
 
 /** What the destination answers. */
 export type FromDestination =

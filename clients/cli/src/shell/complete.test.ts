@@ -8,6 +8,8 @@ describe("completion", () => {
   it("offers the verbs that fit", () => {
     expect(complete("mig").words).toEqual([
       "migrate",
+      "migrate-postcopy",
+      "migrate-recover",
       "migrate-setmaxdowntime",
       "migrate-setspeed",
       "migrations",

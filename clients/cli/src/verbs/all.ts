@@ -25,7 +25,15 @@ import { autostart, destroy, reboot, reset, resume, shutdown, start, suspend } f
 import { host } from "./host.ts";
 import { list } from "./list.ts";
 import { migrate } from "./migrate.ts";
-import { domjobabort, domjobinfo, migrations, setmaxdowntime, setspeed } from "./migrations.ts";
+import {
+  domjobabort,
+  domjobinfo,
+  migratePostcopy,
+  migrateRecover,
+  migrations,
+  setmaxdowntime,
+  setspeed,
+} from "./migrations.ts";
 import { operations } from "./operations.ts";
 import { setmaxmem, setmem, setvcpus } from "./resources.ts";
 import { managedsave, managedsaveRemove, restore, save, saveImageDumpxml } from "./saved-guests.ts";
@@ -103,6 +111,8 @@ export const VERBS: readonly Verb[] = [
   domjobabort,
   setspeed,
   setmaxdowntime,
+  migratePostcopy,
+  migrateRecover,
   migrations,
   event,
   operations,

@@ -87,10 +87,16 @@ describe("the flags of migrate", () => {
   });
 
   it("refuse what is not offered, and say what to use", () => {
-    expect(() => requestOf("--postcopy")).toThrow(
-      "a guest whose memory is on two hosts is lost when either fails",
-    );
+    expect(() => requestOf("--tunnelled")).toThrow("flow between the hypervisors, encrypted");
     expect(() => requestOf("--copy-storage-inc")).toThrow("use --copy-storage-all");
+  });
+
+  it.each([
+    [["--postcopy"], { postcopy: true, postcopyAfterPasses: 0 }],
+    [["--postcopy-after-precopy"], { postcopyAfterPasses: 1 }],
+    [["--postcopy-passes", "3"], { postcopyAfterPasses: 3 }],
+  ])("say when a switch to post-copy may come: %j", (flags, fields) => {
+    expect(requestOf(...flags)).toMatchObject(fields);
   });
 
   it("refuse contradictions and numbers that are none", () => {

@@ -39,6 +39,12 @@ export const MIGRATE_OPTIONS: readonly VerbOption[] = [
   { flags: "--parallel-connections <number>", help: "how many; 2 unless given" },
   { flags: "--compressed", help: "compress memory (xbzrle unless --comp-methods)" },
   { flags: "--comp-methods <method>", help: "how", choices: ["xbzrle", "zlib", "zstd"] },
+  {
+    flags: "--postcopy",
+    help: "allow `migrate-postcopy`: the guest goes on there before all its memory is there",
+  },
+  { flags: "--postcopy-after-precopy", help: "switch to post-copy by itself after a pass over memory" },
+  { flags: "--postcopy-passes <number>", help: "after so many passes instead" },
   { flags: "--abort-on-error", help: "give up when the guest meets an I/O error" },
   { flags: "--unsafe", help: "accept disks with a host cache that both hosts see" },
   { flags: "--dname <name>", help: "name of the guest on the destination" },
@@ -50,7 +56,6 @@ export const MIGRATE_OPTIONS: readonly VerbOption[] = [
   { flags: "--check", help: "only list what would be in the way and what would be copied" },
   { flags: "--detach", help: "start it and return at once" },
   { flags: "--verbose", help: "show progress (always so on a terminal)" },
-  { flags: "--postcopy", help: "not offered" },
   { flags: "--direct", help: "not offered" },
   { flags: "--tunnelled", help: "not offered" },
   { flags: "--copy-storage-inc", help: "not offered" },
@@ -59,8 +64,6 @@ export const MIGRATE_OPTIONS: readonly VerbOption[] = [
 
 /** Why a flag of virsh is refused: one sentence each. */
 const REFUSED: Readonly<Record<string, string>> = {
-  postcopy:
-    "--postcopy is not offered: a guest whose memory is on two hosts is lost when either fails; --auto-converge makes a busy guest converge",
   direct: "--direct is not offered: the agents of both hosts take part in every migration",
   tunnelled:
     "--tunnelled is not offered: memory and disks flow between the hypervisors, encrypted with --tls",
@@ -119,6 +122,8 @@ export function migrateRequest(
     autoConverge: given.flag("autoConverge"),
     plaintext: given.flag("plaintext"),
     priority: priorityOf(given),
+    postcopy: given.flag("postcopy"),
+    postcopyAfterPasses: passesOf(given),
     timeout: timeout === undefined ? undefined : durationOf(timeout * 1000),
   });
 }
@@ -165,6 +170,13 @@ function connectionsOf(given: Given): number {
     );
   }
   return number ?? (given.flag("parallel") ? 2 : 0);
+}
+
+function passesOf(given: Given): number {
+  const passes = given.number("postcopyPasses");
+  if (passes !== undefined && (!Number.isInteger(passes) || passes < 1))
+    throw new VirtError("INVALID_FIELD", `--postcopy-passes must be a whole number from 1, not ${passes}`);
+  return passes ?? (given.flag("postcopyAfterPrecopy") ? 1 : 0);
 }
 
 function compressionOf(given: Given): MemoryCompression {

@@ -132,6 +132,53 @@ export const setmaxdowntime: Verb = {
   },
 };
 
+/** The migration of a guest, found by who moves it: in post-copy the guest is on both hosts. */
+async function underWay(session: Session, text: string): Promise<Migration> {
+  const request = ListMigrationsRequest.fromPartial({ uri: session.globals.connect, active: true });
+  const { migrations } = await session.rpc.unary(service.listMigrations, request);
+  const migration = migrations.find((m) => m.domainUuid === text || m.domainName === text);
+  if (migration === undefined)
+    throw new VirtError("MIGRATION_NOT_FOUND", `no migration of "${text}" is under way`);
+  return migration;
+}
+
+export const migratePostcopy: Verb = {
+  name: "migrate-postcopy",
+  group: "Migration",
+  summary: "switch a migration under way to post-copy; there is no way back from it",
+  args: [DOMAIN_ARGUMENT],
+  notes:
+    "The migration must have been begun with --postcopy, and its memory be on its way.\n" +
+    "From the switch on the guest runs on the destination and fetches from the source what it lacks: " +
+    "it dies if either side dies before that is done.",
+  async run(session, given) {
+    const { sourceUri: uri, id } = await underWay(session, given.arg(0));
+    const migration = await session.rpc.unary(service.startPostcopy, {
+      ...{ uri, id, requestId: crypto.randomUUID() },
+    });
+    if (session.globals.json) return session.terminal.object(Migration.toJSON(migration));
+    session.terminal.say(`'${clean(given.arg(0))}' switches to post-copy`);
+  },
+};
+
+export const migrateRecover: Verb = {
+  name: "migrate-recover",
+  group: "Migration",
+  summary: "mend the broken connection of a post-copy now",
+  args: [DOMAIN_ARGUMENT],
+  notes:
+    "It is tried by itself with growing pauses, and at once when the agents reach each other again.\n" +
+    "A connection that is there but does not come forward is broken first.",
+  async run(session, given) {
+    const { sourceUri: uri, id } = await underWay(session, given.arg(0));
+    const migration = await session.rpc.unary(service.recoverMigration, {
+      ...{ uri, id, requestId: crypto.randomUUID() },
+    });
+    if (session.globals.json) return session.terminal.object(Migration.toJSON(migration));
+    session.terminal.say(`a new connection for the memory of '${clean(given.arg(0))}' is being made`);
+  },
+};
+
 async function tune(
   session: Session,
   uri: string,

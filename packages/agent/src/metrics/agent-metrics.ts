@@ -98,6 +98,10 @@ export class AgentMetrics {
       name: "virtmesh_host_cordoned",
       help: "1 while the host takes no new guests",
     });
+    const stranded = m.gauge({
+      name: "virtmesh_migrations_stranded",
+      help: "Post-copies from this host whose connection broke: their guests stand still, and die if either side is ended",
+    });
     let guests: readonly DomainStats[] = [];
     const ends = new DisposableStack();
     ends.use(m.addText(() => domainMetricsText(guests, source.migrations.jobs(), source.host)));
@@ -116,6 +120,7 @@ export class AgentMetrics {
         length.set(outbox?.length ?? 0);
         oldest.set((outbox?.oldestMs ?? 0) / 1000);
         connected.set(source.natsConnected() ? 1 : 0);
+        stranded.set(source.migrations.stranded());
         active.set({ role: "source" }, source.migrations.active("source"));
         active.set({ role: "destination" }, source.migrations.active("destination"));
         const line = source.waitingMigrations();

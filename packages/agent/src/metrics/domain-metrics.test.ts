@@ -72,6 +72,7 @@ describe("the metrics of guests", () => {
     const job = {
       uuid,
       name: "web",
+      stranded: false,
       elapsedSeconds: 2,
       memoryTotalBytes: 100n,
       memoryProcessedBytes: 40n,

@@ -8,6 +8,8 @@ export interface JobInfo {
   readonly uuid: string;
   readonly name: string;
   readonly elapsedSeconds: number;
+  /** A post-copy whose connection broke. */
+  readonly stranded: boolean;
   /** undefined while nobody can tell. */
   readonly remainingSeconds?: number;
   readonly memoryTotalBytes: bigint;
@@ -95,6 +97,10 @@ export class MigrationMetrics {
 
   active(role: MigrationRole): number {
     return [...this.#jobs.values()].filter((job) => job.role === role).length;
+  }
+
+  stranded(): number {
+    return this.jobs().filter((job) => job.stranded).length;
   }
 
   jobs(): readonly JobInfo[] {

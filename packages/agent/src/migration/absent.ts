@@ -25,6 +25,8 @@ export function absentMigrations(chassis: Chassis): ServedService {
       tuneMigration: refuse,
       getMigrationLimits: refuse,
       updateMigrationLimits: refuse,
+      startPostcopy: refuse,
+      recoverMigration: refuse,
       listMigrations: unary((): ListMigrationsResponse => ({ migrations: [], unreachable: [] })),
     },
   };

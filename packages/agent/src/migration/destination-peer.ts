@@ -130,6 +130,14 @@ export class DestinationPeer implements Disposable {
         return this.#tell({ fact: "peerPrepared", endpoints: m.value });
       case "loaded":
         return this.#tell({ fact: "peerLoaded" });
+      case "accepted":
+        return this.#tell({ fact: "peerAccepted" });
+      case "pulling":
+        return this.#tell({ fact: "peerPulling", downtimeMs: Number(m.value.hypervisorDowntimeMs) });
+      case "recoverable":
+        return this.#tell({ fact: "peerRecoverable", address: m.value.memoryAddress });
+      case "lostGuest":
+        return this.#tell({ fact: "peerLostGuest", message: m.value.message });
       case "resumed":
         return this.#tell({ fact: "peerResumed", downtimeMs: Number(m.value.hypervisorDowntimeMs) });
       case "failed":

@@ -31,6 +31,10 @@ const AT_ONCE: ReadonlySet<DestinationEffect["effect"]> = new Set([
   "withdraw",
   "tellPrepared",
   "tellLoaded",
+  "tellAccepted",
+  "tellPulling",
+  "tellRecoverable",
+  "tellLostGuest",
   "tellResumed",
   "tellFailed",
   "tellDiscarded",
@@ -81,11 +85,15 @@ export class DestinationRunner implements AsyncDisposable {
   /** Takes it up again after a restart of the agent. */
   async resume(entry: DestinationEntry): Promise<void> {
     const reopen = need(this.#c.driver, "migrationDestination", "reopen");
+    // What the hypervisor shows is heard behind the beginning.
+    this.#draining = true;
     this.#incoming = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
     const { nextGeneration } = this.header.offer;
     const alive = this.#incoming?.alive ?? false;
     this.#saw("restart", { entry, nextGeneration, alive });
     this.#enter(restartDestination(entry, nextGeneration, alive));
+    this.#draining = false;
+    this.#drain();
   }
 
   /** A source that came back: the session goes on over this link. */
@@ -116,6 +124,10 @@ export class DestinationRunner implements AsyncDisposable {
         return this.tell({ fact: "sourceAborted", reason: m.value.reason });
       case "retired":
         return this.tell({ fact: "sourceRetired" });
+      case "recover":
+        return this.tell({ fact: "sourceRecovers" });
+      case "gone":
+        return this.tell({ fact: "sourceGone", message: m.value.message });
       case "prepare":
       case "reattach":
       case "heartbeat":
@@ -144,6 +156,10 @@ export class DestinationRunner implements AsyncDisposable {
 
   #take(fact: DestinationFact): void {
     this.#facts.push(fact);
+    this.#drain();
+  }
+
+  #drain(): void {
     if (this.#draining) return;
     this.#draining = true;
     try {
@@ -234,6 +250,21 @@ export class DestinationRunner implements AsyncDisposable {
         return this.#send({ $case: "prepared", value: endpointsToWire(effect.endpoints) });
       case "tellLoaded":
         return this.#send({ $case: "loaded", value: {} });
+      case "tellAccepted":
+        return this.#send({ $case: "accepted", value: {} });
+      case "tellPulling":
+        return this.#send({
+          $case: "pulling",
+          value: { hypervisorDowntimeMs: BigInt(Math.round(effect.downtimeMs)) },
+        });
+      case "openRecovery":
+        return this.#incoming?.openRecovery?.(this.#call);
+      case "tellRecoverable":
+        return this.#send({ $case: "recoverable", value: { memoryAddress: effect.address } });
+      case "abandon":
+        return this.#incoming?.abandon?.(this.#call);
+      case "tellLostGuest":
+        return this.#send({ $case: "lostGuest", value: { message: effect.message } });
       case "tellResumed":
         return this.#send({
           $case: "resumed",

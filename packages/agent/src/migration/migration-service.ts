@@ -9,6 +9,8 @@ import {
   MigrationPreflight,
   MigrationReport,
   MigrationServiceService,
+  type RecoverMigrationRequest,
+  type StartPostcopyRequest,
   type TuneMigrationRequest,
   type UpdateMigrationLimitsRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
@@ -79,6 +81,14 @@ export function migrationService(
           return limits();
         },
       ),
+      startPostcopy: unary((request: StartPostcopyRequest) => {
+        migrations.startPostcopy(request.id as MigrationId);
+        return find(request.id);
+      }),
+      recoverMigration: unary((request: RecoverMigrationRequest) => {
+        migrations.recover(request.id as MigrationId);
+        return find(request.id);
+      }),
     },
   };
 }

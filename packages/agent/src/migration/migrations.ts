@@ -143,10 +143,24 @@ export class Migrations implements AsyncDisposable {
   }
 
   async tune(id: MigrationId, change: (now: Tuning) => Tuning): Promise<void> {
+    await this.#live(id).tune(change);
+    await this.context.budget.divide();
+  }
+
+  /** Switches to post-copy. @throws WRONG_STATE when it cannot be done now. */
+  startPostcopy(id: MigrationId): void {
+    this.#live(id).startPostcopy();
+  }
+
+  /** Tries now to mend a post-copy. @throws WRONG_STATE when there is nothing to mend. */
+  recover(id: MigrationId): void {
+    this.#live(id).recover();
+  }
+
+  #live(id: MigrationId): SourceRunner {
     const live = this.#sources.get(id);
     if (live === undefined) throw new VirtError("MIGRATION_NOT_FOUND", `no migration ${id} runs here`);
-    await live.runner.tune(change);
-    await this.context.budget.divide();
+    return live.runner;
   }
 
   /** A source offers a guest. @throws whatever speaks against it; then it was never begun. */
@@ -340,12 +354,15 @@ const SOURCE_ENTRIES: readonly string[] = [
   "begun",
   "deciding",
   "decided",
+  "committing",
+  "committed",
   "resumed",
   "aborting",
 ] satisfies SourceEntry[];
 const DESTINATION_ENTRIES: readonly string[] = [
   "begun",
   "resuming",
+  "pulling",
   "resumed",
   "promised",
 ] satisfies DestinationEntry[];
@@ -361,7 +378,9 @@ function resultOf(header: JournalHeader, outcome: Outcome) {
   if (outcome.outcome === "moved") throw new VirtError("INTERNAL", "a migration ended without its report");
   const { offer, destinationUri, sourceUri } = header;
   const where = outcome.guestLost
-    ? "the guest runs nowhere: it stopped on the source"
+    ? outcome.reason === "GUEST_LOST"
+      ? `the guest runs nowhere: it ended in post-copy, and is ${destinationUri}'s, off`
+      : "the guest runs nowhere: it stopped on the source"
     : `the guest is on ${sourceUri}, as before`;
   const left = outcome.leftovers.length === 0 ? "" : `; left behind: ${outcome.leftovers.join("; ")}`;
   throw new VirtError(

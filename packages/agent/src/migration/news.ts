@@ -164,6 +164,7 @@ function jobOf(header: JournalHeader, p: Progress) {
   return {
     uuid: header.offer.plan.uuid,
     name: header.offer.name,
+    stranded: p.phase === "stranded",
     elapsedSeconds: (p.updatedAtMs - header.startedAtMs) / 1000,
     ...(p.etaMs === undefined ? {} : { remainingSeconds: p.etaMs / 1000 }),
     memoryTotalBytes: p.memoryTotalBytes,

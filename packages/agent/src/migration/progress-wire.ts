@@ -24,6 +24,10 @@ const PHASES: Record<SourcePhase, MigrationPhase> = {
   completed: MigrationPhase.MIGRATION_PHASE_COMPLETED,
   failed: MigrationPhase.MIGRATION_PHASE_FAILED,
   cancelled: MigrationPhase.MIGRATION_PHASE_CANCELLED,
+  committing: MigrationPhase.MIGRATION_PHASE_COMMITTING,
+  pulling: MigrationPhase.MIGRATION_PHASE_PULLING,
+  stranded: MigrationPhase.MIGRATION_PHASE_STRANDED,
+  losing: MigrationPhase.MIGRATION_PHASE_LOSING,
 };
 
 export function progressToWire(p: Progress, destinationUri: string): MigrationProgress {
@@ -68,5 +72,6 @@ export function reportToWire(r: Report, header: JournalHeader): MigrationReport 
     disks: r.disks.map((d) => ({ ...d })),
     deviceStateTime: duration(r.deviceStateMs),
     decisionTime: duration(r.decisionMs),
+    postcopyTime: r.postcopyMs === undefined ? undefined : duration(r.postcopyMs),
   };
 }

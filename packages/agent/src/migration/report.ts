@@ -13,6 +13,8 @@ export interface Report {
   readonly decisionMs: number;
   /** From the destination running to nothing left on the source. */
   readonly tailMs: number;
+  /** From the guest running on the destination to its last page being there; only with post-copy. */
+  readonly postcopyMs?: number;
   /** As the hypervisor counts it. */
   readonly hypervisorDowntimeMs: number;
   readonly memoryBytes: bigint;
@@ -47,16 +49,20 @@ export class Timeline {
   }
 
   report(progress: Progress, hypervisorDowntimeMs: number): Report {
-    const retiring = this.#began.get("retiring") ?? this.#clock();
+    const pulling = this.#began.get("pulling") ?? this.#began.get("stranded");
+    const runs = pulling ?? this.#began.get("retiring") ?? this.#clock();
     return {
       totalMs: this.#between("preparing", ["completed"]),
       preparationMs: this.#between("preparing", ["copying", "sending", "loading"]),
       diskCopyMs: this.#between("copying", ["sending"]),
-      memoryCopyMs: this.#between("sending", ["switching", "loading"]),
-      downtimeMs: this.#stopped === undefined ? 0 : retiring - this.#stopped,
+      memoryCopyMs: this.#between("sending", ["switching", "loading", "committing"]),
+      downtimeMs: this.#stopped === undefined ? 0 : runs - this.#stopped,
       deviceStateMs: this.#between("loading", ["deciding"]),
       decisionMs: this.#between("deciding", ["resuming"]),
       tailMs: this.#between("retiring", ["completed"]),
+      ...(pulling === undefined
+        ? {}
+        : { postcopyMs: (this.#began.get("retiring") ?? this.#clock()) - pulling }),
       hypervisorDowntimeMs,
       memoryBytes: progress.memoryTransferredBytes,
       memoryPasses: progress.memoryPasses,

@@ -10,6 +10,7 @@ import {
   type Common,
   type SourceEffect,
   type SourceEntry,
+  type SourcePhase,
   type SourceState,
   type SourceStep,
   UNDECIDED,
@@ -32,6 +33,37 @@ const PATIENCE_MS = 10_000;
 
 /** How long a destination may take, when all is decided, to become free for the next change. */
 const THROUGH_MS = 2_000;
+
+/** The longest pause between two tries to mend a post-copy. */
+const RECOVER_AT_MOST_MS = 15_000;
+
+/** Phases in which what the destination knows decides how it goes on. */
+const WANTS_ANSWER: ReadonlySet<SourcePhase> = new Set([
+  "deciding",
+  "inDoubt",
+  "resuming",
+  "pulling",
+  "stranded",
+  "losing",
+]);
+
+/** Phases in which bytes move. */
+const SAMPLED: ReadonlySet<SourcePhase> = new Set(["copying", "sending", "pulling"]);
+/** Phases after which there will be such, or may be. */
+const BEFORE_SAMPLES: ReadonlySet<SourcePhase> = new Set([
+  "preparing",
+  "switching",
+  "committing",
+  "deciding",
+  "inDoubt",
+  "resuming",
+  "stranded",
+]);
+
+/** A link that is back is noticed by the agents at once; this is for the memory's link alone. */
+function recoverPause(attempts: number): number {
+  return Math.min(RECOVER_AT_MOST_MS, 500 * 2 ** Math.min(attempts, 10));
+}
 
 /**
  * The shell of the source's machine: carries its effects out and brings back what came of them. All that
@@ -60,6 +92,8 @@ export class SourceRunner implements AsyncDisposable {
   #endpoints: Endpoints | undefined;
   #draining = false;
   #surrendering: Promise<void> = Promise.resolve();
+  /** The next try to mend a post-copy. */
+  #recovering: Disposable | undefined;
   #hypervisorDowntimeMs = 0;
 
   constructor(c: MigrationContext, header: JournalHeader, journal: MigrationJournal) {
@@ -71,6 +105,7 @@ export class SourceRunner implements AsyncDisposable {
       mode: offer.plan.mode,
       disks: offer.disks.filter((d) => d.copy).map((d) => d.target),
       abortOnIoError: offer.plan.abortOnIoError,
+      ...(offer.plan.postcopy === undefined ? {} : { postcopy: offer.plan.postcopy }),
     };
     this.#state = { phase: "preparing", ...this.#common };
     this.#tuning = offer.plan.tuning;
@@ -126,11 +161,16 @@ export class SourceRunner implements AsyncDisposable {
   async resume(entry: SourceEntry): Promise<void> {
     if (this.#common.mode === "live") {
       const reopen = need(this.#c.driver, "migrationSource", "reopen");
+      // What the hypervisor shows is heard behind the beginning.
+      this.#draining = true;
       this.#outgoing = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
       await this.#applyShare();
     }
     this.#saw("restart", { common: this.#common, entry });
     this.#enter(restartSource(this.#common, entry));
+    this.#draining = false;
+    this.#drain();
+    this.#sampleLater();
     if (this.#outgoing === undefined && this.#common.mode === "live") {
       this.tell({ fact: "sourceExited", message: "its process was gone when the agent came back" });
     }
@@ -148,6 +188,31 @@ export class SourceRunner implements AsyncDisposable {
     if (this.#outgoing === undefined || !UNDECIDED.has(this.#state.phase)) return false;
     this.tell({ fact: "destroyed", actor });
     return true;
+  }
+
+  /** @throws WRONG_STATE unless its memory is being sent and it was allowed */
+  startPostcopy(): void {
+    if (this.#common.postcopy === undefined)
+      throw new VirtError(
+        "WRONG_STATE",
+        "this migration was begun without post-copy; begin it with --postcopy to have the choice",
+      );
+    if (this.#state.phase !== "sending")
+      throw new VirtError(
+        "WRONG_STATE",
+        `post-copy begins while memory is sent, and this migration is ${this.#state.phase}`,
+      );
+    this.tell({ fact: "postcopyWanted" });
+  }
+
+  /** @throws WRONG_STATE unless it is in post-copy */
+  recover(): void {
+    if (this.#state.phase !== "stranded" && this.#state.phase !== "pulling")
+      throw new VirtError(
+        "WRONG_STATE",
+        `only a post-copy can be recovered, and this migration is ${this.#state.phase}`,
+      );
+    this.tell({ fact: "recoverWanted" });
   }
 
   /** Changes limits, from what they are now. */
@@ -191,6 +256,10 @@ export class SourceRunner implements AsyncDisposable {
 
   #take(fact: SourceFact): void {
     this.#facts.push(fact);
+    this.#drain();
+  }
+
+  #drain(): void {
     if (this.#draining) return;
     this.#draining = true;
     try {
@@ -218,7 +287,8 @@ export class SourceRunner implements AsyncDisposable {
     this.#c.news.heard(this.header, "source", fact);
     if (fact.fact === "peerPrepared") this.#endpoints = fact.endpoints;
     if (fact.fact === "switchover") this.#timeline.stopped(fact.stoppedForMs);
-    if (fact.fact === "peerResumed") this.#hypervisorDowntimeMs = fact.downtimeMs;
+    if (fact.fact === "peerPulling" || (fact.fact === "peerResumed" && fact.downtimeMs > 0))
+      this.#hypervisorDowntimeMs = fact.downtimeMs;
     if (fact.fact === "mirrorReady") this.#show({ ready: [fact.disk] });
   }
 
@@ -237,10 +307,17 @@ export class SourceRunner implements AsyncDisposable {
     this.#progress = advance(this.#progress, {
       phase: this.#state.phase,
       nowMs: Date.now(),
+      postcopy: this.#isPostcopy(),
       ...(sample === undefined ? {} : { sample }),
       ...(ready === undefined ? {} : { ready }),
     });
     this.#c.news.progressed(this.header, this.#progress);
+  }
+
+  #isPostcopy(): boolean {
+    const state = this.#state;
+    if (state.phase === "sending") return state.wanted === "postcopy";
+    return state.phase === "committing" || ("order" in state && state.order === "postcopy");
   }
 
   /** Starts an effect; what comes of it is a fact. */
@@ -287,7 +364,24 @@ export class SourceRunner implements AsyncDisposable {
       case "concludeMirrors":
         return this.#outgoing?.concludeMirrors(this.#call);
       case "continueSwitchover":
-        return this.#outgoing?.continueSwitchover(this.#call);
+        if (this.#outgoing === undefined)
+          return this.tell({ fact: "sourceExited", message: "its process is not there any more" });
+        return this.#outgoing.continueSwitchover(this.#call);
+      case "startPostcopy":
+        return this.#outgoing?.startPostcopy?.(this.#call);
+      case "recover":
+        this.#peer.say({ $case: "recover", value: {} });
+        this.#recovering?.[Symbol.dispose]();
+        this.#recovering = this.#after(recoverPause(effect.attempts), () =>
+          this.tell({ fact: "recoverDue" }),
+        );
+        return;
+      case "resumePostcopy":
+        return this.#outgoing?.resumePostcopy?.(effect.address, this.#call);
+      case "breakPostcopy":
+        return this.#outgoing?.breakPostcopy?.(this.#call);
+      case "tellGone":
+        return this.#peer.sayOrOpen({ $case: "gone", value: { message: effect.message } });
       case "tellMirrorsConcluded":
         return this.#peer.say({ $case: "mirrorsConcluded", value: {} });
       case "tellDecided":
@@ -327,7 +421,8 @@ export class SourceRunner implements AsyncDisposable {
       case "retire":
         return this.#retire();
       case "startPatience":
-        return this.#after(PATIENCE_MS, () => this.tell({ fact: "patienceOver" }));
+        this.#after(PATIENCE_MS, () => this.tell({ fact: "patienceOver" }));
+        return;
       case "finish":
         return this.#finish();
     }
@@ -349,26 +444,30 @@ export class SourceRunner implements AsyncDisposable {
 
   #needsAnswer(): boolean {
     const { phase } = this.#state;
-    return (
-      !this.#call.signal.aborted && (phase === "deciding" || phase === "inDoubt" || phase === "resuming")
-    );
+    return !this.#call.signal.aborted && WANTS_ANSWER.has(phase);
   }
 
-  #after(ms: number, run: () => void): void {
+  #after(ms: number, run: () => void): Disposable {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       run();
     }, ms);
     this.#timers.add(timer);
+    return {
+      [Symbol.dispose]: () => {
+        clearTimeout(timer);
+        this.#timers.delete(timer);
+      },
+    };
   }
 
   #sampleLater(): void {
     const { phase } = this.#state;
     if (this.#outgoing === undefined || this.#over.signal.aborted) return;
-    if (phase !== "preparing" && phase !== "copying" && phase !== "sending") return;
+    if (!BEFORE_SAMPLES.has(phase) && !SAMPLED.has(phase)) return;
     this.#after(SAMPLE_MS, () => {
-      const copies = this.#state.phase === "copying" || this.#state.phase === "sending";
-      void (copies ? this.#sampleOnce() : Promise.resolve()).finally(() => this.#sampleLater());
+      const sampled = SAMPLED.has(this.#state.phase);
+      void (sampled ? this.#sampleOnce() : Promise.resolve()).finally(() => this.#sampleLater());
     });
   }
 

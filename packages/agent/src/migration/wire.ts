@@ -118,6 +118,7 @@ export function planOf(request: MigrateDomainRequest, id: MigrationId, uuid: str
     tls: !request.plaintext,
     timeoutMs: millis(request.timeout) ?? 0,
     disks: disksOf(request),
+    ...postcopyOf(request, mode),
   };
 }
 
@@ -125,6 +126,16 @@ export function planOf(request: MigrateDomainRequest, id: MigrationId, uuid: str
 export function checkPriority(priority: number): void {
   if (priority < MIN_PRIORITY || priority > MAX_PRIORITY)
     throw invalid("priority", `must be from ${MIN_PRIORITY} to ${MAX_PRIORITY}, not ${priority}`);
+}
+
+function postcopyOf(
+  { postcopy, postcopyAfterPasses: afterPasses }: MigrateDomainRequest,
+  mode: MigrationPlan["mode"],
+): Pick<MigrationPlan, "postcopy"> {
+  if (!postcopy && afterPasses === 0) return {};
+  if (mode === "offline")
+    throw invalid("postcopy", "a guest that is off has no memory to fetch; migrate it while it runs");
+  return { postcopy: { afterPasses } };
 }
 
 function invalid(field: string, description: string): VirtError {
@@ -187,6 +198,8 @@ function requestOf(plan: MigrationPlan): MigrateDomainRequest {
     autoConverge: plan.autoConverge,
     plaintext: !plan.tls,
     timeout: duration(plan.timeoutMs),
+    postcopy: plan.postcopy !== undefined,
+    postcopyAfterPasses: plan.postcopy?.afterPasses ?? 0,
   });
 }
 
@@ -246,6 +259,7 @@ const STANDINGS: Record<Standing, DestinationStanding> = {
   resuming: DestinationStanding.DESTINATION_STANDING_RESUMING,
   resumed: DestinationStanding.DESTINATION_STANDING_RESUMED,
   promised: DestinationStanding.DESTINATION_STANDING_PROMISED,
+  pulling: DestinationStanding.DESTINATION_STANDING_PULLING,
 };
 
 export function standingToWire(s: Standing): DestinationStanding {

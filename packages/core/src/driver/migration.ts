@@ -25,6 +25,8 @@ export interface MigrationPlan {
   readonly tls: boolean;
   /** Limit for all of it, in milliseconds; 0 without one. */
   readonly timeoutMs: number;
+  /** Post-copy is allowed; by itself after that many passes over memory (0: never by itself). */
+  readonly postcopy?: { readonly afterPasses: number };
   /** Which disks to copy: none (shared storage), every writable one, or those listed. */
   readonly disks: "shared" | "all" | readonly DiskChoice[];
 }
@@ -132,8 +134,20 @@ export interface OutgoingMigration {
   sendMemory(endpoints: Endpoints, c: Call): Promise<void>;
   /** Ends every mirror. Facts: mirrorConcluded, mirrorFailed per disk. */
   concludeMirrors(c: Call): Promise<void>;
-  /** Lets device state go. Facts: sent, memoryFailed. */
+  /**
+   * Lets device state go. Facts: sent, memoryFailed; with post-copy postcopyActive, postcopyPaused. When it has gone
+   * already, those tell what became of it.
+   */
   continueSwitchover(c: Call): Promise<void>;
+  /**
+   * The next switch-over is one to post-copy; the CPUs stand still from here on, and must not go on by themselves when
+   * something fails. Fact: switchover. Absent: the driver cannot, and has refused plans with `postcopy`.
+   */
+  startPostcopy?(c: Call): Promise<void>;
+  /** Goes on with a broken post-copy by another address. Facts: postcopyActive, or nothing when it does not work. */
+  resumePostcopy?(address: string, c: Call): Promise<void>;
+  /** Breaks the connection of a post-copy. Fact: postcopyPaused. */
+  breakPostcopy?(c: Call): Promise<void>;
   /** Undoes everything on this side and lets the guest run as before. `linkLost`: do not wait for the network. Fact: rolledBack. */
   rollBack(options: { readonly linkLost: boolean }, c: Call): Promise<void>;
   /** Ends the guest here: it runs elsewhere. Removes the definition too if asked. Fact: retired. */
@@ -172,10 +186,17 @@ export interface IncomingMigration {
   readonly alive: boolean;
   /** The mirrors have concluded: nobody writes to the images from outside any more. */
   closeExports(c: Call): Promise<void>;
-  /** Lets the guest run (or leaves it paused, when the plan or its state before says so). Fact: resumed, resumeFailed. */
+  /**
+   * Lets the guest run (or leaves it paused, when the plan or its state before says so). Fact: running, resumeFailed; with
+   * post-copy complete, postcopyPaused and postcopyActive after that.
+   */
   resume(c: Call): Promise<void>;
   /** Ends everything here and removes what was made, and only that. Resolves with what could not be removed. Fact: discarded. */
   discard(c: Call): Promise<readonly string[]>;
+  /** Opens a door for the rest of a post-copy's memory, breaking the connection before it. Fact: recoverable. */
+  openRecovery?(c: Call): Promise<void>;
+  /** Ends a guest whose memory will never be whole. Fact: incomingFailed. */
+  abandon?(c: Call): Promise<void>;
   /** The decision had been made and the process is gone: keeps the definition and the images, the guest is off. */
   settleCrashed(c: Call): Promise<void>;
   /** The guest is an ordinary guest of this host from here on. */

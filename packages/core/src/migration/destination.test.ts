@@ -1,5 +1,6 @@
 import { generation } from "../ids.ts";
-import { restartDestination } from "./destination.ts";
+import { type DestinationState, restartDestination, standingOf, stepDestination } from "./destination.ts";
+import type { DestinationFact } from "./facts.ts";
 
 const NEXT = generation(7n);
 
@@ -19,8 +20,57 @@ describe("a destination whose agent was killed and started again", () => {
 
   it("asks the record before it gives up what it may have loaded", () => {
     expect(restartDestination("begun", NEXT, true)).toEqual({
-      state: { phase: "loaded", withdrawing: true },
+      state: { phase: "prepared", withdrawing: true },
       effects: [{ effect: "withdraw" }],
     });
+  });
+});
+
+const PREPARED: DestinationState = { phase: "prepared", withdrawing: false };
+const DECIDED: DestinationFact = { fact: "sourceDecided", generation: generation(2n) };
+const JOURNALLED: DestinationFact = { fact: "journalled", entry: "resuming" };
+
+function after(...facts: readonly DestinationFact[]) {
+  const begun = { state: PREPARED, effects: [] as readonly { readonly effect: string }[] };
+  return facts.reduce((step, fact) => stepDestination(step.state, fact), begun);
+}
+
+const effects = (...facts: readonly DestinationFact[]) => after(...facts).effects.map((e) => e.effect);
+
+describe("a destination of a post-copy", () => {
+  it("accepts a decision before device state has come, when that is durable and not before", () => {
+    expect(standingOf(after(DECIDED).state)).toBe("prepared");
+    expect(effects(DECIDED)).toEqual(["journal"]);
+    expect(effects(DECIDED, JOURNALLED)).toEqual(["tellAccepted"]);
+    expect(standingOf(after(DECIDED, JOURNALLED).state)).toBe("resuming");
+  });
+
+  it("runs the guest when device state is there, and is through when the last page is", () => {
+    const run: readonly DestinationFact[] = [DECIDED, JOURNALLED, { fact: "loadedPartly" }];
+    expect(effects(...run)).toEqual(["resume"]);
+    const running: readonly DestinationFact[] = [...run, { fact: "running", downtimeMs: 3 }];
+    expect(effects(...running)).toEqual(["tellPulling", "journal", "adopt"]);
+    expect(effects(...running, { fact: "complete" })).toEqual(["tellResumed", "journal", "finish"]);
+  });
+
+  const PULLING: readonly DestinationFact[] = [
+    ...[DECIDED, JOURNALLED, { fact: "loadedPartly" } as const],
+    { fact: "running", downtimeMs: 3 },
+  ];
+  const BROKEN: DestinationFact = { fact: "postcopyPaused", message: "reset" };
+
+  it("keeps a guest whose connection broke, and opens a door for the rest of it", () => {
+    expect(effects(...PULLING, BROKEN)).toEqual(["openRecovery"]);
+    expect(effects(...PULLING, { fact: "sourceLost", message: "" })).toEqual([]);
+    expect(effects(...PULLING, { fact: "sourceAborted", reason: "" })).toEqual([]);
+    expect(effects(...PULLING, { fact: "promiseDemanded" })).toEqual([]);
+  });
+
+  it("ends it only when the source's process is gone and the connection has ended, in whichever order it hears so", () => {
+    const gone: DestinationFact = { fact: "sourceGone", message: "killed" };
+    expect(effects(...PULLING, gone)).toEqual([]);
+    expect(effects(...PULLING, gone, BROKEN)).toEqual(["abandon"]);
+    expect(effects(...PULLING, BROKEN, gone)).toEqual(["abandon"]);
+    expect(effects(...PULLING, gone, { fact: "complete" })).toEqual(["tellResumed", "journal", "finish"]);
   });
 });

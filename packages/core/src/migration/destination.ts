@@ -9,6 +9,8 @@ import type { DestinationFact, Standing } from "./facts.ts";
  * preparing -> prepared -> loaded -> resuming -> running
  *     |           |          |          |
  *     +-----------+----------+----------+--> discarding -> promising -> discarded
+ *                 |                     |
+ *                 +--> (post-copy) -----+--> pulling -> running
  * ```
  *
  * Invariants. `resume` is issued only in `resuming`, which is entered only by the recorded decision, and only
@@ -16,17 +18,35 @@ import type { DestinationFact, Standing } from "./facts.ts";
  * before it is said. Before memory was complete the source cannot have decided, so a lost source means that
  * everything is discarded; after that the record is asked, and a destination that withdraws does it by
  * compare-and-set on that record.
+ *
+ * With post-copy the decision comes before the device state: from `prepared` to `resuming`, which accepts it
+ * durably and runs the guest when the device state is there. Then it is `pulling`, and nothing but the end of one of
+ * the two processes ends that.
  */
 export type DestinationState =
   | { readonly phase: "preparing" }
-  | { readonly phase: "prepared" }
+  /** Withdrawing, after a restart: what has come meanwhile is not known yet. */
+  | { readonly phase: "prepared"; readonly withdrawing: boolean }
   /** Withdrawing: the source was lost and the record is being asked. */
   | { readonly phase: "loaded"; readonly withdrawing: boolean }
-  | { readonly phase: "resuming"; readonly generation: Generation; readonly journalled: boolean }
+  | {
+      readonly phase: "resuming";
+      readonly generation: Generation;
+      readonly journalled: boolean;
+      readonly has: Has;
+      readonly stranded: boolean;
+      /** The source's process has ended. */
+      readonly gone: boolean;
+    }
+  /** The guest runs here without all of its memory. Stranded: the connection to the rest broke. */
+  | { readonly phase: "pulling"; readonly stranded: boolean; readonly gone: boolean }
   | { readonly phase: "running" }
   | { readonly phase: "discarding"; readonly why: Why }
   | { readonly phase: "promising"; readonly why: Why; readonly leftovers: readonly string[] }
   | { readonly phase: "discarded"; readonly why: Why };
+
+/** What has come: nothing that runs yet, device state (post-copy), everything. */
+export type Has = "nothing" | "part" | "all";
 
 export type DestinationPhase = DestinationState["phase"];
 
@@ -36,7 +56,7 @@ export interface Why {
   readonly message: string;
 }
 
-export type DestinationEntry = "begun" | "resuming" | "resumed" | "promised";
+export type DestinationEntry = "begun" | "resuming" | "pulling" | "resumed" | "promised";
 
 export type DestinationEffect =
   | { readonly effect: "prepare" }
@@ -52,6 +72,14 @@ export type DestinationEffect =
   | { readonly effect: "withdraw" }
   | { readonly effect: "tellPrepared"; readonly endpoints: Endpoints }
   | { readonly effect: "tellLoaded" }
+  | { readonly effect: "tellAccepted" }
+  | { readonly effect: "tellPulling"; readonly downtimeMs: number }
+  /** Open a door for the rest of the memory. -> recoverable */
+  | { readonly effect: "openRecovery" }
+  | { readonly effect: "tellRecoverable"; readonly address: string }
+  /** End a guest whose memory will never be whole. -> incomingFailed */
+  | { readonly effect: "abandon" }
+  | { readonly effect: "tellLostGuest"; readonly message: string }
   | { readonly effect: "tellResumed"; readonly downtimeMs: number }
   | { readonly effect: "tellFailed"; readonly reason: string; readonly message: string }
   | { readonly effect: "tellDiscarded"; readonly leftovers: readonly string[] }
@@ -76,7 +104,7 @@ export function restartDestination(
     case "begun":
       // It may have been complete, and the source may have decided meanwhile: only the record tells.
       return alive
-        ? { state: { phase: "loaded", withdrawing: true }, effects: [{ effect: "withdraw" }] }
+        ? { state: { phase: "prepared", withdrawing: true }, effects: [{ effect: "withdraw" }] }
         : discard({
             failure: "MIGRATION_FAILED",
             message: "the destination agent was restarted and the incoming guest was gone",
@@ -85,8 +113,15 @@ export function restartDestination(
       // Gone after the decision: it may have run, so it crashed here and must not run where it came from.
       return alive
         ? {
-            state: { phase: "resuming", generation: nextGeneration, journalled: true },
-            effects: [{ effect: "resume" }],
+            state: {
+              phase: "resuming",
+              generation: nextGeneration,
+              journalled: true,
+              has: "nothing",
+              stranded: false,
+              gone: false,
+            },
+            effects: [],
           }
         : {
             state: { phase: "running" },
@@ -96,6 +131,13 @@ export function restartDestination(
               { effect: "finish" },
             ],
           };
+    case "pulling":
+      return alive
+        ? {
+            state: { phase: "pulling", stranded: false, gone: false },
+            effects: [{ effect: "adopt", generation: nextGeneration }],
+          }
+        : lostGuest("its QEMU ended before it had all its memory", nextGeneration);
     case "resumed":
       // Whether the token was taken is not journalled: taking it twice does no harm.
       return {
@@ -113,7 +155,11 @@ export function standingOf(state: DestinationState): Standing {
     case "preparing":
     case "prepared":
     case "loaded":
+    case "pulling":
+      return state.phase;
+    // Not accepted before it is durable.
     case "resuming":
+      if (!state.journalled) return state.has === "nothing" ? "prepared" : "loaded";
       return state.phase;
     case "running":
       return "resumed";
@@ -136,6 +182,8 @@ export function stepDestination(state: DestinationState, fact: DestinationFact):
       return loaded(state, fact);
     case "resuming":
       return resuming(state, fact);
+    case "pulling":
+      return pulling(state, fact);
     case "discarding":
       return fact.fact === "discarded" ? promise(state.why, fact.leftovers) : stay(state);
     case "promising":
@@ -201,6 +249,13 @@ function setback(fact: DestinationFact): DestinationStep | undefined {
     case "recordSource":
     case "recordUnknown":
     case "journalled":
+    case "loadedPartly":
+    case "complete":
+    case "postcopyActive":
+    case "postcopyPaused":
+    case "recoverable":
+    case "sourceRecovers":
+    case "sourceGone":
       return undefined;
   }
 }
@@ -213,7 +268,10 @@ function preparing(state: In<"preparing">, fact: DestinationFact): DestinationSt
   if (fact.fact === "journalled")
     return { state, effects: fact.entry === "begun" ? [{ effect: "prepare" }] : [] };
   if (fact.fact === "prepared") {
-    return { state: { phase: "prepared" }, effects: [{ effect: "tellPrepared", endpoints: fact.endpoints }] };
+    return {
+      state: { phase: "prepared", withdrawing: false },
+      effects: [{ effect: "tellPrepared", endpoints: fact.endpoints }],
+    };
   }
   // Everything made is gone already; the promise is what is left to do.
   if (fact.fact === "prepareFailed") return promise({ failure: fact.reason, message: fact.message }, []);
@@ -223,28 +281,37 @@ function preparing(state: In<"preparing">, fact: DestinationFact): DestinationSt
 
 function prepared(state: In<"prepared">, fact: DestinationFact): DestinationStep {
   if (fact.fact === "loaded") {
-    return { state: { phase: "loaded", withdrawing: false }, effects: [{ effect: "tellLoaded" }] };
+    return {
+      state: { phase: "loaded", withdrawing: state.withdrawing },
+      effects: [{ effect: "tellLoaded" }],
+    };
   }
   if (fact.fact === "sourceMirrorsConcluded") return { state, effects: [{ effect: "closeExports" }] };
+  // Post-copy: device state waits until this side has accepted.
+  if (fact.fact === "sourceDecided" || fact.fact === "recordDestination")
+    return decided(fact.generation, "nothing");
+  if (state.withdrawing) return withdrawn(state, fact);
   if (fact.fact === "sourceLost") return lost(fact.message);
   return setback(fact) ?? stay(state);
 }
 
-function decided(generation: Generation): DestinationStep {
+function decided(generation: Generation, has: Has): DestinationStep {
   return {
-    state: { phase: "resuming", generation, journalled: false },
+    state: { phase: "resuming", generation, journalled: false, has, stranded: false, gone: false },
     effects: [{ effect: "journal", entry: "resuming", generation }],
   };
 }
 
 function loaded(state: In<"loaded">, fact: DestinationFact): DestinationStep {
   if (fact.fact === "sourceMirrorsConcluded") return { state, effects: [{ effect: "closeExports" }] };
-  if (fact.fact === "sourceDecided" || fact.fact === "recordDestination") return decided(fact.generation);
-  if (fact.fact === "sourceLost") {
-    return state.withdrawing
-      ? stay(state)
-      : { state: { ...state, withdrawing: true }, effects: [{ effect: "withdraw" }] };
-  }
+  if (fact.fact === "sourceDecided" || fact.fact === "recordDestination")
+    return decided(fact.generation, "all");
+  if (fact.fact === "sourceLost" && !state.withdrawing)
+    return { state: { ...state, withdrawing: true }, effects: [{ effect: "withdraw" }] };
+  return withdrawn(state, fact);
+}
+
+function withdrawn(state: In<"prepared" | "loaded">, fact: DestinationFact): DestinationStep {
   if (fact.fact === "recordSource") {
     return discard({ failure: "PEER_LOST", message: "the source agent was lost before the decision" });
   }
@@ -257,32 +324,60 @@ function loaded(state: In<"loaded">, fact: DestinationFact): DestinationStep {
 function resuming(state: In<"resuming">, fact: DestinationFact): DestinationStep {
   switch (fact.fact) {
     case "journalled":
-      return fact.entry === "resuming" && !state.journalled
-        ? { state: { ...state, journalled: true }, effects: [{ effect: "resume" }] }
-        : stay(state);
+      if (fact.entry !== "resuming" || state.journalled) return stay(state);
+      return state.has === "nothing"
+        ? { state: { ...state, journalled: true }, effects: [{ effect: "tellAccepted" }] }
+        : { state: { ...state, journalled: true }, effects: [{ effect: "resume" }] };
+    case "loaded":
+      return came(state, "all");
+    case "loadedPartly":
+      return came(state, "part");
+    case "complete":
+      return { state: { ...state, has: "all" }, effects: [] };
+    case "sourceGone":
+      return { state: { ...state, gone: true }, effects: [] };
+    case "postcopyPaused":
+      return { state: { ...state, stranded: true }, effects: [] };
+    case "postcopyActive":
+      return { state: { ...state, stranded: false }, effects: [] };
     case "running":
-      return {
-        state: { phase: "running" },
-        effects: [
-          { effect: "tellResumed", downtimeMs: fact.downtimeMs },
-          { effect: "journal", entry: "resumed" },
-          { effect: "adopt", generation: state.generation },
-          { effect: "finish" },
-        ],
-      };
+      return state.has === "all"
+        ? {
+            state: { phase: "running" },
+            effects: [
+              { effect: "tellResumed", downtimeMs: fact.downtimeMs },
+              { effect: "journal", entry: "resumed" },
+              { effect: "adopt", generation: state.generation },
+              { effect: "finish" },
+            ],
+          }
+        : {
+            state: { phase: "pulling", stranded: state.stranded, gone: state.gone },
+            effects: [
+              { effect: "tellPulling", downtimeMs: fact.downtimeMs },
+              { effect: "journal", entry: "pulling" },
+              { effect: "adopt", generation: state.generation },
+              ...(state.stranded ? [stuck(state.gone)] : []),
+            ],
+          };
     case "resumeFailed":
       return discard({ failure: "MIGRATION_FAILED", message: fact.message });
     case "incomingFailed":
       return discard({ failure: "MIGRATION_FAILED", message: fact.message });
+    case "sourceMirrorsConcluded":
+      return { state, effects: [{ effect: "closeExports" }] };
+    case "sourceDecided":
+      return state.journalled && state.has === "nothing"
+        ? { state, effects: [{ effect: "tellAccepted" }] }
+        : stay(state);
     case "prepared":
     case "prepareFailed":
-    case "loaded":
     case "discarded":
-    case "sourceMirrorsConcluded":
-    case "sourceDecided":
+    case "recoverable":
     case "sourceAborted":
     case "sourceLost":
     case "sourceRetired":
+    case "sourceRecovers":
     case "promiseDemanded":
     case "recordDestination":
     case "recordSource":
@@ -293,4 +388,74 @@ function resuming(state: In<"resuming">, fact: DestinationFact): DestinationStep
         ? discard({ failure: fact.reason, message: fact.message })
         : stay(state);
   }
+}
+
+function came(state: In<"resuming">, has: Has): DestinationStep {
+  const first = state.has === "nothing" && state.journalled;
+  return { state: { ...state, has }, effects: first ? [{ effect: "resume" }] : [] };
+}
+
+/** The connection has ended: with the source's process the rest of the memory is gone, else it can be had by another. */
+function stuck(gone: boolean): DestinationEffect {
+  return gone ? { effect: "abandon" } : { effect: "openRecovery" };
+}
+
+function pulling(state: In<"pulling">, fact: DestinationFact): DestinationStep {
+  switch (fact.fact) {
+    case "complete":
+    // After a restart it is only known that everything is there.
+    case "loaded":
+      return {
+        state: { phase: "running" },
+        effects: [
+          { effect: "tellResumed", downtimeMs: 0 },
+          { effect: "journal", entry: "resumed" },
+          { effect: "finish" },
+        ],
+      };
+    case "postcopyPaused":
+      return { state: { ...state, stranded: true }, effects: [stuck(state.gone)] };
+    case "postcopyActive":
+      return { state: { ...state, stranded: false }, effects: [] };
+    case "sourceRecovers":
+      return { state, effects: [{ effect: "openRecovery" }] };
+    case "recoverable":
+      return { state, effects: [{ effect: "tellRecoverable", address: fact.address }] };
+    case "sourceGone":
+      // As long as the connection has not ended, the last page may be in it.
+      return { state: { ...state, gone: true }, effects: state.stranded ? [{ effect: "abandon" }] : [] };
+    case "incomingFailed":
+      return lostGuest(fact.message);
+    case "journalled":
+    case "loadedPartly":
+    case "running":
+    case "resumeFailed":
+    case "prepared":
+    case "prepareFailed":
+    case "discarded":
+    case "sourceMirrorsConcluded":
+    case "sourceDecided":
+    case "sourceAborted":
+    case "sourceLost":
+    case "sourceRetired":
+    case "promiseDemanded":
+    case "recordDestination":
+    case "recordSource":
+    case "recordUnknown":
+    case "commandFailed":
+      return stay(state);
+  }
+}
+
+/** It crashed here: it ran here, and what it wrote is here. */
+function lostGuest(message: string, generation?: Generation): DestinationStep {
+  return {
+    state: { phase: "running" },
+    effects: [
+      { effect: "tellLostGuest", message },
+      { effect: "journal", entry: "resumed" },
+      ...(generation === undefined ? [] : [{ effect: "adopt", generation } as const]),
+      { effect: "finish" },
+    ],
+  };
 }

@@ -1,6 +1,9 @@
 import type { Endpoints } from "./endpoints.ts";
 import type { Generation } from "../ids.ts";
 
+/** What comes first: all of the memory and then the decision, or (post-copy) the decision. */
+export type Order = "precopy" | "postcopy";
+
 /** What the source's hypervisor says about a migration. */
 export type SourceHypervisorFact =
   | { readonly fact: "mirrorReady"; readonly disk: string }
@@ -14,9 +17,18 @@ export type SourceHypervisorFact =
     }
   /** Ended without error after it was told to end. */
   | { readonly fact: "mirrorConcluded"; readonly disk: string }
-  /** The CPUs stand still, since so long, and the hypervisor waits for leave to send device state. */
-  | { readonly fact: "switchover"; readonly stoppedForMs: number }
+  /**
+   * The CPUs stand still, since so long, and the hypervisor waits for leave to send device state. `postcopy`: it was
+   * told in time that memory may follow, and whatever goes wrong from here on it does not let them run by itself.
+   */
+  | { readonly fact: "switchover"; readonly stoppedForMs: number; readonly order: Order }
   | { readonly fact: "sent" }
+  /** A pass over memory begins; the first is 1. */
+  | { readonly fact: "memoryPass"; readonly pass: number }
+  /** Post-copy: the destination asks for the pages that it lacks, and gets them. Said again when a broken link is mended. */
+  | { readonly fact: "postcopyActive" }
+  /** Post-copy: the connection broke. Both halves of the guest's memory are intact and wait. */
+  | { readonly fact: "postcopyPaused"; readonly message: string }
   | { readonly fact: "memoryFailed"; readonly message: string }
   | { readonly fact: "guestIoError"; readonly disk: string; readonly message: string }
   | { readonly fact: "sourceExited"; readonly message: string }
@@ -30,17 +42,42 @@ export type DestinationHypervisorFact =
   | { readonly fact: "prepareFailed"; readonly reason: string; readonly message: string }
   /** Memory and device state are complete; the guest stands still. */
   | { readonly fact: "loaded" }
+  /** Post-copy: device state is complete and the guest can run; memory follows page by page. */
+  | { readonly fact: "loadedPartly" }
+  /** Post-copy: the last page has come. */
+  | { readonly fact: "complete" }
+  | { readonly fact: "postcopyActive" }
+  | { readonly fact: "postcopyPaused"; readonly message: string }
+  /** A door is open for the rest of the memory, after its connection broke. */
+  | { readonly fact: "recoverable"; readonly address: string }
   | { readonly fact: "incomingFailed"; readonly message: string }
   | { readonly fact: "running"; readonly downtimeMs: number }
   | { readonly fact: "resumeFailed"; readonly message: string }
   | { readonly fact: "discarded"; readonly leftovers: readonly string[] };
 
-export type Standing = "unknown" | "preparing" | "prepared" | "loaded" | "resuming" | "resumed" | "promised";
+export type Standing =
+  | "unknown"
+  | "preparing"
+  | "prepared"
+  | "loaded"
+  | "resuming"
+  /** The guest runs there and lacks memory that is still on the source. */
+  | "pulling"
+  /** It runs there and lacks nothing. */
+  | "resumed"
+  | "promised";
 
 /** What the destination's agent says, over the session or in answer to a question. */
 export type PeerFact =
   | { readonly fact: "peerPrepared"; readonly endpoints: Endpoints }
   | { readonly fact: "peerLoaded" }
+  /** The decision is journalled there before the guest's device state has come: it may go now. */
+  | { readonly fact: "peerAccepted" }
+  /** The guest runs there on half its memory. */
+  | { readonly fact: "peerPulling"; readonly downtimeMs: number }
+  | { readonly fact: "peerRecoverable"; readonly address: string }
+  /** Its process there has ended before it had all its memory: it is nowhere whole any more. */
+  | { readonly fact: "peerLostGuest"; readonly message: string }
   | { readonly fact: "peerResumed"; readonly downtimeMs: number }
   | {
       readonly fact: "peerFailed";
@@ -61,6 +98,10 @@ export type SourceAgentFact =
   | { readonly fact: "sourceAborted"; readonly reason: string }
   | { readonly fact: "sourceLost"; readonly message: string }
   | { readonly fact: "sourceRetired" }
+  /** The connection of a post-copy broke: the source wants a door to go on by. */
+  | { readonly fact: "sourceRecovers" }
+  /** The source's process has ended: what has not come of the memory never will. */
+  | { readonly fact: "sourceGone"; readonly message: string }
   /** A source that does not know any more wants to know, or wants a promise. */
   | { readonly fact: "promiseDemanded" };
 
@@ -79,6 +120,12 @@ export type UserFact =
   | { readonly fact: "cancelled"; readonly actor: string }
   /** The user ends the guest itself: its process is about to be killed. */
   | { readonly fact: "destroyed"; readonly actor: string }
+  /** Memory does not converge, or shall not be waited for: switch to post-copy. */
+  | { readonly fact: "postcopyWanted" }
+  /** Try now to mend the broken connection of a post-copy. */
+  | { readonly fact: "recoverWanted" }
+  /** It is time for another try. */
+  | { readonly fact: "recoverDue" }
   /** The caller's limit for the whole migration. */
   | { readonly fact: "timedOut" }
   /** The destination was told to give up and has not said that it did, for too long. */

@@ -9,7 +9,7 @@ import {
   standingOf,
   stepDestination,
 } from "./destination.ts";
-import type { DestinationFact, SourceFact } from "./facts.ts";
+import type { DestinationFact, Order, SourceFact } from "./facts.ts";
 import { beginSource, restartSource, stepSource } from "./source.ts";
 import {
   type Common,
@@ -33,6 +33,12 @@ const NEXT: Generation = generation(2n);
  */
 export class World {
   readonly common: Common;
+  /** Post-copy: what became of device state and pages. */
+  memory: "held" | "flowing" | "broken" | "sent" = "held";
+  /** Memory has begun to flow: a destination that lacks some of it notices the end of the source's process. */
+  streaming = false;
+  /** QEMU on the destination has a door open for the rest. */
+  door = false;
   readonly step: typeof stepSource;
   source: SourceState | undefined;
   destination: DestinationState | undefined;
@@ -56,9 +62,18 @@ export class World {
   /** Things that will happen, in no particular order between owners. */
   readonly pending: { readonly owner: "source" | "destination" | "world"; readonly run: () => void }[] = [];
 
-  constructor(disks: readonly string[], step: typeof stepSource = stepSource) {
+  constructor(
+    disks: readonly string[],
+    step: typeof stepSource = stepSource,
+    postcopy?: { readonly afterPasses: number },
+  ) {
     this.step = step;
-    this.common = { mode: "live", disks, abortOnIoError: false };
+    this.common = {
+      mode: "live",
+      disks,
+      abortOnIoError: false,
+      ...(postcopy === undefined ? {} : { postcopy }),
+    };
     this.sourceJournal.push("begun");
     this.take("source", beginSource(this.common));
   }
@@ -132,10 +147,30 @@ export class World {
         return this.later("source", () => {
           if (!this.sourceProcess || !this.incoming)
             return this.toSource({ fact: "memoryFailed", message: "gone" });
-          if (this.source?.phase !== "sending") return;
-          this.runsOnSource = false;
-          this.toSource({ fact: "switchover", stoppedForMs: 0 });
+          this.streaming = true;
+          this.toSource({ fact: "memoryPass", pass: 2 });
+          // A switch to post-copy that was wanted in time has this as its effect.
+          if (this.source?.phase === "sending" && this.source.wanted === "precopy") this.stop("precopy");
         });
+      case "startPostcopy":
+        return this.later("source", () => this.stop("postcopy"));
+      case "recover":
+        if (this.session) this.send("destination", () => this.toDestination({ fact: "sourceRecovers" }));
+        return this.later("source", () => this.whileStranded(() => this.toSource({ fact: "recoverDue" })));
+      case "resumePostcopy":
+        return this.later("world", () => {
+          if (!this.linkUp || !this.door || this.memory !== "broken" || !this.sourceProcess) return;
+          if (!this.incoming) return;
+          this.door = false;
+          this.flow();
+        });
+      case "breakPostcopy":
+        return this.later("world", () => this.breakMemory());
+      case "tellGone":
+        if (!this.session && this.reachable()) this.session = true;
+        if (!this.session)
+          return this.later("source", () => this.toSource({ fact: "peerLost", message: "" }));
+        return this.send("destination", () => this.toDestination({ fact: "sourceGone", message: e.message }));
       case "concludeMirrors":
         for (const disk of this.common.disks) {
           this.later("source", () => {
@@ -148,6 +183,7 @@ export class World {
         }
         return;
       case "continueSwitchover":
+        if (this.source?.phase !== "loading") return this.later("source", () => this.letGo());
         return this.later("world", () => {
           if (!this.sourceProcess || !this.incoming || this.source?.phase === "aborting") {
             return this.toSource({ fact: "memoryFailed", message: "gone" });
@@ -196,6 +232,8 @@ export class World {
         return this.ask(e.demandPromise);
       case "rollBack":
         return this.later("source", () => {
+          // QEMU cannot take a guest back whose post-copy broke.
+          if (this.memory === "broken") this.sourceProcess = false;
           if (!this.sourceProcess) return this.toSource({ fact: "sourceExited", message: "dead" });
           this.runsOnSource = true;
           this.toSource({ fact: "rolledBack" });
@@ -217,6 +255,63 @@ export class World {
     }
   }
 
+  stop(order: Order): void {
+    if (!this.sourceProcess || this.source?.phase !== "sending") return;
+    this.runsOnSource = false;
+    this.toSource({ fact: "switchover", stoppedForMs: 0, order });
+  }
+
+  /** Device state of a post-copy goes, or what became of it is told. */
+  letGo(): void {
+    if (!this.sourceProcess) return this.toSource({ fact: "sourceExited", message: "gone" });
+    if (this.memory !== "held") return this.tellMemory();
+    if (this.source?.phase !== "resuming") return;
+    if (!this.linkUp || !this.incoming) return this.toSource({ fact: "memoryFailed", message: "no link" });
+    this.flow();
+    this.toDestination({ fact: "loadedPartly" });
+  }
+
+  flow(): void {
+    this.memory = "flowing";
+    this.toSource({ fact: "postcopyActive" });
+    this.toDestination({ fact: "postcopyActive" });
+    this.later("world", () => {
+      if (this.memory !== "flowing" || !this.sourceProcess || !this.incoming) return;
+      this.memory = "sent";
+      this.memoryComplete = true;
+      this.toDestination({ fact: "complete" });
+      this.toSource({ fact: "sent" });
+    });
+  }
+
+  breakMemory(): void {
+    if (this.memory !== "flowing") return;
+    this.memory = "broken";
+    if (this.sourceProcess) this.toSource({ fact: "postcopyPaused", message: "broken" });
+    if (this.incoming) this.toDestination({ fact: "postcopyPaused", message: "broken" });
+  }
+
+  tellMemory(): void {
+    if (!this.sourceProcess || this.memory === "held") return;
+    if (this.memory === "sent") return this.toSource({ fact: "sent" });
+    this.toSource(
+      this.memory === "flowing" ? { fact: "postcopyActive" } : { fact: "postcopyPaused", message: "broken" },
+    );
+  }
+
+  /** What a destination's hypervisor shows to an agent that was started again. */
+  tellArrived(): void {
+    if (!this.incoming) return;
+    if (this.memoryComplete) return this.toDestination({ fact: "loaded" });
+    if (this.memory === "held") return;
+    this.toDestination({ fact: "loadedPartly" });
+    if (this.memory === "broken") this.toDestination({ fact: "postcopyPaused", message: "broken" });
+  }
+
+  whileStranded(run: () => void): void {
+    if (this.source?.phase === "stranded") run();
+  }
+
   whileInDoubt(e: SourceEffect): void {
     if (this.source?.phase === "inDoubt") this.doSource(e);
   }
@@ -235,6 +330,9 @@ export class World {
     const doubting =
       this.source?.phase === "inDoubt" ||
       this.source?.phase === "resuming" ||
+      this.source?.phase === "pulling" ||
+      this.source?.phase === "stranded" ||
+      this.source?.phase === "losing" ||
       this.source?.phase === "deciding";
     if (!doubting) return;
     if (!this.linkUp) return this.later("source", () => this.ask(demandPromise));
@@ -291,6 +389,20 @@ export class World {
         );
       case "tellPrepared":
         return this.send("source", () => this.toSource({ fact: "peerPrepared", endpoints: e.endpoints }));
+      case "tellAccepted":
+        return this.send("source", () => this.toSource({ fact: "peerAccepted" }));
+      case "tellPulling":
+        return this.send("source", () => this.toSource({ fact: "peerPulling", downtimeMs: e.downtimeMs }));
+      case "tellLostGuest":
+        return this.send("source", () => this.toSource({ fact: "peerLostGuest", message: e.message }));
+      case "tellRecoverable":
+        return this.send("source", () => this.toSource({ fact: "peerRecoverable", address: e.address }));
+      case "openRecovery":
+        if (this.memory === "flowing") this.breakMemory();
+        this.door = this.incoming && this.memory === "broken";
+        return this.door ? this.toDestination({ fact: "recoverable", address: "tcp:b:2" }) : undefined;
+      case "abandon":
+        return this.later("destination", () => this.killIncoming());
       case "tellLoaded":
         return this.send("source", () => this.toSource({ fact: "peerLoaded" }));
       case "tellResumed":
@@ -307,7 +419,9 @@ export class World {
   }
 
   whileWithdrawing(e: DestinationEffect): void {
-    if (this.destination?.phase === "loaded" && this.destination.withdrawing) this.doDestination(e);
+    const { destination } = this;
+    const waits = destination?.phase === "loaded" || destination?.phase === "prepared";
+    if (waits && destination.withdrawing) this.doDestination(e);
   }
 
   drop(owner: "source" | "destination"): void {
@@ -324,7 +438,9 @@ export class World {
         this.source = undefined;
         this.session = false;
         this.toDestination({ fact: "sourceLost", message: "killed" });
-        return this.take("source", restartSource(this.common, this.sourceJournal.at(-1) ?? "begun"));
+        this.take("source", restartSource(this.common, this.sourceJournal.at(-1) ?? "begun"));
+        if (!this.sourceProcess) this.toSource({ fact: "sourceExited", message: "gone" });
+        return this.tellMemory();
       case 1: {
         // the destination agent is killed and started again
         if (this.destination === undefined) return;
@@ -335,12 +451,18 @@ export class World {
           this.toSource({ fact: "peerLost", message: "killed" });
         }
         const last = this.destinationJournal.at(-1);
-        return last === undefined
-          ? undefined
-          : this.takeDestination(restartDestination(last, NEXT, this.incoming));
+        if (last === undefined) return;
+        this.takeDestination(restartDestination(last, NEXT, this.incoming));
+        return this.tellArrived();
       }
       case 2:
         this.linkUp = false;
+        this.breakMemory();
+        if (this.streaming && this.memory === "held" && !this.memoryComplete) {
+          // A destination that lacks device state ends with its stream.
+          this.later("world", () => this.killIncoming());
+          this.later("world", () => this.toSource({ fact: "memoryFailed", message: "broken" }));
+        }
         return this.breakSession();
       case 3:
         return this.breakSession();
@@ -353,12 +475,13 @@ export class World {
       case 6: // the source's process dies
         this.sourceProcess = false;
         this.runsOnSource = false;
-        return this.toSource({ fact: "sourceExited", message: "killed" });
+        this.toSource({ fact: "sourceExited", message: "killed" });
+        // A destination that waits for device state sees its stream end and exits; one that has it waits for more.
+        if (this.memory === "held" && !this.memoryComplete && this.streaming) return this.killIncoming();
+        return this.breakMemory();
       case 7: // the destination's process dies, running or not
-        if (!this.incoming || this.runsOnDestination) return;
-        this.crashedThere = this.destinationJournal.at(-1) === "resuming";
-        this.incoming = false;
-        return this.toDestination({ fact: "incomingFailed", message: "killed" });
+        if (!this.incoming || (this.runsOnDestination && this.memoryComplete)) return;
+        return this.killIncoming();
       case 8:
         if (this.clean.size > 0) return;
         this.spoiled = true;
@@ -366,9 +489,23 @@ export class World {
       case 9:
         this.replyLost = true;
         return;
+      case 11:
+        return this.breakMemory();
+      case 12:
+        return this.toSource({ fact: "recoverWanted" });
       default:
         return this.toSource({ fact: "cancelled", actor: "admin" });
     }
+  }
+
+  killIncoming(): void {
+    if (!this.incoming) return;
+    const last = this.destinationJournal.at(-1);
+    this.crashedThere = last === "resuming" || last === "pulling";
+    this.incoming = false;
+    this.runsOnDestination = false;
+    this.breakMemory();
+    this.toDestination({ fact: "incomingFailed", message: "killed" });
   }
 
   /** The user destroys the guest, as far as the source lets it go. @returns whether it did */
@@ -392,7 +529,10 @@ export class World {
     if (this.runsOnSource && this.runsOnDestination) throw new Error(`runs twice: ${this.where()}`);
     if (this.runsOnDestination && !this.common.disks.every((d) => this.clean.has(d)))
       throw new Error("runs on a half copy");
-    if (this.runsOnDestination && !this.memoryComplete) throw new Error("runs without its memory");
+    if (this.runsOnDestination && !this.memoryComplete && this.memory === "held")
+      throw new Error("runs without its memory");
+    const whole = this.sourceProcess || this.memoryComplete || this.memory === "held";
+    if (this.runsOnSource && !whole) throw new Error("runs on half its memory");
   }
 
   where(): string {

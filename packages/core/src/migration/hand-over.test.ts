@@ -67,6 +67,54 @@ describe("the hand-over of a guest", () => {
     );
   });
 
+  const POSTCOPY = fc.constantFrom({ afterPasses: 1 });
+  /** All faults, and the connection of a post-copy that breaks, and a user who has it mended. */
+  const withLinks = fc
+    .tuple(
+      fc.array(step(fc.constant(undefined)), { maxLength: 40, size: "max" }),
+      fc.array(step(fc.option(fc.nat(12), { nil: undefined, freq: 2 })), { maxLength: 40, size: "max" }),
+    )
+    .map(([calm, rough]) => [...calm, ...rough]);
+  const ANY_DISKS = fc.constantFrom<string[][]>([], ["vda"], ["vda", "vdb"]);
+
+  it("switches to post-copy after as many passes as were allowed, and moves the guest in whatever order things happen", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(20), { maxLength: 80 }), ANY_DISKS, POSTCOPY, (picks, disks, postcopy) => {
+        const world = new World(disks, stepSource, postcopy);
+        play(
+          world,
+          picks.map((pick) => ({ pick, fault: undefined })),
+        );
+        expect([world.source?.phase, world.destination?.phase]).toEqual(["completed", "running"]);
+        expect(world.sourceJournal).toContain("committed");
+        expect([world.runsOnSource, world.runsOnDestination]).toEqual([false, true]);
+      }),
+    );
+  });
+
+  it("with post-copy never runs the guest twice, on a half copy or without the rest of its memory to be had", () => {
+    fc.assert(
+      fc.property(withLinks, ANY_DISKS, POSTCOPY, (steps, disks, postcopy) => {
+        play(new World(disks, stepSource, postcopy), steps);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it("with post-copy ends by itself through broken links and restarted agents, and only the death of a process costs the guest", () => {
+    fc.assert(
+      fc.property(withLinks, ANY_DISKS, POSTCOPY, (steps, disks, postcopy) => {
+        const world = new World(disks, stepSource, postcopy);
+        play(world, steps);
+        expect(["completed", "failed", "cancelled"]).toContain(world.source?.phase);
+        expect([undefined, "running", "discarded"]).toContain(world.destination?.phase);
+        if (world.sourceProcess && !world.crashedThere)
+          expect(world.runsOnSource || world.runsOnDestination).toBe(true);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
   it("leaves a guest that was destroyed on its way dead, whatever happens then", () => {
     fc.assert(
       fc.property(choices, fc.nat(60), fc.constantFrom([], ["vda"]), (steps, calm, disks) => {
@@ -89,6 +137,22 @@ describe("the hand-over of a guest", () => {
       );
     const claim = fc.property(choices, (steps) => play(new World(["vda"], eager), steps));
     expect(String(fc.check(claim, { numRuns: 20_000 }).errorInstance)).toMatch(/runs twice/);
+  });
+
+  it("is checked by a world that catches a post-copy whose device state goes before the destination has accepted it", () => {
+    const hasty: typeof stepSource = (state, fact) => {
+      const step = stepSource(state, fact);
+      return step.state.phase === "resuming" && state.phase === "deciding"
+        ? { ...step, effects: [...step.effects, { effect: "continueSwitchover" }] }
+        : step;
+    };
+    const claim = fc.property(withLinks, POSTCOPY, (steps, postcopy) => {
+      const world = new World(["vda"], hasty, postcopy);
+      play(world, steps);
+      if (world.sourceProcess && !world.crashedThere)
+        expect(world.runsOnSource || world.runsOnDestination).toBe(true);
+    });
+    expect(fc.check(claim, { numRuns: 20_000 }).failed).toBe(true);
   });
 
   it("is checked by a world that catches a source which takes READY for a copy", () => {

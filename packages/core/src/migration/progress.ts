@@ -21,6 +21,8 @@ export interface Progress {
   /** When the percentage last rose, milliseconds since the epoch. */
   readonly advancedAtMs: number;
   readonly updatedAtMs: number;
+  /** Post-copy was wanted: memory goes on being fetched after the hand-over. */
+  readonly postcopy: boolean;
   /** Bytes a second that disks came forward lately, smoothed. */
   readonly diskBytesPerSecond: number;
 }
@@ -52,6 +54,7 @@ export function noProgress(disks: readonly DiskProgress[], memoryBytes: bigint, 
     stuckReason: "",
     advancedAtMs: nowMs,
     updatedAtMs: nowMs,
+    postcopy: false,
     diskBytesPerSecond: 0,
   };
 }
@@ -63,6 +66,7 @@ export function advance(
     readonly phase: SourcePhase;
     readonly sample?: MigrationSample;
     readonly ready?: readonly string[];
+    readonly postcopy?: boolean;
     readonly nowMs: number;
   },
 ): Progress {
@@ -91,6 +95,7 @@ export function advance(
     dirtyBytesPerSecond: memory?.dirtyBytesPerSecond ?? before.dirtyBytesPerSecond,
     throughputBytesPerSecond: memory?.throughputBytesPerSecond ?? before.throughputBytesPerSecond,
     memoryPasses: Math.max(before.memoryPasses, memory?.memoryPasses ?? 0),
+    postcopy: before.postcopy || now.postcopy === true,
     diskBytesPerSecond:
       sample === undefined ? before.diskBytesPerSecond : smooth(before.diskBytesPerSecond, diskRate),
     updatedAtMs: now.nowMs,
@@ -114,8 +119,12 @@ type Bare = Omit<Progress, "percent" | "etaMs" | "etaConfidence" | "stuckReason"
 function isCopied(phase: SourcePhase): boolean {
   return (
     phase === "loading" ||
+    phase === "committing" ||
     phase === "deciding" ||
     phase === "resuming" ||
+    phase === "pulling" ||
+    phase === "stranded" ||
+    phase === "losing" ||
     phase === "retiring" ||
     phase === "completed"
   );
@@ -138,14 +147,20 @@ function percentOf(p: Bare): number {
   const all = disks + memory;
   const share = (done: number): number => 3 + (all === 0 ? 92 : (92 * done) / all);
   const memoryDone = memory - Math.min(memory, Number(p.memoryRemainingBytes));
+  // With post-copy the hand-over comes on the way, and memory goes on.
+  if (p.postcopy && isOnTheWay(p.phase)) return share(disks + memoryDone);
   switch (p.phase) {
     case "preparing":
       return 0;
     case "copying":
       return share(Number(sum(p.disks, copied)));
     case "sending":
+    case "pulling":
+    case "stranded":
       return share(disks + memoryDone);
     case "switching":
+      return 96;
+    case "committing":
       return 96;
     case "loading":
       return 97;
@@ -159,10 +174,15 @@ function percentOf(p: Bare): number {
       return 100;
     // How far it came says more than a number for going back.
     case "aborting":
+    case "losing":
     case "failed":
     case "cancelled":
       return 0;
   }
+}
+
+function isOnTheWay(phase: SourcePhase): boolean {
+  return phase === "switching" || phase === "committing" || phase === "deciding" || phase === "resuming";
 }
 
 function etaOf(p: Bare): number | undefined {
@@ -175,13 +195,21 @@ function etaOf(p: Bare): number | undefined {
     }
     case "sending":
       return memoryRate > 0 ? Math.round((1000 * Number(p.memoryRemainingBytes)) / memoryRate) : undefined;
+    // The hand-over is behind it; this is the time to the last page.
+    case "pulling": {
+      const rate = Number(p.throughputBytesPerSecond);
+      return rate > 0 ? Math.round((1000 * Number(p.memoryRemainingBytes)) / rate) : undefined;
+    }
     case "switching":
+    case "committing":
     case "loading":
     case "deciding":
     case "resuming":
       return 0;
     case "preparing":
     case "inDoubt":
+    case "stranded":
+    case "losing":
     case "retiring":
     case "aborting":
     case "completed":
@@ -194,6 +222,8 @@ function etaOf(p: Bare): number | undefined {
 function stuckReason(p: Bare, stillMs: number): string {
   if (p.phase === "inDoubt")
     return "it is not known whether the decision was recorded; the source stays paused until it is";
+  if (p.phase === "stranded")
+    return "the connection broke while memory was fetched: the guest stands still on what it lacks, and dies if either side is ended; it is tried again until it works";
   if (stillMs < STUCK_AFTER_MS) return "";
   switch (p.phase) {
     case "preparing":
@@ -206,7 +236,11 @@ function stuckReason(p: Bare, stillMs: number): string {
       return p.dirtyBytesPerSecond >= p.throughputBytesPerSecond && p.throughputBytesPerSecond > 0n
         ? `the guest dirties ${mib(p.dirtyBytesPerSecond)} MiB/s and ${mib(p.throughputBytesPerSecond)} MiB/s are sent: raise the bandwidth or the downtime, or use auto-converge`
         : "memory is not coming forward";
+    case "pulling":
+      return "memory is not coming forward; `virtmesh migrate-recover` breaks the connection and makes a new one";
     case "switching":
+    case "committing":
+    case "losing":
     case "loading":
     case "deciding":
     case "resuming":

@@ -57,6 +57,16 @@ export function aborting(state: Aborting, fact: SourceFact): SourceStep {
     case "journalled":
     case "cancelled":
     case "timedOut":
+    case "memoryPass":
+    case "postcopyActive":
+    case "postcopyPaused":
+    case "peerAccepted":
+    case "peerPulling":
+    case "peerRecoverable":
+    case "peerLostGuest":
+    case "postcopyWanted":
+    case "recoverWanted":
+    case "recoverDue":
       return stay(state);
   }
 }

@@ -5,11 +5,13 @@ import {
   decided,
   doubt,
   failure,
+  lose,
   promiseOrAsk,
   promised,
   retire,
   stay,
 } from "./source-moves.ts";
+import { gone, pull, strand } from "./source-postcopy.ts";
 import type { SourceState, SourceStep } from "./source-state.ts";
 
 type In<P extends SourceState["phase"]> = Extract<SourceState, { readonly phase: P }>;
@@ -17,14 +19,14 @@ type In<P extends SourceState["phase"]> = Extract<SourceState, { readonly phase:
 export function deciding(state: In<"deciding">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     case "recordDestination":
-      return decided(state, state.peerLost);
+      return decided(state, state.order, state.peerLost);
     case "recordSource":
       return abort(
         state,
         failure("MIGRATION_FAILED", "the destination withdrew before the decision was recorded"),
       );
     case "recordUnknown":
-      return doubt(state);
+      return doubt(state, state.order);
     case "peerLost":
       return { state: { ...state, peerLost: true }, effects: [] };
     case "peerFailed":
@@ -52,6 +54,16 @@ export function deciding(state: In<"deciding">, fact: SourceFact): SourceStep {
     case "timedOut":
     case "patienceOver":
     case "commandFailed":
+    case "memoryPass":
+    case "postcopyActive":
+    case "postcopyPaused":
+    case "peerAccepted":
+    case "peerPulling":
+    case "peerRecoverable":
+    case "peerLostGuest":
+    case "postcopyWanted":
+    case "recoverWanted":
+    case "recoverDue":
       return stay(state);
   }
 }
@@ -62,7 +74,7 @@ const UNRECORDED =
 export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     case "recordDestination":
-      return decided(state, true);
+      return decided(state, state.order, true);
     case "recordSource":
       return abort(state, failure("MIGRATION_FAILED", "the record says that the guest stays on the source"));
     case "recordUnknown":
@@ -79,9 +91,11 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
       switch (fact.standing) {
         case "resumed":
           return retire(state);
+        case "pulling":
+          return { ...pull(state), effects: [{ effect: "continueSwitchover" }] };
         case "resuming":
           return {
-            state: { phase: "resuming", ...common(state) },
+            state: { phase: "resuming", order: state.order, memory: "held", ...common(state) },
             effects: [{ effect: "askPeer", demandPromise: false }],
           };
         case "promised":
@@ -111,6 +125,16 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "timedOut":
     case "patienceOver":
     case "commandFailed":
+    case "memoryPass":
+    case "postcopyActive":
+    case "postcopyPaused":
+    case "peerAccepted":
+    case "peerPulling":
+    case "peerRecoverable":
+    case "peerLostGuest":
+    case "postcopyWanted":
+    case "recoverWanted":
+    case "recoverDue":
       return stay(state);
   }
 }
@@ -119,6 +143,23 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     case "peerResumed":
       return retire(state);
+    case "peerPulling":
+      return pullBy(state);
+    case "peerAccepted":
+      return letGo(state);
+    case "postcopyActive":
+      return { state: { ...state, memory: "flowing" }, effects: [] };
+    case "postcopyPaused":
+      return { state: { ...state, memory: "broken" }, effects: [] };
+    case "sent":
+      return { state: { ...state, memory: "sent" }, effects: [] };
+    case "memoryFailed":
+      return { state: { ...state, memory: "failed" }, effects: [] };
+    case "sourceExited":
+      // Before device state went, or after all of it did, the destination needs nothing more to know where it stands.
+      return state.memory === "held" || state.memory === "sent" ? stay(state) : gone(state, fact.message);
+    case "peerLostGuest":
+      return lose(state, fact.message);
     case "peerFailed":
       return promiseOrAsk(state, fact);
     case "peerDiscarded":
@@ -129,6 +170,8 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
       switch (fact.standing) {
         case "resumed":
           return retire(state);
+        case "pulling":
+          return pullBy(state);
         case "promised":
           return promised(state, "the destination could not run the guest and has promised never to", []);
         // It has lost its memory of this: only a promise is a ground to go back.
@@ -139,31 +182,57 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
         case "loaded":
           return { state, effects: [{ effect: "tellDecided" }] };
         case "resuming":
-          return stay(state);
+          return letGo(state);
       }
       break;
     case "mirrorReady":
     case "mirrorFailed":
     case "mirrorConcluded":
     case "switchover":
-    case "sent":
-    case "memoryFailed":
+    case "memoryPass":
     case "guestIoError":
-    case "sourceExited":
     case "rolledBack":
     case "retired":
     case "peerPrepared":
     case "peerLoaded":
+    case "peerRecoverable":
     case "recordDestination":
     case "recordSource":
     case "recordUnknown":
     case "journalled":
     case "cancelled":
     case "destroyed":
+    case "postcopyWanted":
+    case "recoverWanted":
+    case "recoverDue":
     case "timedOut":
     case "patienceOver":
     case "commandFailed":
       return stay(state);
+  }
+}
+
+/** The destination will run the guest, durably: device state may go. Said twice it does no harm. */
+function letGo(state: In<"resuming">): SourceStep {
+  return state.order === "postcopy" && state.memory === "held"
+    ? { state, effects: [{ effect: "continueSwitchover" }] }
+    : stay(state);
+}
+
+/** The guest runs there. What this side has seen of its memory meanwhile says how it goes on. */
+function pullBy(state: In<"resuming">): SourceStep {
+  switch (state.memory) {
+    // Not seen by this agent, which was started again meanwhile: the hypervisor tells what is so.
+    case "held":
+      return { ...pull(state), effects: [{ effect: "continueSwitchover" }] };
+    case "flowing":
+      return pull(state);
+    case "broken":
+      return strand(state);
+    case "failed":
+      return gone(state, "sending memory failed for good");
+    case "sent":
+      return retire(state);
   }
 }
 
@@ -172,18 +241,12 @@ const RETIRE_ATTEMPTS = 5;
 export function retiring(state: In<"retiring">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     case "retired":
-      return {
-        state: { phase: "completed", leftovers: [], ...common(state) },
-        effects: [{ effect: "tellRetired" }, { effect: "finish" }],
-      };
+      return retired(state, []);
     case "commandFailed":
       if (fact.effect !== "retire") return stay(state);
       return state.attempts < RETIRE_ATTEMPTS
         ? { state: { ...state, attempts: state.attempts + 1 }, effects: [{ effect: "retire" }] }
-        : {
-            state: { phase: "completed", leftovers: [fact.message], ...common(state) },
-            effects: [{ effect: "tellRetired" }, { effect: "finish" }],
-          };
+        : retired(state, [fact.message]);
     case "mirrorReady":
     case "mirrorFailed":
     case "mirrorConcluded":
@@ -208,6 +271,26 @@ export function retiring(state: In<"retiring">, fact: SourceFact): SourceStep {
     case "destroyed":
     case "timedOut":
     case "patienceOver":
+    case "memoryPass":
+    case "postcopyActive":
+    case "postcopyPaused":
+    case "peerAccepted":
+    case "peerPulling":
+    case "peerRecoverable":
+    case "peerLostGuest":
+    case "postcopyWanted":
+    case "recoverWanted":
+    case "recoverDue":
       return stay(state);
   }
+}
+
+function retired({ lost, ...state }: In<"retiring">, leftovers: readonly string[]): SourceStep {
+  return {
+    state:
+      lost === undefined
+        ? { phase: "completed", leftovers, ...common(state) }
+        : { phase: "failed", cause: lost, guestLost: true, leftovers, ...common(state) },
+    effects: [{ effect: "tellRetired" }, { effect: "finish" }],
+  };
 }

@@ -1,5 +1,5 @@
 import type { Reason } from "../errors.ts";
-import type { SourceFact } from "./facts.ts";
+import type { Order, SourceFact } from "./facts.ts";
 import type { Cause, Common, SourceState, SourceStep } from "./source-state.ts";
 
 export function stay(state: SourceState): SourceStep {
@@ -7,7 +7,12 @@ export function stay(state: SourceState): SourceStep {
 }
 
 export function common(state: Common): Common {
-  return { mode: state.mode, disks: state.disks, abortOnIoError: state.abortOnIoError };
+  return {
+    mode: state.mode,
+    disks: state.disks,
+    abortOnIoError: state.abortOnIoError,
+    ...(state.postcopy === undefined ? {} : { postcopy: state.postcopy }),
+  };
 }
 
 export function mirrorFailure(fact: Extract<SourceFact, { fact: "mirrorFailed" }>): Cause {
@@ -20,7 +25,10 @@ export function failure(reason: Reason, message: string): Cause {
 }
 
 export function send(state: Common): SourceStep {
-  return { state: { phase: "sending", ...common(state) }, effects: [{ effect: "sendMemory" }] };
+  return {
+    state: { phase: "sending", wanted: "precopy", ...common(state) },
+    effects: [{ effect: "sendMemory" }],
+  };
 }
 
 /** The journal is written while device state travels: "deciding" only says that a decision may follow. */
@@ -35,19 +43,27 @@ export function load(state: Common): SourceStep {
   };
 }
 
-export function decided(state: Common, peerLost: boolean): SourceStep {
+/** Nothing has left the source but disks and copies of memory: everything else waits for the decision. */
+export function commit(state: Common): SourceStep {
   return {
-    state: { phase: "resuming", ...common(state) },
+    state: { phase: "committing", ...common(state) },
+    effects: [{ effect: "tellMirrorsConcluded" }, { effect: "journal", entry: "committing" }],
+  };
+}
+
+export function decided(state: Common, order: Order, peerLost: boolean): SourceStep {
+  return {
+    state: { phase: "resuming", order, memory: "held", ...common(state) },
     effects: [
       peerLost ? { effect: "askPeer", demandPromise: false } : { effect: "tellDecided" },
-      { effect: "journal", entry: "decided" },
+      { effect: "journal", entry: order === "postcopy" ? "committed" : "decided" },
     ],
   };
 }
 
-export function doubt(state: Common): SourceStep {
+export function doubt(state: Common, order: Order): SourceStep {
   return {
-    state: { phase: "inDoubt", ...common(state) },
+    state: { phase: "inDoubt", order, ...common(state) },
     effects: [{ effect: "readRecord" }, { effect: "askPeer", demandPromise: true }],
   };
 }
@@ -74,6 +90,13 @@ export function retire(state: Common): SourceStep {
     state: { phase: "retiring", attempts: 1, ...common(state) },
     effects: [{ effect: "retire" }, { effect: "surrender" }, { effect: "journal", entry: "resumed" }],
   };
+}
+
+/** The guest has ended on the way and is nowhere whole: what is left of it here ends too. */
+export function lose(state: Common, message: string): SourceStep {
+  const step = retire(state);
+  const lost = failure("GUEST_LOST", message);
+  return { ...step, state: { phase: "retiring", attempts: 1, lost, ...common(state) } };
 }
 
 interface AbortOptions {

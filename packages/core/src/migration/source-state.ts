@@ -1,5 +1,6 @@
 import type { Endpoints } from "./endpoints.ts";
 import type { Reason } from "../errors.ts";
+import type { Order } from "./facts.ts";
 
 /**
  * The source's half of a migration, and the one that decides: `(state, fact) -> (state, effects)`, no I/O.
@@ -14,21 +15,41 @@ import type { Reason } from "../errors.ts";
  *                   failed | cancelled
  * ```
  *
+ * Post-copy, once it is wanted while memory is sent, decides earlier: before device state goes, since from then on
+ * neither side has all of the guest.
+ *
+ * ```
+ * sending -> switching -> committing -> deciding -> resuming -> pulling -> retiring -> completed
+ *                                                       |       |  ^  \
+ *                                                       |       v  |   +-> losing -> retiring -> failed
+ *                                                       +----> stranded ----^     (a process died, the guest with it)
+ * ```
+ *
  * Invariants. The destination is told "decided" only in `resuming`, and `resuming` is entered only by the
  * record (I4). `aborting` (which lets the source run) is entered from `deciding` and later only when the record
  * says source or the destination has promised durably never to resume (I3, I5). `loading` is entered only when
- * every mirror has concluded without error after the CPUs stood still (I1).
+ * every mirror has concluded without error after the CPUs stood still (I1), and so is `committing`. With post-copy,
+ * device state goes only when the destination has accepted: has made durable that it will run the guest. So until
+ * then the source is whole and can go back, and after that nobody discards anything as long as both processes live.
  */
 export type SourceState =
   | ({ readonly phase: "preparing" } & Common)
   | ({ readonly phase: "copying"; readonly endpoints: Endpoints; readonly ready: readonly string[] } & Common)
-  | ({ readonly phase: "sending" } & Common)
-  | ({ readonly phase: "switching"; readonly concluded: readonly string[] } & Common)
+  | ({ readonly phase: "sending"; readonly wanted: Order } & Common)
+  | ({ readonly phase: "switching"; readonly order: Order; readonly concluded: readonly string[] } & Common)
   | ({ readonly phase: "loading"; readonly journalled: boolean; readonly loaded: boolean } & Common)
-  | ({ readonly phase: "deciding"; readonly peerLost: boolean } & Common)
-  | ({ readonly phase: "inDoubt" } & Common)
-  | ({ readonly phase: "resuming" } & Common)
-  | ({ readonly phase: "retiring"; readonly attempts: number } & Common)
+  /** Post-copy: the mirrors have concluded, device state is still here, "committing" is being journalled. */
+  | ({ readonly phase: "committing" } & Common)
+  | ({ readonly phase: "deciding"; readonly order: Order; readonly peerLost: boolean } & Common)
+  | ({ readonly phase: "inDoubt"; readonly order: Order } & Common)
+  | ({ readonly phase: "resuming"; readonly order: Order; readonly memory: MemoryLink } & Common)
+  /** Post-copy: the guest runs on the destination and fetches its memory from here. */
+  | ({ readonly phase: "pulling" } & Common)
+  /** Post-copy: the connection broke. The guest stands still on the first page that it lacks; nobody is killed. */
+  | ({ readonly phase: "stranded"; readonly attempts: number } & Common)
+  /** Post-copy: this side's process ended. Unless the destination had everything, the guest is lost. */
+  | ({ readonly phase: "losing"; readonly cause: Cause } & Common)
+  | ({ readonly phase: "retiring"; readonly attempts: number; readonly lost?: Cause } & Common)
   | ({
       readonly phase: "aborting";
       readonly cause: Cause;
@@ -53,6 +74,9 @@ export type SourceState =
 
 export type SourcePhase = SourceState["phase"];
 
+/** Of a post-copy that is decided: where device state and the rest of the memory are. */
+export type MemoryLink = "held" | "flowing" | "broken" | "sent" | "failed";
+
 /** Phases in which the guest is the source's without any doubt. */
 export const UNDECIDED: ReadonlySet<SourcePhase> = new Set([
   "preparing",
@@ -60,6 +84,7 @@ export const UNDECIDED: ReadonlySet<SourcePhase> = new Set([
   "sending",
   "switching",
   "loading",
+  "committing",
   "aborting",
 ]);
 
@@ -69,6 +94,8 @@ export interface Common {
   /** Disks that are copied, by target. */
   readonly disks: readonly string[];
   readonly abortOnIoError: boolean;
+  /** Post-copy is allowed: when it is told to, and by itself when that many passes did not suffice (0: never by itself). */
+  readonly postcopy?: { readonly afterPasses: number };
 }
 
 export interface Cause {
@@ -84,7 +111,18 @@ export type SourceEffect =
   | { readonly effect: "offer" }
   | { readonly effect: "startMirrors"; readonly endpoints: Endpoints }
   | { readonly effect: "sendMemory" }
+  /** The next switch-over is one to post-copy. */
+  | { readonly effect: "startPostcopy" }
+  /** Ask the destination for a door, and for another try when it is not mended soon. -> peerRecoverable, recoverDue */
+  | { readonly effect: "recover"; readonly attempts: number }
+  /** -> postcopyActive, or nothing */
+  | { readonly effect: "resumePostcopy"; readonly address: string }
+  /** Break a connection that does not come forward. -> postcopyPaused */
+  | { readonly effect: "breakPostcopy" }
+  /** -> peerLostGuest | peerResumed | peerFailed */
+  | { readonly effect: "tellGone"; readonly message: string }
   | { readonly effect: "concludeMirrors" }
+  /** Let device state go, or tell what has become of it. -> sent | memoryFailed | postcopyActive | postcopyPaused | sourceExited */
   | { readonly effect: "continueSwitchover" }
   | { readonly effect: "tellMirrorsConcluded" }
   /** Make durable on this host. -> journalled */
@@ -113,7 +151,15 @@ export type SourceEffect =
   | { readonly effect: "finish" };
 
 /** What the source's journal says of a migration; decides where a restarted agent goes on. */
-export type SourceEntry = "begun" | "deciding" | "decided" | "resumed" | "aborting";
+export type SourceEntry =
+  | "begun"
+  | "deciding"
+  | "decided"
+  /** The same two of a post-copy. */
+  | "committing"
+  | "committed"
+  | "resumed"
+  | "aborting";
 
 export interface SourceStep {
   readonly state: SourceState;

@@ -1,3 +1,4 @@
+import { generation } from "../ids.ts";
 import { beginSource, stepSource } from "./source.ts";
 import type { SourceFact } from "./facts.ts";
 import type { SourceStep } from "./source-state.ts";
@@ -15,7 +16,7 @@ describe("a source whose guest is destroyed by its user", () => {
   const loading: readonly SourceFact[] = [
     ...copying,
     { fact: "mirrorReady", disk: "vda" },
-    { fact: "switchover", stoppedForMs: 1 },
+    { fact: "switchover", stoppedForMs: 1, order: "precopy" },
     { fact: "mirrorConcluded", disk: "vda" },
     { fact: "peerLoaded" },
   ];
@@ -42,5 +43,75 @@ describe("a source whose guest is destroyed by its user", () => {
     const deciding = after(...loading, { fact: "journalled", entry: "deciding" });
     expect(deciding.state.phase).toBe("deciding");
     expect(stepSource(deciding.state, destroyed)).toEqual({ state: deciding.state, effects: [] });
+  });
+});
+
+describe("a source of a post-copy", () => {
+  const switched: readonly SourceFact[] = [
+    { fact: "peerPrepared", endpoints: ENDPOINTS },
+    { fact: "mirrorReady", disk: "vda" },
+    { fact: "memoryPass", pass: 1 },
+    { fact: "memoryPass", pass: 2 },
+    { fact: "switchover", stoppedForMs: 1, order: "postcopy" },
+    { fact: "mirrorConcluded", disk: "vda" },
+  ];
+  const decided: readonly SourceFact[] = [
+    ...switched,
+    { fact: "journalled", entry: "committing" },
+    { fact: "recordDestination", generation: generation(2n) },
+  ];
+  const pulling: readonly SourceFact[] = [
+    ...decided,
+    { fact: "peerAccepted" },
+    { fact: "postcopyActive" },
+    { fact: "peerPulling", downtimeMs: 1 },
+  ];
+  const BROKEN: SourceFact = { fact: "postcopyPaused", message: "reset" };
+
+  function step(...facts: readonly SourceFact[]): { phase: string; effects: string[] } {
+    const begun = beginSource({
+      ...{ mode: "live", disks: ["vda"], abortOnIoError: false },
+      postcopy: { afterPasses: 1 },
+    });
+    const { state, effects } = facts.reduce((s, fact) => stepSource(s.state, fact), begun);
+    return { phase: state.phase, effects: effects.map((e) => e.effect) };
+  }
+
+  it("switches by itself after as many passes as were allowed, once", () => {
+    expect(step(...switched.slice(0, 3)).effects).toEqual([]);
+    expect(step(...switched.slice(0, 4)).effects).toEqual(["startPostcopy"]);
+    expect(step(...switched.slice(0, 4), { fact: "postcopyWanted" }).effects).toEqual([]);
+  });
+
+  it("keeps device state back until the destination has accepted", () => {
+    expect(step(...switched)).toEqual({
+      phase: "committing",
+      effects: ["tellMirrorsConcluded", "journal"],
+    });
+    expect(step(...decided)).toEqual({ phase: "resuming", effects: ["tellDecided", "journal"] });
+    expect(step(...decided, { fact: "peerAccepted" }).effects).toEqual(["continueSwitchover"]);
+  });
+
+  it("decides in the ordinary order when the hypervisor switched over before it was told", () => {
+    const early = switched.map((f) => (f.fact === "switchover" ? { ...f, order: "precopy" as const } : f));
+    expect(step(...early).phase).toBe("loading");
+  });
+
+  it("does not end because it was cancelled, or because agents or the connection are lost", () => {
+    expect(step(...pulling, { fact: "cancelled", actor: "ann" }).phase).toBe("pulling");
+    expect(step(...pulling, { fact: "peerLost", message: "" }).effects).toEqual(["askPeer"]);
+    expect(step(...pulling, BROKEN)).toEqual({ phase: "stranded", effects: ["recover"] });
+    expect(step(...pulling, BROKEN, { fact: "recoverDue" }).effects).toEqual(["recover"]);
+    const door: SourceFact = { fact: "peerRecoverable", address: "tcp:b:2" };
+    expect(step(...pulling, BROKEN, door).effects).toEqual(["resumePostcopy"]);
+    expect(step(...pulling, BROKEN, door, { fact: "postcopyActive" }).phase).toBe("pulling");
+  });
+
+  it("asks the destination before it calls a guest lost whose process died here", () => {
+    const died = step(...pulling, { fact: "sourceExited", message: "killed" });
+    expect(died).toEqual({ phase: "losing", effects: ["tellGone"] });
+    const all: readonly SourceFact[] = [...pulling, { fact: "sourceExited", message: "killed" }];
+    expect(step(...all, { fact: "peerResumed", downtimeMs: 0 }, { fact: "retired" }).phase).toBe("completed");
+    expect(step(...all, { fact: "peerLostGuest", message: "" }, { fact: "retired" }).phase).toBe("failed");
   });
 });

@@ -1,7 +1,19 @@
-import type { SourceFact } from "./facts.ts";
+import type { Order, SourceFact } from "./facts.ts";
 import { deciding, inDoubt, resuming, retiring } from "./source-decision.ts";
+import { losing, pulling, stranded } from "./source-postcopy.ts";
 import { aborting } from "./source-abort.ts";
-import { abort, common, doubt, failure, load, mirrorFailure, retire, send, stay } from "./source-moves.ts";
+import {
+  abort,
+  commit,
+  common,
+  doubt,
+  failure,
+  load,
+  mirrorFailure,
+  retire,
+  send,
+  stay,
+} from "./source-moves.ts";
 import type { Common, SourceEntry, SourceState, SourceStep } from "./source-state.ts";
 
 export function beginSource(common: Common): SourceStep {
@@ -19,15 +31,23 @@ export function restartSource(common: Common, entry: SourceEntry): SourceStep {
         { linkLost: true },
       );
     case "deciding":
-      return doubt(common);
+      return doubt(common, "precopy");
+    case "committing":
+      return doubt(common, "postcopy");
     case "decided":
-      return {
-        state: { phase: "resuming", ...common },
-        effects: [{ effect: "askPeer", demandPromise: false }],
-      };
+      return resumedAfterRestart(common, "precopy");
+    case "committed":
+      return resumedAfterRestart(common, "postcopy");
     case "resumed":
       return retire(common);
   }
+}
+
+function resumedAfterRestart(common: Common, order: Order): SourceStep {
+  return {
+    state: { phase: "resuming", order, memory: "held", ...common },
+    effects: [{ effect: "askPeer", demandPromise: false }],
+  };
 }
 
 export function stepSource(state: SourceState, fact: SourceFact): SourceStep {
@@ -42,12 +62,20 @@ export function stepSource(state: SourceState, fact: SourceFact): SourceStep {
       return switching(state, fact);
     case "loading":
       return loading(state, fact);
+    case "committing":
+      return committing(state, fact);
     case "deciding":
       return deciding(state, fact);
     case "inDoubt":
       return inDoubt(state, fact);
     case "resuming":
       return resuming(state, fact);
+    case "pulling":
+      return pulling(state, fact);
+    case "stranded":
+      return stranded(state, fact);
+    case "losing":
+      return losing(state, fact);
     case "retiring":
       return retiring(state, fact);
     case "aborting":
@@ -126,6 +154,16 @@ function setback(state: SourceState, fact: SourceFact): SourceStep | undefined {
     case "recordUnknown":
     case "journalled":
     case "patienceOver":
+    case "memoryPass":
+    case "postcopyActive":
+    case "postcopyPaused":
+    case "peerAccepted":
+    case "peerPulling":
+    case "peerRecoverable":
+    case "peerLostGuest":
+    case "postcopyWanted":
+    case "recoverWanted":
+    case "recoverDue":
       return undefined;
   }
 }
@@ -168,18 +206,36 @@ function covers(done: readonly string[], wanted: readonly string[]): boolean {
 }
 
 function sending(state: In<"sending">, fact: SourceFact): SourceStep {
+  if (wantsPostcopy(state, fact)) {
+    return { state: { ...state, wanted: "postcopy" }, effects: [{ effect: "startPostcopy" }] };
+  }
   if (fact.fact !== "switchover") return setback(state, fact) ?? stay(state);
-  if (state.disks.length === 0) return load(state);
+  const { order } = fact;
+  if (state.disks.length === 0) return concluded(state, order);
   return {
-    state: { phase: "switching", concluded: [], ...common(state) },
+    state: { phase: "switching", order, concluded: [], ...common(state) },
     effects: [{ effect: "concludeMirrors" }],
   };
 }
 
+/** Told to, or by itself when the passes that were allowed it did not suffice. */
+function wantsPostcopy({ wanted, postcopy }: In<"sending">, fact: SourceFact): boolean {
+  if (wanted === "postcopy" || postcopy === undefined) return false;
+  if (fact.fact === "postcopyWanted") return true;
+  return fact.fact === "memoryPass" && postcopy.afterPasses > 0 && fact.pass > postcopy.afterPasses;
+}
+
+/** Every disk is copied. */
+function concluded(state: Common, order: Order): SourceStep {
+  return order === "postcopy" ? commit(state) : load(state);
+}
+
 function switching(state: In<"switching">, fact: SourceFact): SourceStep {
   if (fact.fact !== "mirrorConcluded") return setback(state, fact) ?? stay(state);
-  const concluded = withDisk(state.concluded, fact.disk);
-  return covers(concluded, state.disks) ? load(state) : { state: { ...state, concluded }, effects: [] };
+  const done = withDisk(state.concluded, fact.disk);
+  return covers(done, state.disks)
+    ? concluded(state, state.order)
+    : { state: { ...state, concluded: done }, effects: [] };
 }
 
 function loading(state: In<"loading">, fact: SourceFact): SourceStep {
@@ -194,5 +250,18 @@ function loading(state: In<"loading">, fact: SourceFact): SourceStep {
 
 function decideWhenBoth(state: In<"loading">): SourceStep {
   if (!state.loaded || !state.journalled) return stay(state);
-  return { state: { phase: "deciding", peerLost: false, ...common(state) }, effects: [{ effect: "decide" }] };
+  return decide(state, "precopy");
+}
+
+function committing(state: In<"committing">, fact: SourceFact): SourceStep {
+  if (fact.fact === "journalled" && fact.entry === "committing") return decide(state, "postcopy");
+  if (fact.fact === "mirrorConcluded") return stay(state);
+  return setback(state, fact) ?? stay(state);
+}
+
+function decide(state: Common, order: Order): SourceStep {
+  return {
+    state: { phase: "deciding", order, peerLost: false, ...common(state) },
+    effects: [{ effect: "decide" }],
+  };
 }

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { HandedSocket } from "../process/handed-socket.ts";
@@ -51,6 +51,22 @@ async function kvmProblem(options: ProbeOptions, arch: string): Promise<string |
   );
   if ("failure" in tried) return tried.failure;
   return tried.result.enabled ? undefined : "QEMU says that it is not enabled";
+}
+
+/** Why QEMU cannot fetch memory on demand on this host, in its own words; undefined when it can. */
+export async function postcopyProblem(options: ProbeOptions): Promise<string | undefined> {
+  // A folder of its own: two questions at once do not meet.
+  const workDir = await mkdtemp(join(options.workDir, "probe-"));
+  try {
+    const tried = await ask({ ...options, workDir }, ["-machine", "none", "-incoming", "defer"], (qmp) =>
+      qmp.execute("migrate-set-capabilities", {
+        capabilities: [{ capability: "postcopy-ram", state: true }],
+      }),
+    );
+    return "failure" in tried ? tried.failure : undefined;
+  } finally {
+    await rm(workDir, { recursive: true });
+  }
 }
 
 /** Runs QEMU for a few questions; its CPUs never start. */

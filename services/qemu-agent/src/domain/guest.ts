@@ -7,6 +7,7 @@ import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { ExitStatus } from "../process/qemu-process.ts";
 import type { QmpArguments, QmpCommand, QmpResult } from "../qmp/commands.ts";
 import type { ExecuteOptions, QmpConnection } from "../qmp/connection.ts";
+import type { QmpEventListener } from "../qmp/events.ts";
 import type { InstanceMigration } from "../state/instance-status.ts";
 import { commandFailure } from "./failures.ts";
 import type { Instance } from "./instance.ts";
@@ -114,6 +115,11 @@ export class Guest {
   /** Resolves when the QEMU that runs now has ended. @throws DOMAIN_NOT_RUNNING */
   get exited(): Promise<ExitStatus> {
     return this.running.exited;
+  }
+
+  /** Hears its QEMU as long as it runs, whatever becomes of the connection. @throws DOMAIN_NOT_RUNNING */
+  onQmpEvent(listener: QmpEventListener): Disposable {
+    return this.running.onQmpEvent(listener);
   }
 
   /** A command whose failure is a VirtError that names the guest. */

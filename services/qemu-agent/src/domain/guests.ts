@@ -29,6 +29,8 @@ export interface GuestsOptions {
 /** How long QEMU may take to end in order before it is killed: it may wait for a disk that does not answer. */
 const ORDERLY_END_MS = 3000;
 const CONT_TIMEOUT_MS = 30_000;
+/** As long as a timer can be set for. */
+const EVENTUALLY_MS = 2 ** 31 - 1;
 
 /**
  * Every guest of this host. A guest on its way in is kept apart: nobody but the migration sees it, and no event
@@ -198,7 +200,12 @@ export class Guests implements AsyncDisposable {
    */
   async adopt(
     guest: Guest,
-    options: { readonly persist?: IdentifiedDomain; readonly cause?: Call },
+    options: {
+      readonly persist?: IdentifiedDomain;
+      readonly cause?: Call;
+      /** It fetches memory from where it came from, for this migration. */
+      readonly pulling?: MigrationId;
+    },
   ): Promise<Guest> {
     const { running: instance } = guest;
     if (options.persist) await this.#options.definitions.save(options.persist);
@@ -211,14 +218,16 @@ export class Guests implements AsyncDisposable {
     const adopted = known ?? this.#register(guest);
     const isNew = adopted.persistentDefinition === undefined;
     if (options.persist) adopted.persistentDefinition = options.persist;
-    instance.setMigration(undefined);
+    const { pulling } = options;
+    instance.setMigration(pulling === undefined ? undefined : { id: pulling, side: "pulling" });
     const runs = instance.situation.state === "running";
-    instance.update(runs ? { reason: "migrated" } : { reason: "user" });
+    const running = pulling === undefined ? "migrated" : "postcopy";
+    instance.update(runs ? { reason: running } : { reason: "user" });
     await instance.flush();
     await this.#during(adopted, options.cause, async () => {
       this.events.lifecycle(adopted, "started", "migrated");
       if (options.persist) this.events.lifecycle(adopted, "defined", isNew ? "added" : "updated");
-      if (runs) this.events.lifecycle(adopted, "resumed", "migrated");
+      if (runs) this.events.lifecycle(adopted, "resumed", running);
       else this.events.lifecycle(adopted, "suspended", "paused");
       instance.announce();
     });
@@ -267,6 +276,14 @@ export class Guests implements AsyncDisposable {
     this.#take(guest, instance);
     if (how === "guest") instance.announce();
     return guest;
+  }
+
+  /** Its QEMU hangs now, perhaps on memory that is still on another host; it is caught up with when it answers. */
+  catchUpLater(guest: Guest, instance: Instance): void {
+    this.#background(guest, async () => {
+      await instance.connect(this.#scope.signal, EVENTUALLY_MS);
+      await reconcile(guest, this.events);
+    });
   }
 
   /** Lets go of every guest; they go on. */

@@ -5,7 +5,7 @@ import type { HostTap } from "../host/taps.ts";
 import type { ExitStatus, QemuProcess } from "../process/qemu-process.ts";
 import { QmpConnection, type QmpObserver } from "../qmp/connection.ts";
 import type { QmpError } from "../qmp/errors.ts";
-import type { QmpEvent } from "../qmp/events.ts";
+import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
 import type { InstanceMigration, InstanceStatus } from "../state/instance-status.ts";
 import type { StatusStore } from "../state/status-store.ts";
 import { StatusWriter } from "../state/status-store.ts";
@@ -79,6 +79,8 @@ export class Instance {
   readonly #held: { readonly body: HypervisorEventBody; readonly timeMs: number }[] = [];
   readonly #writer: StatusWriter;
   readonly #observe: QmpObserver | undefined;
+  readonly #qmpListeners = new Set<QmpEventListener>();
+  readonly #connected = Promise.withResolvers<void>();
 
   constructor(options: InstanceOptions) {
     this.allotment = options.allotment;
@@ -112,6 +114,17 @@ export class Instance {
     this.#listener = listener;
   }
 
+  /** Resolves when its QEMU has answered this agent. */
+  get connected(): Promise<void> {
+    return this.#connected.promise;
+  }
+
+  /** Hears what QEMU says, over this connection and any later one. */
+  onQmpEvent(listener: QmpEventListener): Disposable {
+    this.#qmpListeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#qmpListeners.delete(listener) };
+  }
+
   get isAnnounced(): boolean {
     return this.#announced;
   }
@@ -132,6 +145,7 @@ export class Instance {
       onEvent: (event) => this.#onEvent(event),
     });
     this.#qmp = qmp;
+    this.#connected.resolve();
     void qmp.closed.then((reason) => {
       if (!this.#released && this.#qmp === qmp && !this.process.hasExited)
         this.#listener?.disconnected(reason);
@@ -208,6 +222,7 @@ export class Instance {
     for (const body of bodies) this.#tell(body, event.timeMs);
     if (job) this.#tell({ kind: "blockJob", job }, event.timeMs);
     if (changed) this.save();
+    for (const listener of [...this.#qmpListeners]) listener(event);
   }
 
   /** A job that nobody announced: somebody uses the monitor beside us, or QEMU itself does. */

@@ -63,6 +63,7 @@ async function reattachOne(status: InstanceStatus, options: ReattachOptions): Pr
   } catch (e) {
     if (process.hasExited) return;
     logger.error({ domain: status.name, pid, err: e }, "QEMU of a running guest does not answer");
+    guests.catchUpLater(guest, instance);
   }
 }
 

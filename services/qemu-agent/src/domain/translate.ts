@@ -12,7 +12,7 @@ export interface Situation {
   /** What QEMU said of its end, once it said it. */
   readonly shutdown?: ShutdownKind;
   /** It is on its way to another host, or comes from one. */
-  readonly migrating?: "out" | "in";
+  readonly migrating?: "out" | "in" | "pulling";
   /** Somebody asked for a reboot: the guest's power-off is turned into a reset. */
   readonly rebooting: boolean;
   /** The guest has run: before that, RESUME is its start. */
@@ -72,6 +72,20 @@ const TABLE: { readonly [E in EventName]?: Translate<E> } = {
     // The host it comes to tells of it when it adopts it.
     if (now.migrating === "in") return unchanged({ ...rest, state: "running", reason: "migrated" });
     return unchanged({ ...rest, state: "running", reason: "unpaused" }, lifecycle("resumed", "unpaused"));
+  },
+  // libvirt's words: SUSPENDED_POSTCOPY, RESUMED_POSTCOPY and so on.
+  MIGRATION: ({ status }, now) => {
+    const word = {
+      "postcopy-active": "postcopy",
+      "postcopy-paused": "postcopy-failed",
+      completed: "migrated",
+    };
+    const reason = status in word ? word[status as keyof typeof word] : undefined;
+    if (reason === undefined || reason === now.reason) return unchanged(now);
+    if (now.migrating === "out" && reason !== "migrated")
+      return unchanged({ ...now, state: "paused", reason }, lifecycle("suspended", reason));
+    if (now.migrating === "pulling") return unchanged({ ...now, reason }, lifecycle("resumed", reason));
+    return unchanged(now);
   },
   // After one reset by the host SeaBIOS may reset the machine some times more: QEMU tells each.
   RESET: ({ guest }, now) => {

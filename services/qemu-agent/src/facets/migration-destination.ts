@@ -11,6 +11,7 @@ import type { DestinationHypervisorFact } from "@virtmesh/core/migration/facts";
 import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { postcopyProblem } from "../capabilities/probe.ts";
 import type { QemuCapabilities } from "../capabilities/model.ts";
 import { imageUsers } from "../domain/disk-check.ts";
 import { commandFailure } from "../domain/failures.ts";
@@ -65,7 +66,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
 
   async examine(
     offer: MigrationOffer,
-    _c: Call,
+    c: Call,
   ): Promise<{ obstacles: readonly Obstacle[]; warnings: readonly string[] }> {
     const images =
       offer.plan.mode === "live"
@@ -75,6 +76,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
     return {
       obstacles: [
         ...this.#hostObstacles(offer, definition),
+        ...(offer.plan.postcopy === undefined ? [] : await this.#postcopyObstacles(c)),
         ...images.obstacles,
         ...(await missingFiles(definition)),
       ],
@@ -91,7 +93,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
   }
 
   async reopen(offer: MigrationOffer, sink: Sink, _c: Call): Promise<IncomingMigration | undefined> {
-    const guest = this.#o.guests.incoming(offer.plan.uuid);
+    const guest = this.#o.guests.incoming(offer.plan.uuid) ?? this.#pulling(offer);
     const made = await this.#site.records.read(offer.plan.id);
     if (guest?.instance === undefined && made === undefined) return undefined;
     return QemuIncoming.reopen(
@@ -100,6 +102,13 @@ export class MigrationDestination implements MigrationDestinationFacet {
       guest?.instance === undefined ? undefined : this.#waiting(guest, offer),
       sink,
     );
+  }
+
+  /** It runs here already, and lacks memory. */
+  #pulling(offer: MigrationOffer): Guest | undefined {
+    const guest = this.#o.guests.get(offer.plan.uuid);
+    const { id, side } = guest?.instance?.migration ?? {};
+    return side === "pulling" && id === offer.plan.id ? guest : undefined;
   }
 
   /** Images that this guest left here, as they were then, and that no other guest has taken up. */
@@ -124,17 +133,41 @@ export class MigrationDestination implements MigrationDestinationFacet {
 
   #waiting(guest: Guest, offer: MigrationOffer): WaitingGuest {
     const { guests } = this.#o;
+    let adopted = guest;
     return {
-      qmp: guest.qmp,
+      get qmp() {
+        return adopted.qmp;
+      },
+      connected: guest.running.connected,
+      onQmpEvent: (listener) => guest.onQmpEvent(listener),
       exited: guest.exited.then(({ code, signal }) =>
         signal === undefined ? `code ${code ?? "unknown"}` : `signal ${signal}`,
       ),
-      adopt: async () => {
+      adopt: async (how) => {
         const persist = persistentOf(offer);
-        await guests.adopt(guest, persist === undefined ? {} : { persist });
+        adopted = await guests.adopt(guest, {
+          ...(persist === undefined ? {} : { persist }),
+          ...(how === "pulling" ? { pulling: offer.plan.id } : {}),
+        });
       },
+      whole: () => adopted.markMigrating(undefined),
+      kill: () => adopted.kill(),
       discard: () => guests.discard(guest),
     };
+  }
+
+  /** Only QEMU itself knows, as it runs here: the kernel's userfaultfd, its sandbox and its user all count. */
+  async #postcopyObstacles(c: Call): Promise<readonly Obstacle[]> {
+    const { capabilities, stateDir, host } = this.#o;
+    const why = await postcopyProblem({ binary: capabilities.binary, workDir: stateDir, signal: c.signal });
+    if (why === undefined) return [];
+    return [
+      {
+        type: "NO_POSTCOPY",
+        subject: host,
+        description: `QEMU on ${host} cannot fetch memory on demand: ${why}; it needs userfaultfd (sysctl vm.unprivileged_userfaultfd=1, or an agent that runs as root)`,
+      },
+    ];
   }
 
   #hostObstacles(offer: MigrationOffer, definition: IdentifiedDomain): readonly Obstacle[] {

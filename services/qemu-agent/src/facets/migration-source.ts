@@ -125,6 +125,7 @@ export class MigrationSource implements MigrationSourceFacet {
         await guests.retire(guest, { undefine });
         await this.#rememberImages(offer);
       },
+      kill: () => guest.kill(),
       released: () => guest.markMigrating(undefined),
     };
   }
@@ -263,6 +264,14 @@ function isUnsafe(disk: Disk): boolean {
 
 function settingsInTheWay(guest: Guest, plan: MigrationPlan): readonly Obstacle[] {
   const found: Obstacle[] = [];
+  if (plan.postcopy !== undefined && plan.parallelConnections > 1) {
+    found.push({
+      type: "POSTCOPY_PARALLEL",
+      subject: "parallel_connections",
+      description:
+        "QEMU fetches memory over one connection only: post-copy and parallel connections exclude each other",
+    });
+  }
   if (plan.mode === "live" && guest.instance !== undefined) {
     for (const job of guest.jobs.list.filter(
       (j) => j.state === "running" || j.state === "ready" || j.state === "paused",

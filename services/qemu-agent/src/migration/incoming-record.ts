@@ -7,6 +7,8 @@ import { removeDurably, writeDurably } from "@virtmesh/agent/journal/durable-fil
 export interface Made {
   /** Images, which did not exist before. */
   readonly images: readonly string[];
+  /** Where the source can send the rest of a post-copy's memory, whether or not QEMU answers its agent. */
+  readonly door?: string;
 }
 
 export class IncomingRecords {

@@ -5,8 +5,9 @@ import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { DestinationHypervisorFact } from "@virtmesh/core/migration/facts";
 import { formatNodeName } from "../cmdline/node-names.ts";
 import type { PortRange } from "../host/ports.ts";
+import type { MigrationStatus } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
-import type { QmpEvent } from "../qmp/events.ts";
+import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
 import { awaitEvent } from "./await-event.ts";
 import { createImages, removeImages } from "./images.ts";
 import type { IncomingRecords } from "./incoming-record.ts";
@@ -15,11 +16,19 @@ import { addTlsObject } from "./tls-files.ts";
 
 /** What the destination's half needs of a guest that waits for its memory. */
 export interface WaitingGuest {
+  /** @throws HYPERVISOR_UNRESPONSIVE while its QEMU does not answer */
   readonly qmp: QmpConnection;
+  /** Resolves when its QEMU has answered this agent. */
+  readonly connected: Promise<void>;
+  onQmpEvent(listener: QmpEventListener): Disposable;
   /** Resolves with why, when its process has ended. */
   readonly exited: Promise<string>;
-  /** Makes it an ordinary guest of this host, and says so. */
-  adopt(): Promise<void>;
+  /** Makes it an ordinary guest of this host, and says so; `pulling` that it lacks memory. */
+  adopt(how: "whole" | "pulling"): Promise<void>;
+  /** It has all its memory now. */
+  whole(): Promise<void>;
+  /** Ends it at once: a crash. */
+  kill(): Promise<void>;
   /** Ends it as if it had never been. */
   discard(): Promise<void>;
 }
@@ -46,6 +55,7 @@ type Sink = (fact: DestinationHypervisorFact) => void;
 
 const PORT_ATTEMPTS = 8;
 const RESUME_TIMEOUT_MS = 10_000;
+const BREAK_TIMEOUT_MS = 5_000;
 
 /** A QEMU guest on its way in. */
 export class QemuIncoming implements IncomingMigration {
@@ -75,7 +85,11 @@ export class QemuIncoming implements IncomingMigration {
   ): QemuIncoming {
     const incoming = new QemuIncoming(offer, site, sink);
     incoming.#reopened = true;
-    if (guest !== undefined) incoming.#take(guest);
+    if (guest !== undefined) {
+      incoming.#take(guest);
+      // A guest that stands still on memory it lacks may keep its QEMU from answering, until it has that.
+      void guest.connected.then(() => incoming.#reconcile()).catch(() => undefined);
+    }
     return incoming;
   }
 
@@ -89,6 +103,10 @@ export class QemuIncoming implements IncomingMigration {
   /** From here on its end is wanted, or is the end of an ordinary guest. */
   #settled = false;
   #reopened = false;
+  /** Where the rest of the memory is waited for. */
+  #door: string | undefined;
+  /** What has come of a post-copy. */
+  #memory: "none" | "part" | "stranded" | "all" = "none";
 
   private constructor(offer: MigrationOffer, site: DestinationSite, sink: Sink) {
     this.#offer = offer;
@@ -121,7 +139,8 @@ export class QemuIncoming implements IncomingMigration {
     const { qmp } = this.#guest;
     // Taken up after a restart, it may run already, and its exports may still be open.
     const [running] = await Promise.all([this.#reopened && isRunning(qmp), this.#closeOld(qmp)]);
-    this.#settled = true;
+    const partly = this.#memory === "part" || this.#memory === "stranded";
+    this.#settled = !partly;
     if (!running && this.#offer.running && !this.#offer.plan.leavePaused) {
       const resumed = awaitEvent(qmp, (e) => e.event === "RESUME", RESUME_TIMEOUT_MS);
       try {
@@ -136,9 +155,43 @@ export class QemuIncoming implements IncomingMigration {
       await resumed;
     }
     // The guest runs: from here on nothing costs it time.
-    const { downtime } = await qmp.execute("query-migrate");
+    const downtime = partly ? undefined : (await qmp.execute("query-migrate")).downtime;
     this.#sink({ fact: "running", downtimeMs: downtime ?? 0 });
-    await this.#guest.adopt();
+    await this.#guest.adopt(partly ? "pulling" : "whole");
+    // The last page may have come meanwhile.
+    if (partly && this.#hasAll()) await this.#guest.whole();
+  }
+
+  async openRecovery(c: Call): Promise<void> {
+    const { id } = this.#offer.plan;
+    const guest = this.#guest;
+    const made = (await this.#site.records.read(id)) ?? { images: [] };
+    // QEMU may hang on memory that it lacks, and not greet an agent that was started anew: the door of before stays.
+    const qmp = guest === undefined ? undefined : openQmp(guest);
+    if (qmp === undefined) {
+      if (made.door !== undefined) return this.#sink({ fact: "recoverable", address: made.door });
+      throw new VirtError(
+        "HYPERVISOR_UNRESPONSIVE",
+        `QEMU of guest "${this.#offer.name}" does not answer, and has no door open for its memory`,
+      );
+    }
+    if (this.#door !== undefined) return this.#sink({ fact: "recoverable", address: this.#door });
+    if (this.#memory === "part") await breakLink(qmp);
+    const port = await this.#onSomePort((p) =>
+      qmp.execute(
+        "migrate-recover",
+        { uri: `tcp:${bracketed(this.#site.dataAddress)}:${p}` },
+        { outOfBand: true, signal: c.signal },
+      ),
+    );
+    const address = `tcp:${bracketed(this.#site.dataAddress)}:${port}`;
+    await this.#site.records.write(id, { ...made, door: address });
+    this.#door = address;
+    this.#sink({ fact: "recoverable", address });
+  }
+
+  async abandon(_c: Call): Promise<void> {
+    await this.#guest?.kill();
   }
 
   async settleCrashed(_c: Call): Promise<void> {
@@ -221,7 +274,7 @@ export class QemuIncoming implements IncomingMigration {
 
   #take(guest: WaitingGuest): void {
     this.#guest = guest;
-    this.#hearing = guest.qmp.onEvent((event) => this.#hear(event));
+    this.#hearing = guest.onQmpEvent((event) => this.#hear(event));
     void guest.exited.then((message) => {
       if (!this.#settled)
         this.#sink({ fact: "incomingFailed", message: `QEMU on ${this.#site.host} ended: ${message}` });
@@ -229,13 +282,54 @@ export class QemuIncoming implements IncomingMigration {
   }
 
   #hear(event: QmpEvent): void {
-    if (this.#settled || event.event !== "MIGRATION") return;
-    if (event.data.status === "completed") this.#sink({ fact: "loaded" });
-    if (event.data.status === "failed")
-      this.#sink({
-        fact: "incomingFailed",
-        message: `QEMU on ${this.#site.host} could not load the guest's memory`,
-      });
+    if (event.event === "MIGRATION" && !this.#settled) this.#turn(event.data.status);
+  }
+
+  #turn(status: MigrationStatus | undefined): void {
+    switch (status) {
+      case "completed":
+        return this.#complete();
+      case "postcopy-active": {
+        const before = this.#memory;
+        this.#door = undefined;
+        this.#memory = "part";
+        return this.#sink({ fact: before === "none" ? "loadedPartly" : "postcopyActive" });
+      }
+      case "postcopy-paused":
+        if (this.#memory === "none") this.#sink({ fact: "loadedPartly" });
+        this.#memory = "stranded";
+        // Whoever came through it is gone again, and QEMU has closed it.
+        this.#door = undefined;
+        return this.#sink({ fact: "postcopyPaused", message: "the connection to the source broke" });
+      case "failed":
+        return this.#sink({
+          fact: "incomingFailed",
+          message: `QEMU on ${this.#site.host} could not load the guest's memory`,
+        });
+      default:
+        return;
+    }
+  }
+
+  #complete(): void {
+    const pulled = this.#memory === "part" || this.#memory === "stranded";
+    this.#memory = "all";
+    if (!pulled) return this.#sink({ fact: "loaded" });
+    this.#settled = true;
+    this.#sink({ fact: "complete" });
+    // Not adopted yet, it becomes whole as it is.
+    this.#guest?.whole().catch(() => undefined);
+  }
+
+  /** Says what a query shows to be so now: events of the time without an agent are not repeated. */
+  async #reconcile(): Promise<void> {
+    if (this.#guest === undefined || this.#offer.plan.mode === "offline") return;
+    const { status } = await this.#guest.qmp.execute("query-migrate");
+    if (status !== "failed") this.#turn(status);
+  }
+
+  #hasAll(): boolean {
+    return this.#memory === "all";
   }
 
   async #serveDisks(qmp: QmpConnection, targets: readonly string[], tls: string): Promise<number> {
@@ -264,7 +358,12 @@ export class QemuIncoming implements IncomingMigration {
 
   async #setUpMemory(qmp: QmpConnection, tls: string): Promise<void> {
     const { plan } = this.#offer;
-    await qmp.execute("migrate-set-capabilities", { capabilities: capabilitiesOf(plan, "destination") });
+    await qmp.execute("migrate-set-capabilities", {
+      capabilities: capabilitiesOf(plan, "destination", [
+        this.#offer.hypervisorVersion,
+        this.#site.hypervisorVersion,
+      ]),
+    });
     await qmp.execute("migrate-set-parameters", parametersOf(plan, tls, ""));
   }
 
@@ -291,6 +390,25 @@ export class QemuIncoming implements IncomingMigration {
   #givePortsBack(): void {
     for (const port of this.#ports.splice(0)) this.#site.ports.release(port, this.#offer.name);
   }
+}
+
+function openQmp(guest: WaitingGuest): QmpConnection | undefined {
+  try {
+    return guest.qmp;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The source asks although this side has not noticed that the link broke. */
+async function breakLink(qmp: QmpConnection): Promise<void> {
+  const paused = awaitEvent(
+    qmp,
+    (e) => e.event === "MIGRATION" && e.data.status === "postcopy-paused",
+    BREAK_TIMEOUT_MS,
+  );
+  await qmp.execute("yank", { instances: [{ type: "migration" }] }, { outOfBand: true });
+  await paused;
 }
 
 async function isRunning(qmp: QmpConnection): Promise<boolean> {

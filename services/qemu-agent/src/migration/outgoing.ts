@@ -13,7 +13,8 @@ import type { ExpectedJob } from "../domain/jobs.ts";
 import type { QmpMigration } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
 import type { QmpEvent } from "../qmp/events.ts";
-import { MemoryWatch } from "./memory-watch.ts";
+import { type MemoryFact, memoryFact, MemoryWatch } from "./memory-watch.ts";
+import { awaitEvent } from "./await-event.ts";
 import { MirrorWatch } from "./mirror-watch.ts";
 import { capabilitiesOf, parametersOf, tuningParameters } from "./parameters.ts";
 import { rollBack, type Undoing } from "./roll-back.ts";
@@ -28,12 +29,17 @@ export interface SourceGuest {
   forgetJob(id: string): void;
   /** Ends the process; the guest runs elsewhere. Removes the definition too if asked. */
   retire(undefine: boolean): Promise<void>;
+  /** Ends the process at once: a crash. */
+  kill(): Promise<void>;
   /** The migration is over, and the guest stayed. */
   released(): Promise<void>;
 }
 
 /** In seconds, as QEMU wants it (qapi/block-core.json, BlockdevOptionsNbd). */
 const NBD_OPEN_TIMEOUT_S = 1;
+const BREAK_TIMEOUT_MS = 5_000;
+/** The agents reach each other when it is tried, so the other host answers in milliseconds, if only to refuse. */
+const CONNECT_AT_MOST_MS = 10_000;
 
 export function jobId(offer: MigrationOffer, target: string): string {
   return `migrate-${offer.plan.id.slice(0, 8)}-${target}`;
@@ -60,6 +66,12 @@ export class QemuOutgoing implements OutgoingMigration {
   /** Mirrors that are being started. */
   #starting: Promise<void> | undefined;
   #rolling: Promise<void> | undefined;
+  /** Memory has begun to flow. */
+  readonly #flowing = Promise.withResolvers<void>();
+  /** Until then a connection that was asked for may still come about. */
+  #connectingUntilMs = 0;
+  /** Why its process has ended. */
+  #exited: string | undefined;
   /** From here on its end is wanted and no news. */
   #leaving = false;
 
@@ -79,6 +91,7 @@ export class QemuOutgoing implements OutgoingMigration {
     this.#mirrors = new MirrorWatch(new Map(this.#targets.map((t) => [jobId(offer, t), t])));
     this.#hearing = guest.qmp.onEvent((event) => this.#hear(event));
     void guest.exited.then((message) => {
+      this.#exited = message;
       if (!this.#leaving) this.#sink({ fact: "sourceExited", message });
     });
   }
@@ -151,7 +164,12 @@ export class QemuOutgoing implements OutgoingMigration {
     await Promise.all([
       qmp.execute(
         "migrate-set-capabilities",
-        { capabilities: capabilitiesOf(plan, "source") },
+        {
+          capabilities: capabilitiesOf(plan, "source", [
+            this.#offer.hypervisorVersion,
+            endpoints.hypervisorVersion,
+          ]),
+        },
         { signal: c.signal },
       ),
       qmp.execute(
@@ -182,10 +200,55 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async continueSwitchover(_c: Call): Promise<void> {
-    await this.#guest.qmp.execute("migrate-continue", { state: "pre-switchover" });
+    const { qmp } = this.#guest;
+    if (this.#offer.plan.postcopy !== undefined) {
+      const { status } = await qmp.execute("query-migrate");
+      if (status !== "pre-switchover") return this.#tell(memoryFact(status));
+    }
+    await qmp.execute("migrate-continue", { state: "pre-switchover" });
+  }
+
+  /**
+   * A switch-over that fails lets the CPUs go on by itself exactly when they ran as it began (migration.c:
+   * vm_was_running). With post-copy the destination may run by then: so they are stopped first.
+   */
+  async startPostcopy(c: Call): Promise<void> {
+    const { qmp } = this.#guest;
+    // Wanted before that, QEMU forgets it as it begins.
+    await this.#flowing.promise;
+    await qmp.execute("stop", undefined, { signal: c.signal });
+    const { status } = await qmp.execute("query-status");
+    // Memory has converged in this moment: an ordinary switch-over is under way.
+    if (status === "finish-migrate") return;
+    this.#memory.postcopy();
+    await qmp.execute("migrate-start-postcopy");
+  }
+
+  async resumePostcopy(address: string, c: Call): Promise<void> {
+    const { qmp } = this.#guest;
+    const { status } = await qmp.execute("query-migrate", undefined, { signal: c.signal });
+    // A try that hangs, in a network that swallows everything, makes room for this one.
+    if (status === "postcopy-recover") await this.breakPostcopy(c);
+    else if (status !== "postcopy-paused") return this.#tell(memoryFact(status));
+    // QEMU dies of a second connection while it makes one, and does not say when it has given one up.
+    if (Date.now() < this.#connectingUntilMs) return;
+    this.#connectingUntilMs = Date.now() + CONNECT_AT_MOST_MS;
+    await qmp.execute("migrate", { uri: address, resume: true }, { signal: c.signal });
+  }
+
+  async breakPostcopy(_c: Call): Promise<void> {
+    const { qmp } = this.#guest;
+    const paused = awaitEvent(
+      qmp,
+      (e) => e.event === "MIGRATION" && e.data.status === "postcopy-paused",
+      BREAK_TIMEOUT_MS,
+    );
+    await qmp.execute("yank", { instances: [{ type: "migration" }] }, { outOfBand: true });
+    await paused;
   }
 
   async rollBack({ linkLost }: { readonly linkLost: boolean }, _c: Call): Promise<void> {
+    if (this.#exited !== undefined) return this.#sink({ fact: "sourceExited", message: this.#exited });
     const job = {
       qmp: this.#guest.qmp,
       jobs: new Map(this.#targets.map((t) => [jobId(this.#offer, t), remoteNode(t)])),
@@ -206,10 +269,21 @@ export class QemuOutgoing implements OutgoingMigration {
     if (linkLost) await rollBack.breakLinks(job);
     // Whatever is being started has started, or failed to, before it is undone.
     await this.#starting?.catch(() => undefined);
+    if (await rollBack.isTooLate(job)) return this.#giveUpGuest();
     await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
     for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
     await this.#guest.released();
     this.#sink({ fact: "rolledBack" });
+  }
+
+  /** QEMU does not take a guest back whose post-copy broke, though its memory is still here: it wedges as it cancels. */
+  async #giveUpGuest(): Promise<void> {
+    this.#leaving = true;
+    this.#sink({
+      fact: "sourceExited",
+      message: "its post-copy broke before the destination ran it, and QEMU cannot take it back from there",
+    });
+    await this.#guest.kill();
   }
 
   async retire({ undefine }: { readonly undefine: boolean }, _c: Call): Promise<void> {
@@ -266,7 +340,7 @@ export class QemuOutgoing implements OutgoingMigration {
     if (jobs.some((j) => this.#targets.some((t) => j.id === jobId(this.#offer, t)))) {
       for (const fact of this.#mirrors.reconcile(jobs)) this.#sink(fact);
     }
-    if (memory.status === "completed") this.#sink({ fact: "sent" });
+    this.#tell(memoryFact(memory.status));
   }
 
   async #tls(): Promise<string> {
@@ -289,7 +363,14 @@ export class QemuOutgoing implements OutgoingMigration {
       });
     }
     for (const fact of this.#mirrors.observe(event)) this.#sink(fact);
-    const memory = this.#memory.observe(event);
+    if (event.event === "MIGRATION") {
+      if (event.data.status === "active") this.#flowing.resolve();
+      if (event.data.status === "postcopy-recover") this.#connectingUntilMs = 0;
+    }
+    this.#tell(this.#memory.observe(event));
+  }
+
+  #tell(memory: MemoryFact | undefined): void {
     if (memory === undefined) return;
     if (memory.fact === "ended") void this.#sayWhy(memory.status);
     else this.#sink(memory);

@@ -10,7 +10,11 @@ const DEFAULT_BANDWIDTH = 128 * 2 ** 20;
 type CapabilityStates = readonly { readonly capability: MigrationCapability; readonly state: boolean }[];
 
 /** Capabilities of both sides; `pause-before-switchover` lets the mirrors end while the CPUs stand still. */
-export function capabilitiesOf(plan: MigrationPlan, side: "source" | "destination"): CapabilityStates {
+export function capabilitiesOf(
+  plan: MigrationPlan,
+  side: "source" | "destination",
+  versions: readonly [string, string],
+): CapabilityStates {
   return [
     { capability: "events", state: true },
     { capability: "pause-before-switchover", state: side === "source" },
@@ -18,17 +22,25 @@ export function capabilitiesOf(plan: MigrationPlan, side: "source" | "destinatio
     { capability: "multifd", state: plan.parallelConnections > 1 },
     { capability: "xbzrle", state: plan.compression === "xbzrle" },
     { capability: "auto-converge", state: side === "source" && plan.autoConverge },
+    { capability: "postcopy-ram", state: plan.postcopy !== undefined },
+    // Pages that the guest waits for overtake the others. A QEMU that lacks it must not be told of it.
+    ...(versions.every(hasPreempt)
+      ? [{ capability: "postcopy-preempt", state: plan.postcopy !== undefined } as const]
+      : []),
   ];
 }
 
-/** As QEMU starts with them: what a migration that ended without moving the guest leaves behind. */
-export const DEFAULT_CAPABILITIES: CapabilityStates = (
-  ["events", "pause-before-switchover", "late-block-activate", "multifd", "xbzrle", "auto-converge"] as const
-).map((capability) => ({ capability, state: false }));
+/** QEMU 7.1 brought `postcopy-preempt`. */
+function hasPreempt(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 7 || (major === 7 && minor >= 1);
+}
 
+/** As QEMU starts with them: what a migration that ended without moving the guest leaves behind. */
 export const DEFAULT_PARAMETERS: MigrationParameters = {
   "max-bandwidth": DEFAULT_BANDWIDTH,
   "downtime-limit": DEFAULT_DOWNTIME_MS,
+  "max-postcopy-bandwidth": 0,
   "tls-creds": "",
   "tls-hostname": "",
   "multifd-channels": 2,
@@ -37,6 +49,8 @@ export const DEFAULT_PARAMETERS: MigrationParameters = {
 
 export function tuningParameters(tuning: Tuning): MigrationParameters {
   return {
+    // 0 is without a limit here.
+    "max-postcopy-bandwidth": Number(tuning.memoryBandwidth),
     "max-bandwidth": tuning.memoryBandwidth === 0n ? NO_LIMIT : Number(tuning.memoryBandwidth),
     "downtime-limit": Math.max(1, Math.round(tuning.maxDowntimeMs)),
   };

@@ -3,7 +3,7 @@ import type { QmpConnection } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/events.ts";
 import { awaitEvent } from "./await-event.ts";
-import { DEFAULT_CAPABILITIES, DEFAULT_PARAMETERS } from "./parameters.ts";
+import { DEFAULT_PARAMETERS } from "./parameters.ts";
 
 /** Everything an outgoing migration may have made on the source. */
 export interface Undoing {
@@ -21,7 +21,13 @@ const LAST_PATIENCE_MS = 5_000;
 
 const ENDED: ReadonlySet<MigrationStatus> = new Set(["none", "completed", "failed", "cancelled"]);
 
-export const rollBack = { all, breakLinks };
+export const rollBack = { all, breakLinks, isTooLate };
+
+/** A broken post-copy: `migrate_cancel` never ends there. */
+async function isTooLate({ qmp }: Undoing): Promise<boolean> {
+  const { status } = await qmp.execute("query-migrate");
+  return status === "postcopy-paused" || status === "postcopy-recover";
+}
 
 /**
  * Lets the guest run on as before and removes what was made: memory stream, mirrors, NBD nodes, settings. `linkLost`
@@ -115,7 +121,11 @@ async function removeNodes({ qmp, jobs }: Undoing): Promise<void> {
 }
 
 async function resetSettings({ qmp, tlsObject }: Undoing): Promise<void> {
-  await qmp.execute("migrate-set-capabilities", { capabilities: DEFAULT_CAPABILITIES });
+  // All at once: some need others, and which there are differs between versions.
+  const set = (await qmp.execute("query-migrate-capabilities")).filter(({ state }) => state);
+  await qmp.execute("migrate-set-capabilities", {
+    capabilities: set.map(({ capability }) => ({ capability, state: false })),
+  });
   await qmp.execute("migrate-set-parameters", DEFAULT_PARAMETERS);
   if (tlsObject !== undefined) await qmp.execute("object-del", { id: tlsObject });
 }

@@ -120,6 +120,9 @@ export interface QmpCommands {
   "migrate-incoming": [{ readonly uri: string }, Nothing];
   "migrate-continue": [{ readonly state: "pre-switchover" }, Nothing];
   migrate_cancel: [undefined, Nothing];
+  "migrate-start-postcopy": [undefined, Nothing];
+  /** Takes the place of a door that was opened before. */
+  "migrate-recover": [{ readonly uri: string }, Nothing];
   "migrate-set-capabilities": [
     {
       readonly capabilities: readonly { readonly capability: MigrationCapability; readonly state: boolean }[];
@@ -336,6 +339,7 @@ export type MigrationCapability =
   | "return-path"
   | "release-ram"
   | "postcopy-ram"
+  | "postcopy-preempt"
   | "compress"
   | "dirty-bitmaps"
   | "validate-uuid";
@@ -344,6 +348,7 @@ export type MigrationCapability =
 export interface MigrationParameters {
   readonly "max-bandwidth"?: number;
   readonly "downtime-limit"?: number;
+  readonly "max-postcopy-bandwidth"?: number;
   readonly "tls-creds"?: string;
   readonly "tls-hostname"?: string;
   readonly "tls-authz"?: string;

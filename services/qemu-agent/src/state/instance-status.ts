@@ -29,5 +29,6 @@ export interface InstanceStatus {
 
 export interface InstanceMigration {
   readonly id: MigrationId;
-  readonly side: "out" | "in";
+  /** `pulling`: it runs here and fetches memory from where it came from. */
+  readonly side: "out" | "in" | "pulling";
 }

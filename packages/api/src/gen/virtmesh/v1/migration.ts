@@ -186,6 +186,14 @@ export const MigrationPhase = {
   MIGRATION_PHASE_CANCELLED: 13,
   /** MIGRATION_PHASE_QUEUED - Waits for its turn; nothing has been begun. `MigrationProgress.wait` says for what. */
   MIGRATION_PHASE_QUEUED: 30,
+  /** MIGRATION_PHASE_COMMITTING - Post-copy: every disk is copied and the guest stands still; the decision comes before device state goes. */
+  MIGRATION_PHASE_COMMITTING: 20,
+  /** MIGRATION_PHASE_PULLING - Post-copy: the guest runs on the destination and fetches memory from the source. */
+  MIGRATION_PHASE_PULLING: 21,
+  /** MIGRATION_PHASE_STRANDED - Post-copy: the connection broke. The guest stands still on what it lacks; ending either side kills it. */
+  MIGRATION_PHASE_STRANDED: 22,
+  /** MIGRATION_PHASE_LOSING - Post-copy: the source's hypervisor has ended, and the destination is asked whether it had everything. */
+  MIGRATION_PHASE_LOSING: 23,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -207,6 +215,10 @@ export namespace MigrationPhase {
   export type MIGRATION_PHASE_FAILED = typeof MigrationPhase.MIGRATION_PHASE_FAILED;
   export type MIGRATION_PHASE_CANCELLED = typeof MigrationPhase.MIGRATION_PHASE_CANCELLED;
   export type MIGRATION_PHASE_QUEUED = typeof MigrationPhase.MIGRATION_PHASE_QUEUED;
+  export type MIGRATION_PHASE_COMMITTING = typeof MigrationPhase.MIGRATION_PHASE_COMMITTING;
+  export type MIGRATION_PHASE_PULLING = typeof MigrationPhase.MIGRATION_PHASE_PULLING;
+  export type MIGRATION_PHASE_STRANDED = typeof MigrationPhase.MIGRATION_PHASE_STRANDED;
+  export type MIGRATION_PHASE_LOSING = typeof MigrationPhase.MIGRATION_PHASE_LOSING;
   export type UNRECOGNIZED = typeof MigrationPhase.UNRECOGNIZED;
 }
 
@@ -242,6 +254,14 @@ export function migrationPhaseToJSON(object: MigrationPhase): string {
       return "MIGRATION_PHASE_CANCELLED";
     case MigrationPhase.MIGRATION_PHASE_QUEUED:
       return "MIGRATION_PHASE_QUEUED";
+    case MigrationPhase.MIGRATION_PHASE_COMMITTING:
+      return "MIGRATION_PHASE_COMMITTING";
+    case MigrationPhase.MIGRATION_PHASE_PULLING:
+      return "MIGRATION_PHASE_PULLING";
+    case MigrationPhase.MIGRATION_PHASE_STRANDED:
+      return "MIGRATION_PHASE_STRANDED";
+    case MigrationPhase.MIGRATION_PHASE_LOSING:
+      return "MIGRATION_PHASE_LOSING";
     case MigrationPhase.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -323,6 +343,10 @@ export interface MigrateDomainRequest {
     | undefined;
   /** -10 to 10. Who waits goes by priority, and each step is worth ten minutes of waiting. */
   priority: number;
+  /** Allow the switch to post-copy, on demand (StartPostcopy) or by `postcopy_after_passes`. */
+  postcopy: boolean;
+  /** Switch by itself after that many passes over memory; 0 means on demand only. Implies `postcopy`. */
+  postcopyAfterPasses: number;
 }
 
 export interface MigrationDisk {
@@ -451,7 +475,11 @@ export interface MigrationReport {
     | Duration
     | undefined;
   /** Part of `downtime`: recording the decision. */
-  decisionTime: Duration | undefined;
+  decisionTime:
+    | Duration
+    | undefined;
+  /** Post-copy: from the guest running on the destination to its last page being there. */
+  postcopyTime: Duration | undefined;
 }
 
 export interface GetMigrationRequest {
@@ -468,6 +496,18 @@ export interface ListMigrationsRequest {
 export interface ListMigrationsResponse {
   migrations: Migration[];
   unreachable: string[];
+}
+
+export interface StartPostcopyRequest {
+  uri: string;
+  requestId: string;
+  id: string;
+}
+
+export interface RecoverMigrationRequest {
+  uri: string;
+  requestId: string;
+  id: string;
 }
 
 export interface TuneMigrationRequest {
@@ -541,6 +581,8 @@ function createBaseMigrateDomainRequest(): MigrateDomainRequest {
     plaintext: false,
     timeout: undefined,
     priority: 0,
+    postcopy: false,
+    postcopyAfterPasses: 0,
   };
 }
 
@@ -614,6 +656,12 @@ export const MigrateDomainRequest: MessageFns<MigrateDomainRequest> = {
     }
     if (message.priority !== 0) {
       writer.uint32(320).int32(message.priority);
+    }
+    if (message.postcopy !== false) {
+      writer.uint32(240).bool(message.postcopy);
+    }
+    if (message.postcopyAfterPasses !== 0) {
+      writer.uint32(248).uint32(message.postcopyAfterPasses);
     }
     return writer;
   },
@@ -815,6 +863,22 @@ export const MigrateDomainRequest: MessageFns<MigrateDomainRequest> = {
             message.priority = reader.int32();
             continue;
           }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.postcopy = reader.bool();
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.postcopyAfterPasses = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -898,6 +962,12 @@ export const MigrateDomainRequest: MessageFns<MigrateDomainRequest> = {
     if (message.priority !== 0) {
       obj.priority = Math.round(message.priority);
     }
+    if (message.postcopy !== false) {
+      obj.postcopy = message.postcopy;
+    }
+    if (message.postcopyAfterPasses !== 0) {
+      obj.postcopyAfterPasses = Math.round(message.postcopyAfterPasses);
+    }
     return obj;
   },
 
@@ -933,6 +1003,8 @@ export const MigrateDomainRequest: MessageFns<MigrateDomainRequest> = {
       ? Duration.fromPartial(object.timeout)
       : undefined;
     message.priority = object.priority ?? 0;
+    message.postcopy = object.postcopy ?? false;
+    message.postcopyAfterPasses = object.postcopyAfterPasses ?? 0;
     return message;
   },
 };
@@ -2060,6 +2132,7 @@ function createBaseMigrationReport(): MigrationReport {
     disks: [],
     deviceStateTime: undefined,
     decisionTime: undefined,
+    postcopyTime: undefined,
   };
 }
 
@@ -2115,6 +2188,9 @@ export const MigrationReport: MessageFns<MigrationReport> = {
     }
     if (message.decisionTime !== undefined) {
       Duration.encode(message.decisionTime, writer.uint32(122).fork()).join();
+    }
+    if (message.postcopyTime !== undefined) {
+      Duration.encode(message.postcopyTime, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -2252,6 +2328,14 @@ export const MigrationReport: MessageFns<MigrationReport> = {
             message.decisionTime = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.postcopyTime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2311,6 +2395,9 @@ export const MigrationReport: MessageFns<MigrationReport> = {
     if (message.decisionTime !== undefined) {
       obj.decisionTime = Duration.toJSON(message.decisionTime);
     }
+    if (message.postcopyTime !== undefined) {
+      obj.postcopyTime = Duration.toJSON(message.postcopyTime);
+    }
     return obj;
   },
 
@@ -2353,6 +2440,9 @@ export const MigrationReport: MessageFns<MigrationReport> = {
       : undefined;
     message.decisionTime = (object.decisionTime !== undefined && object.decisionTime !== null)
       ? Duration.fromPartial(object.decisionTime)
+      : undefined;
+    message.postcopyTime = (object.postcopyTime !== undefined && object.postcopyTime !== null)
+      ? Duration.fromPartial(object.postcopyTime)
       : undefined;
     return message;
   },
@@ -2588,6 +2678,192 @@ export const ListMigrationsResponse: MessageFns<ListMigrationsResponse> = {
     const message = createBaseListMigrationsResponse();
     message.migrations = object.migrations?.map((e) => Migration.fromPartial(e)) || [];
     message.unreachable = object.unreachable?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseStartPostcopyRequest(): StartPostcopyRequest {
+  return { uri: "", requestId: "", id: "" };
+}
+
+export const StartPostcopyRequest: MessageFns<StartPostcopyRequest> = {
+  encode(message: StartPostcopyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.id !== "") {
+      writer.uint32(26).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartPostcopyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartPostcopyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: StartPostcopyRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StartPostcopyRequest>, I>>(base?: I): StartPostcopyRequest {
+    return StartPostcopyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StartPostcopyRequest>, I>>(object: I): StartPostcopyRequest {
+    const message = createBaseStartPostcopyRequest();
+    message.uri = object.uri ?? "";
+    message.requestId = object.requestId ?? "";
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseRecoverMigrationRequest(): RecoverMigrationRequest {
+  return { uri: "", requestId: "", id: "" };
+}
+
+export const RecoverMigrationRequest: MessageFns<RecoverMigrationRequest> = {
+  encode(message: RecoverMigrationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.id !== "") {
+      writer.uint32(26).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoverMigrationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoverMigrationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: RecoverMigrationRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RecoverMigrationRequest>, I>>(base?: I): RecoverMigrationRequest {
+    return RecoverMigrationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RecoverMigrationRequest>, I>>(object: I): RecoverMigrationRequest {
+    const message = createBaseRecoverMigrationRequest();
+    message.uri = object.uri ?? "";
+    message.requestId = object.requestId ?? "";
+    message.id = object.id ?? "";
     return message;
   },
 };
@@ -3192,6 +3468,33 @@ export const MigrationServiceService = {
     responseSerialize: (value: MigrationLimits): Buffer => Buffer.from(MigrationLimits.encode(value).finish()),
     responseDeserialize: (value: Buffer): MigrationLimits => MigrationLimits.decode(value),
   },
+  /**
+   * Switches a live migration that allows it to post-copy, while its memory is sent: the guest goes on at the
+   * destination at once and fetches there what it lacks. There is no way back from it.
+   */
+  startPostcopy: {
+    path: "/virtmesh.v1.MigrationService/StartPostcopy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StartPostcopyRequest): Buffer => Buffer.from(StartPostcopyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StartPostcopyRequest => StartPostcopyRequest.decode(value),
+    responseSerialize: (value: Migration): Buffer => Buffer.from(Migration.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Migration => Migration.decode(value),
+  },
+  /**
+   * Tries now to mend the broken connection of a post-copy, which is tried by itself with growing pauses; breaks
+   * one that does not come forward, to make a new one.
+   */
+  recoverMigration: {
+    path: "/virtmesh.v1.MigrationService/RecoverMigration" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RecoverMigrationRequest): Buffer =>
+      Buffer.from(RecoverMigrationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RecoverMigrationRequest => RecoverMigrationRequest.decode(value),
+    responseSerialize: (value: Migration): Buffer => Buffer.from(Migration.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Migration => Migration.decode(value),
+  },
 } as const;
 
 export interface MigrationServiceServer extends UntypedServiceImplementation {
@@ -3209,6 +3512,16 @@ export interface MigrationServiceServer extends UntypedServiceImplementation {
   getMigrationLimits: handleUnaryCall<GetMigrationLimitsRequest, MigrationLimits>;
   /** Changes them; kept over restarts. What runs goes on; what waits is looked at again at once. */
   updateMigrationLimits: handleUnaryCall<UpdateMigrationLimitsRequest, MigrationLimits>;
+  /**
+   * Switches a live migration that allows it to post-copy, while its memory is sent: the guest goes on at the
+   * destination at once and fetches there what it lacks. There is no way back from it.
+   */
+  startPostcopy: handleUnaryCall<StartPostcopyRequest, Migration>;
+  /**
+   * Tries now to mend the broken connection of a post-copy, which is tried by itself with growing pauses; breaks
+   * one that does not come forward, to make a new one.
+   */
+  recoverMigration: handleUnaryCall<RecoverMigrationRequest, Migration>;
 }
 
 export interface MigrationServiceClient extends Client {
@@ -3309,6 +3622,44 @@ export interface MigrationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: MigrationLimits) => void,
+  ): ClientUnaryCall;
+  /**
+   * Switches a live migration that allows it to post-copy, while its memory is sent: the guest goes on at the
+   * destination at once and fetches there what it lacks. There is no way back from it.
+   */
+  startPostcopy(
+    request: StartPostcopyRequest,
+    callback: (error: ServiceError | null, response: Migration) => void,
+  ): ClientUnaryCall;
+  startPostcopy(
+    request: StartPostcopyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Migration) => void,
+  ): ClientUnaryCall;
+  startPostcopy(
+    request: StartPostcopyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Migration) => void,
+  ): ClientUnaryCall;
+  /**
+   * Tries now to mend the broken connection of a post-copy, which is tried by itself with growing pauses; breaks
+   * one that does not come forward, to make a new one.
+   */
+  recoverMigration(
+    request: RecoverMigrationRequest,
+    callback: (error: ServiceError | null, response: Migration) => void,
+  ): ClientUnaryCall;
+  recoverMigration(
+    request: RecoverMigrationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Migration) => void,
+  ): ClientUnaryCall;
+  recoverMigration(
+    request: RecoverMigrationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Migration) => void,
   ): ClientUnaryCall;
 }
 

@@ -33,8 +33,11 @@ export const DestinationStanding = {
   DESTINATION_STANDING_LOADED: 4,
   /** DESTINATION_STANDING_RESUMING - Decision journalled there, the guest not running yet. */
   DESTINATION_STANDING_RESUMING: 5,
+  /** DESTINATION_STANDING_RESUMED - The guest runs there and lacks nothing. */
   DESTINATION_STANDING_RESUMED: 6,
   DESTINATION_STANDING_PROMISED: 7,
+  /** DESTINATION_STANDING_PULLING - The guest runs there and lacks memory that is still on the source. */
+  DESTINATION_STANDING_PULLING: 8,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -49,6 +52,7 @@ export namespace DestinationStanding {
   export type DESTINATION_STANDING_RESUMING = typeof DestinationStanding.DESTINATION_STANDING_RESUMING;
   export type DESTINATION_STANDING_RESUMED = typeof DestinationStanding.DESTINATION_STANDING_RESUMED;
   export type DESTINATION_STANDING_PROMISED = typeof DestinationStanding.DESTINATION_STANDING_PROMISED;
+  export type DESTINATION_STANDING_PULLING = typeof DestinationStanding.DESTINATION_STANDING_PULLING;
   export type UNRECOGNIZED = typeof DestinationStanding.UNRECOGNIZED;
 }
 
@@ -70,6 +74,8 @@ export function destinationStandingToJSON(object: DestinationStanding): string {
       return "DESTINATION_STANDING_RESUMED";
     case DestinationStanding.DESTINATION_STANDING_PROMISED:
       return "DESTINATION_STANDING_PROMISED";
+    case DestinationStanding.DESTINATION_STANDING_PULLING:
+      return "DESTINATION_STANDING_PULLING";
     case DestinationStanding.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -216,6 +222,12 @@ export interface SessionRequest {
     | //
     /** The source has retired; the destination may forget the migration. */
     { $case: "retired"; value: Retired }
+    | //
+    /** Post-copy: the connection broke, and the source wants an address to go on by. */
+    { $case: "recover"; value: Recover }
+    | //
+    /** Post-copy: the source's hypervisor has ended; what has not come never will. */
+    { $case: "gone"; value: SourceGone }
     | undefined;
 }
 
@@ -238,10 +250,44 @@ export interface SessionResponse {
     | //
     /** Answer to reattach. */
     { $case: "standing"; value: InquireResponse }
+    | //
+    /** Post-copy: the decision is durable here. Device state may come. */
+    { $case: "accepted"; value: Accepted }
+    | //
+    /** Post-copy: the guest runs there and fetches the rest of its memory. */
+    { $case: "pulling"; value: Pulling }
+    | { $case: "recoverable"; value: Recoverable }
+    | //
+    /** Post-copy: the guest has ended there before it had all its memory. */
+    { $case: "lostGuest"; value: LostGuest }
     | undefined;
 }
 
 export interface SourceReattach {
+}
+
+export interface Recover {
+}
+
+export interface SourceGone {
+  message: string;
+}
+
+export interface Accepted {
+}
+
+export interface Pulling {
+  /** As Resumed has it. */
+  hypervisorDowntimeMs: bigint;
+}
+
+export interface Recoverable {
+  /** Where the source sends the rest, as QEMU writes it. */
+  memoryAddress: string;
+}
+
+export interface LostGuest {
+  message: string;
 }
 
 export interface MirrorsConcluded {
@@ -1466,6 +1512,12 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       case "retired":
         Retired.encode(message.message.value, writer.uint32(74).fork()).join();
         break;
+      case "recover":
+        Recover.encode(message.message.value, writer.uint32(82).fork()).join();
+        break;
+      case "gone":
+        SourceGone.encode(message.message.value, writer.uint32(90).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1555,6 +1607,22 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.message = { $case: "retired", value: Retired.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.message = { $case: "recover", value: Recover.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.message = { $case: "gone", value: SourceGone.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1589,6 +1657,10 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       obj.heartbeat = Heartbeat.toJSON(message.message.value);
     } else if (message.message?.$case === "retired") {
       obj.retired = Retired.toJSON(message.message.value);
+    } else if (message.message?.$case === "recover") {
+      obj.recover = Recover.toJSON(message.message.value);
+    } else if (message.message?.$case === "gone") {
+      obj.gone = SourceGone.toJSON(message.message.value);
     }
     return obj;
   },
@@ -1643,6 +1715,18 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         }
         break;
       }
+      case "recover": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "recover", value: Recover.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "gone": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "gone", value: SourceGone.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1675,6 +1759,18 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         break;
       case "standing":
         InquireResponse.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
+      case "accepted":
+        Accepted.encode(message.message.value, writer.uint32(66).fork()).join();
+        break;
+      case "pulling":
+        Pulling.encode(message.message.value, writer.uint32(74).fork()).join();
+        break;
+      case "recoverable":
+        Recoverable.encode(message.message.value, writer.uint32(82).fork()).join();
+        break;
+      case "lostGuest":
+        LostGuest.encode(message.message.value, writer.uint32(90).fork()).join();
         break;
     }
     return writer;
@@ -1749,6 +1845,38 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             message.message = { $case: "standing", value: InquireResponse.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = { $case: "accepted", value: Accepted.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.message = { $case: "pulling", value: Pulling.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.message = { $case: "recoverable", value: Recoverable.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.message = { $case: "lostGuest", value: LostGuest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1777,6 +1905,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       obj.heartbeat = Heartbeat.toJSON(message.message.value);
     } else if (message.message?.$case === "standing") {
       obj.standing = InquireResponse.toJSON(message.message.value);
+    } else if (message.message?.$case === "accepted") {
+      obj.accepted = Accepted.toJSON(message.message.value);
+    } else if (message.message?.$case === "pulling") {
+      obj.pulling = Pulling.toJSON(message.message.value);
+    } else if (message.message?.$case === "recoverable") {
+      obj.recoverable = Recoverable.toJSON(message.message.value);
+    } else if (message.message?.$case === "lostGuest") {
+      obj.lostGuest = LostGuest.toJSON(message.message.value);
     }
     return obj;
   },
@@ -1829,6 +1965,30 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         }
         break;
       }
+      case "accepted": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "accepted", value: Accepted.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "pulling": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "pulling", value: Pulling.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "recoverable": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "recoverable", value: Recoverable.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "lostGuest": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "lostGuest", value: LostGuest.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1878,6 +2038,359 @@ export const SourceReattach: MessageFns<SourceReattach> = {
   },
   fromPartial<I extends Exact<DeepPartial<SourceReattach>, I>>(_: I): SourceReattach {
     const message = createBaseSourceReattach();
+    return message;
+  },
+};
+
+function createBaseRecover(): Recover {
+  return {};
+}
+
+export const Recover: MessageFns<Recover> = {
+  encode(_: Recover, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Recover {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecover();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(_: Recover): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Recover>, I>>(base?: I): Recover {
+    return Recover.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Recover>, I>>(_: I): Recover {
+    const message = createBaseRecover();
+    return message;
+  },
+};
+
+function createBaseSourceGone(): SourceGone {
+  return { message: "" };
+}
+
+export const SourceGone: MessageFns<SourceGone> = {
+  encode(message: SourceGone, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message !== "") {
+      writer.uint32(10).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SourceGone {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSourceGone();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: SourceGone): unknown {
+    const obj: any = {};
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SourceGone>, I>>(base?: I): SourceGone {
+    return SourceGone.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SourceGone>, I>>(object: I): SourceGone {
+    const message = createBaseSourceGone();
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseAccepted(): Accepted {
+  return {};
+}
+
+export const Accepted: MessageFns<Accepted> = {
+  encode(_: Accepted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Accepted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAccepted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(_: Accepted): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Accepted>, I>>(base?: I): Accepted {
+    return Accepted.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Accepted>, I>>(_: I): Accepted {
+    const message = createBaseAccepted();
+    return message;
+  },
+};
+
+function createBasePulling(): Pulling {
+  return { hypervisorDowntimeMs: 0n };
+}
+
+export const Pulling: MessageFns<Pulling> = {
+  encode(message: Pulling, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hypervisorDowntimeMs !== 0n) {
+      if (BigInt.asUintN(64, message.hypervisorDowntimeMs) !== message.hypervisorDowntimeMs) {
+        throw new globalThis.Error("value provided for field message.hypervisorDowntimeMs of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.hypervisorDowntimeMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pulling {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePulling();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.hypervisorDowntimeMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: Pulling): unknown {
+    const obj: any = {};
+    if (message.hypervisorDowntimeMs !== 0n) {
+      obj.hypervisorDowntimeMs = message.hypervisorDowntimeMs.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Pulling>, I>>(base?: I): Pulling {
+    return Pulling.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Pulling>, I>>(object: I): Pulling {
+    const message = createBasePulling();
+    message.hypervisorDowntimeMs = (object.hypervisorDowntimeMs !== undefined && object.hypervisorDowntimeMs !== null)
+      ? BigInt(object.hypervisorDowntimeMs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseRecoverable(): Recoverable {
+  return { memoryAddress: "" };
+}
+
+export const Recoverable: MessageFns<Recoverable> = {
+  encode(message: Recoverable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.memoryAddress !== "") {
+      writer.uint32(10).string(message.memoryAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Recoverable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoverable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.memoryAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: Recoverable): unknown {
+    const obj: any = {};
+    if (message.memoryAddress !== "") {
+      obj.memoryAddress = message.memoryAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Recoverable>, I>>(base?: I): Recoverable {
+    return Recoverable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Recoverable>, I>>(object: I): Recoverable {
+    const message = createBaseRecoverable();
+    message.memoryAddress = object.memoryAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseLostGuest(): LostGuest {
+  return { message: "" };
+}
+
+export const LostGuest: MessageFns<LostGuest> = {
+  encode(message: LostGuest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message !== "") {
+      writer.uint32(10).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LostGuest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLostGuest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: LostGuest): unknown {
+    const obj: any = {};
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LostGuest>, I>>(base?: I): LostGuest {
+    return LostGuest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LostGuest>, I>>(object: I): LostGuest {
+    const message = createBaseLostGuest();
+    message.message = object.message ?? "";
     return message;
   },
 };

@@ -1,0 +1,194 @@
+import type { SourceFact } from "./facts.ts";
+import { common, failure, lose, retire, stay } from "./source-moves.ts";
+import type { Common, SourceState, SourceStep } from "./source-state.ts";
+
+type In<P extends SourceState["phase"]> = Extract<SourceState, { readonly phase: P }>;
+
+/** The guest runs on the destination and fetches its memory from here. */
+export function pull(state: Common): SourceStep {
+  return { state: { phase: "pulling", ...common(state) }, effects: [] };
+}
+
+/** The connection broke. Both processes have what they had: nobody is killed, and it is tried again until it works. */
+export function strand(state: Common): SourceStep {
+  return {
+    state: { phase: "stranded", attempts: 1, ...common(state) },
+    effects: [{ effect: "recover", attempts: 1 }],
+  };
+}
+
+/** This side's process is gone. Only the destination knows whether it had everything by then. */
+export function gone(state: Common, message: string): SourceStep {
+  const cause = failure("GUEST_LOST", `the source could not give the rest of its memory: ${message}`);
+  return {
+    state: { phase: "losing", cause, ...common(state) },
+    effects: [{ effect: "tellGone", message: cause.message }],
+  };
+}
+
+export function pulling(state: In<"pulling">, fact: SourceFact): SourceStep {
+  switch (fact.fact) {
+    case "sent":
+    case "peerResumed":
+      return retire(state);
+    case "postcopyPaused":
+      return strand(state);
+    case "recoverWanted":
+      return { state, effects: [{ effect: "breakPostcopy" }] };
+    case "sourceExited":
+    // Not the same as a broken link: its QEMU will not go on with it.
+    case "memoryFailed":
+      return gone(state, fact.message);
+    case "peerLostGuest":
+      return lose(state, fact.message);
+    case "peerLost":
+      return { state, effects: [{ effect: "askPeer", demandPromise: false }] };
+    case "peerStanding":
+      return fact.standing === "resumed" ? retire(state) : stay(state);
+    case "postcopyActive":
+    case "peerPulling":
+    case "peerAccepted":
+    case "peerRecoverable":
+    case "peerFailed":
+    case "peerDiscarded":
+    case "mirrorReady":
+    case "mirrorFailed":
+    case "mirrorConcluded":
+    case "switchover":
+    case "memoryPass":
+    case "guestIoError":
+    case "rolledBack":
+    case "retired":
+    case "peerPrepared":
+    case "peerLoaded":
+    case "recordDestination":
+    case "recordSource":
+    case "recordUnknown":
+    case "journalled":
+    case "cancelled":
+    case "destroyed":
+    case "postcopyWanted":
+    case "recoverDue":
+    case "timedOut":
+    case "patienceOver":
+    case "commandFailed":
+      return stay(state);
+  }
+}
+
+export function stranded(state: In<"stranded">, fact: SourceFact): SourceStep {
+  switch (fact.fact) {
+    case "sent":
+    case "peerResumed":
+      return retire(state);
+    case "postcopyActive":
+      return pull(state);
+    case "peerRecoverable":
+      return { state, effects: [{ effect: "resumePostcopy", address: fact.address }] };
+    case "recoverDue":
+    case "recoverWanted":
+      return again(state);
+    case "sourceExited":
+    // Not the same as a broken link: its QEMU will not go on with it.
+    case "memoryFailed":
+      return gone(state, fact.message);
+    case "peerLostGuest":
+      return lose(state, fact.message);
+    case "peerLost":
+      return { state, effects: [{ effect: "askPeer", demandPromise: false }] };
+    case "peerStanding":
+      // The agents reach each other again: so may their hypervisors.
+      return fact.standing === "resumed" ? retire(state) : again(state);
+    case "postcopyPaused":
+    case "peerPulling":
+    case "peerAccepted":
+    case "peerFailed":
+    case "peerDiscarded":
+    case "mirrorReady":
+    case "mirrorFailed":
+    case "mirrorConcluded":
+    case "switchover":
+    case "memoryPass":
+    case "guestIoError":
+    case "rolledBack":
+    case "retired":
+    case "peerPrepared":
+    case "peerLoaded":
+    case "recordDestination":
+    case "recordSource":
+    case "recordUnknown":
+    case "journalled":
+    case "cancelled":
+    case "destroyed":
+    case "postcopyWanted":
+    case "timedOut":
+    case "patienceOver":
+    case "commandFailed":
+      return stay(state);
+  }
+}
+
+function again(state: In<"stranded">): SourceStep {
+  const attempts = state.attempts + 1;
+  return { state: { ...state, attempts }, effects: [{ effect: "recover", attempts }] };
+}
+
+export function losing(state: In<"losing">, fact: SourceFact): SourceStep {
+  switch (fact.fact) {
+    // It had everything: nothing is lost.
+    case "peerResumed":
+      return retire(state);
+    case "peerLostGuest":
+    case "peerFailed":
+    case "peerDiscarded":
+      return lose(state, state.cause.message);
+    case "peerLost":
+      return { state, effects: [{ effect: "askPeer", demandPromise: false }] };
+    case "peerStanding":
+      switch (fact.standing) {
+        case "resumed":
+          return retire(state);
+        case "promised":
+        case "unknown":
+          return lose(state, state.cause.message);
+        case "preparing":
+        case "prepared":
+        case "loaded":
+        case "resuming":
+        case "pulling":
+          return { state, effects: [{ effect: "tellGone", message: state.cause.message }] };
+      }
+      break;
+    case "sent":
+    case "postcopyActive":
+    case "postcopyPaused":
+    case "peerPulling":
+    case "peerAccepted":
+    case "peerRecoverable":
+    case "sourceExited":
+    case "mirrorReady":
+    case "mirrorFailed":
+    case "mirrorConcluded":
+    case "switchover":
+    case "memoryPass":
+    case "memoryFailed":
+    case "guestIoError":
+    case "rolledBack":
+    case "retired":
+    case "peerPrepared":
+    case "peerLoaded":
+    case "recordDestination":
+    case "recordSource":
+    case "recordUnknown":
+    case "journalled":
+    case "cancelled":
+    case "destroyed":
+    case "postcopyWanted":
+    case "recoverWanted":
+    case "recoverDue":
+    case "timedOut":
+    case "patienceOver":
+    case "commandFailed":
+      return stay(state);
+  }
+}

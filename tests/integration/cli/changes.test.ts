@@ -34,6 +34,19 @@ describe("the command line, with what changes a guest", () => {
     });
   });
 
+  it("says what a definition would change", async () => {
+    expect(await cli.ok("domdiff", "web", "--json")).toBe('{"changes":[]}\n');
+    const file = join(work, "web.xml");
+    const xml = await cli.ok("dumpxml", "web", "--inactive");
+    await writeFile(
+      file,
+      xml.replace("<name>", "<title>The web</title><name>").replace("/images/web", "/images/new"),
+    );
+    const said = await cli.ok("domdiff", "web", file);
+    expect(said).toMatch(/^Can change while it runs:\n {2}\+ title The web\nChanges at the next start:\n/);
+    expect(said).toContain("/source/file /images/web -> /images/new\n");
+  });
+
   it("takes any device as libvirt's XML", async () => {
     const file = join(work, "rng.xml");
     await writeFile(

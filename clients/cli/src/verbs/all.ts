@@ -3,7 +3,7 @@ import { attachDevice, detachDevice, detachDeviceAlias, updateDevice } from "./a
 import { completion } from "./completion.ts";
 import { consoleVerb } from "./console.ts";
 import { domxmlFormats, domxmlFromNative, domxmlToNative } from "./conversion.ts";
-import { create, define, dumpxml, undefine } from "./definitions.ts";
+import { create, define, domdiff, dumpxml, undefine } from "./definitions.ts";
 import { blockjob, screenshot } from "./devices.ts";
 import { attachDisk, changeMedia, detachDisk } from "./disks.ts";
 import { event } from "./events.ts";
@@ -71,6 +71,7 @@ export const VERBS: readonly Verb[] = [
   dominfo,
   domstate,
   dumpxml,
+  domdiff,
   domblklist,
   domiflist,
   domstats,

@@ -7,7 +7,10 @@ import {
   GetDomainXmlResponse,
   UndefineDomainRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
+import { diffDomains } from "@virtmesh/documents/domain/diff";
+import { parseDomain } from "@virtmesh/documents/domain/document";
 import { readDocument } from "../files.ts";
+import { changeLines } from "../output/changes.ts";
 import { clean } from "../output/table.ts";
 import { oneConnection, resolveTarget } from "../session.ts";
 import { DOMAIN_ARGUMENT, type Verb, type VerbArgument } from "../verb.ts";
@@ -101,5 +104,26 @@ export const dumpxml: Verb = {
     );
     if (session.globals.json) session.terminal.object(GetDomainXmlResponse.toJSON(answer));
     else session.terminal.print(answer.xml);
+  },
+};
+
+export const domdiff: Verb = {
+  name: "domdiff",
+  group: "Guest state",
+  summary: "say what a definition would change, at once or at the next start",
+  args: [DOMAIN_ARGUMENT, { ...FILE, optional: true }],
+  notes:
+    "With a file, compares the guest's definition with it; what the file leaves open stays as it is. Without one, says what the next start of a guest that runs will change.",
+  async run(session, given) {
+    const target = await resolveTarget(session, given.arg(0));
+    const xml = async (inactive: boolean) => {
+      const request = GetDomainXmlRequest.fromPartial({ ...target, inactive });
+      return (await session.rpc.unary(domains.getDomainXml, request)).xml;
+    };
+    const [path, now] = [given.arg(1), parseDomain(await xml(false))];
+    const other = path === "" ? await xml(true) : await readDocument(path, session.terminal.streams.stdin);
+    const changes = diffDomains(now, parseDomain(other), { leavesOpen: path !== "" });
+    if (session.globals.json) session.terminal.object({ changes });
+    else for (const line of changeLines(changes)) session.terminal.say(line);
   },
 };

@@ -55,4 +55,64 @@ describe("what a guest can see", () => {
     const full = balloon("domain='0' bus='0x00' slot='0x05' function='0x0'");
     expect(compareAbi(balloon("slot='5'"), full)).toEqual([]);
   });
+
+  const MANY = minimal(
+    "<vcpu current='2'>4</vcpu><maxMemory slots='4' unit='GiB'>8</maxMemory><cpu><numa><cell id='0' cpus='0,1,2-3' memory='64' unit='MiB' memAccess='shared'/></numa></cpu>" +
+      "<features><acpi/><hyperv><relaxed state='on'/></hyperv><tcg><tb-cache unit='MiB'>64</tb-cache></tcg></features>" +
+      "<clock offset='utc'><timer name='tsc' frequency='1000' mode='native'/><timer name='rtc' tickpolicy='catchup'/></clock>",
+    "<filesystem accessmode='mapped'><source dir='/a'/><target dir='tag'/></filesystem>" +
+      "<sound model='ich9'><codec type='micro'/></sound>" +
+      "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/><product id='0x2'/></source></hostdev>" +
+      "<redirdev bus='usb' type='spicevmc'/>" +
+      "<redirfilter><usbdev class='0x08' allow='no'/></redirfilter>" +
+      "<rng model='virtio'><backend model='random'>/dev/random</backend></rng>" +
+      "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>" +
+      "<shmem name='s'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>" +
+      "<memory model='dimm'><target><size unit='MiB'>32</size><node>0</node></target></memory>" +
+      "<iommu model='intel'><driver iotlb='on'/></iommu>" +
+      "<vsock model='virtio'><cid auto='no' address='4'/></vsock>" +
+      "<watchdog model='i6300esb' action='reset'/>",
+  );
+  const onQ35 = (xml: string) => xml.replace("machine='pc'", "machine='q35'");
+  const manyChanged = (from: string, to: string) => {
+    expect(MANY).toContain(from);
+    return compareAbi(parseDomain(onQ35(MANY)), parseDomain(onQ35(MANY.replace(from, to)))).map(
+      (d) => d.path,
+    );
+  };
+
+  it.each([
+    ["where a directory is on the host", "dir='/a'", "dir='/b'"],
+    ["which device of the host it has", "<vendor id='0x1'/>", "<vendor id='0x3'/>"],
+    ["where random numbers come from", "/dev/random", "/dev/urandom"],
+    ["what is done when a watchdog barks", "action='reset'", "action='pause'"],
+    ["how QEMU emulates", "<tb-cache unit='MiB'>64", "<tb-cache unit='MiB'>32"],
+    ["how a set of processors is written", "cpus='0,1,2-3'", "cpus='0-3'"],
+    ["how memory of a node is shared", "memAccess='shared'", "memAccess='private'"],
+    ["how the host keeps up its clock", "tickpolicy='catchup'", "tickpolicy='delay'"],
+  ])("does not include %s", (_, from, to) => {
+    expect(manyChanged(from, to)).toEqual([]);
+  });
+
+  it.each([
+    ["how many processors are there", "current='2'", "current='3'", "vcpu/current"],
+    ["slots for memory", "slots='4'", "slots='5'", "memorySlots"],
+    ["a feature for Windows", "<relaxed state='on'/>", "", "features/hyperv/relaxed/state"],
+    ["the speed of the TSC", "frequency='1000'", "frequency='2000'", "clock/timers/tsc/frequency"],
+    ["the name of a directory", "dir='tag'", "dir='other'", "devices/filesystem[tag]/present"],
+    ["a codec", "type='micro'", "type='duplex'", "devices/sound[1]/codecs/0"],
+    ["the rules for USB of viewers", "allow='no'", "allow='yes'", "devices/redirfilter/0/allow"],
+    ["the version of a TPM", "version='2.0'", "", "devices/tpm[1]/backend/version"],
+    ["shared memory", "<size unit='M'>4", "<size unit='M'>8", "devices/shmem[s]/size"],
+    ["modules", "<size unit='MiB'>32", "<size unit='MiB'>64", "devices/memory[1]/size"],
+    ["the IOMMU", "iotlb='on'", "iotlb='off'", "devices/iommu[1]/driver/iotlb"],
+    [
+      "the form of virtio",
+      "<vsock model='virtio'",
+      "<vsock model='virtio-transitional'",
+      "devices/vsock[1]/model",
+    ],
+  ])("includes %s", (_, from, to, path) => {
+    expect(manyChanged(from, to)).toContain(path);
+  });
 });

@@ -1,14 +1,19 @@
 // `npm run conformance`: virtmesh's reading and writing of libvirt's documents against libvirt's own test data.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf, systemCode, VirtError } from "@virtmesh/core/errors";
 import { CORPUS_NEEDS, ensurePackages } from "@virtmesh/lab/apt";
 import { libvirtTests } from "@virtmesh/lab/libvirt-source";
 import { Corpus } from "./corpus.ts";
+import { withScores } from "./document.ts";
 import { failureLine, jsonLine, kindLines, scoreTable, skippedLines } from "./report.ts";
 import { type Score, runSuite } from "./run.ts";
 import { SUITES } from "./suites.ts";
 
-const HELP = `npm run conformance -- (--corpus DIR | --fetch) [--suite NAME]... [--json] [--failures]
+const DOCUMENT = join(import.meta.dirname, "../../docs/conformance.md");
+
+const HELP = `npm run conformance -- (--corpus DIR | --fetch) [--suite NAME]... [--json] [--failures] [--document]
 
 Scores virtmesh against the test data of libvirt. docs/conformance.md has the scores and what is missing.
 
@@ -16,6 +21,7 @@ Scores virtmesh against the test data of libvirt. docs/conformance.md has the sc
   --fetch       fetches Debian's source of libvirt with apt-get (root or sudo) into the cache folder, once, and uses it
   --suite NAME  only this suite; may be given several times
   --json        a JSON line for each suite
+  --document    also writes the scores into docs/conformance.md
   --failures    every case that fails, with the difference, and how often each kind of difference came up
 
 Suites:
@@ -36,6 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
       suite: { type: "string", multiple: true, default: [] },
       json: { type: "boolean", default: false },
       failures: { type: "boolean", default: false },
+      document: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -53,7 +60,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const corpus = await corpusOf(values.corpus, values.fetch);
   if (corpus === undefined) {
     process.stderr.write(
-      `A libvirt source tree is needed: --corpus DIR, or --fetch to get Debian's.\n\n${HELP}`,
+      `${HELP}
+A libvirt source tree is needed: --corpus DIR, or --fetch to get Debian's
+`,
     );
     return 2;
   }
@@ -73,6 +82,7 @@ async function main(argv: readonly string[]): Promise<number> {
       for (const failure of score.failures) process.stdout.write(`${failureLine(suite.name, failure)}\n`);
     }
   }
+  if (values.document) writeFileSync(DOCUMENT, withScores(readFileSync(DOCUMENT, "utf8"), scores));
   if (!values.json) {
     if (values.failures) for (const line of scores.flatMap(kindLines)) process.stdout.write(`${line}\n`);
     for (const line of scores.flatMap(skippedLines)) process.stdout.write(`${line}\n`);

@@ -4,7 +4,7 @@ import { percent } from "./run.ts";
 /** A line for programs. */
 export function jsonLine(score: Score, withFailures: boolean): string {
   const { failures, kinds, seconds, ...counts } = score;
-  const line = { ...counts, percent: round(percent(score)), seconds: round(seconds) };
+  const line = { ...counts, percent: Number(percentText(score)), seconds: round(seconds) };
   return JSON.stringify(withFailures ? { ...line, failures, kinds } : line);
 }
 
@@ -18,7 +18,7 @@ export function scoreTable(scores: readonly Score[]): string {
       String(score.pass),
       String(score.fail),
       String(score.total - score.pass - score.fail),
-      percent(score).toFixed(1),
+      percentText(score),
       String(score.goal),
     ]),
   ];
@@ -48,6 +48,11 @@ export function skippedLines(score: Score): readonly string[] {
   return Object.entries(score.skipped_with_reason).map(
     ([reason, count]) => `${score.suite}: ${count} skipped: ${reason}`,
   );
+}
+
+/** Rounded down: 100 is said only of what is whole. */
+export function percentText(score: Score): string {
+  return (Math.floor(percent(score) * 10) / 10).toFixed(1);
 }
 
 function round(value: number): number {

@@ -1,6 +1,6 @@
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
-import { validateDomain } from "@virtmesh/documents/domain/validate";
 import { completeQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/complete";
+import { validateQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/validate";
 import type { Corpus } from "./corpus.ts";
 import { type Fact, flagsOf, structuresOf } from "./program/facts.ts";
 import { completionOf, hostAudio } from "./qemu-cases.ts";
@@ -54,7 +54,7 @@ function refusedByQemu(corpus: Corpus): readonly [string, Refusal][] {
       const says = file === undefined ? "" : corpus.read(folder, file).trim();
       const situation = completionOf(corpus, args, hostAudio(new Map(), new Map()));
       const complete = (definition: DomainDefinition) =>
-        validateDomain(completeQemuDomain(definition, situation(definition)));
+        validateQemuDomain(completeQemuDomain(definition, situation(definition)));
       return [`tests/${folder}/${name}.xml`, { says, isOfHost: OF_HOST.test(says), complete }];
     });
 }

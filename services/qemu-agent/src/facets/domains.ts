@@ -15,7 +15,7 @@ import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { completeQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/complete";
-import { validateDomain } from "@virtmesh/documents/domain/validate";
+import { validateQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/validate";
 import type { QemuCapabilities } from "../capabilities/model.ts";
 import { traitsOf } from "../capabilities/traits.ts";
 import { withMachine } from "../cmdline/machine-types.ts";
@@ -76,8 +76,7 @@ export class QemuDomains implements DomainFacet {
       traits: traitsOf(capabilities),
       newDomain: true,
     });
-    // What has been filled in must go together as well.
-    validateDomain(meant);
+    validateQemuDomain(meant);
     const { definition, uuidGenerated } = completeDomain(meant);
     const { uuid, name } = definition;
     return { uuid, name, uuidGenerated, xml: formatDomain(definition, { secure: true, inactive: true }) };

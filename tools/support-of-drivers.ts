@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { supportOf } from "@virtmesh/core/driver/driver";
 import { createQemuDriver } from "@virtmesh/qemu-agent/driver";
+import { createLxcDriver } from "@virtmesh/lxc-agent/driver";
 import { silentLogger } from "@virtmesh/mesh/logger";
 import { createTestDriver } from "@virtmesh/test-driver/test-driver";
 import type { DriverSupport } from "./support-document.ts";
 
-/** Every driver of the project, made and asked. Needs what the drivers need: QEMU. */
+/** Every driver of the project, made and asked. Needs what the drivers need: QEMU and LXC. */
 export async function supportOfDrivers(): Promise<DriverSupport[]> {
   const dir = await mkdtemp(join(tmpdir(), "vm-support-"));
   try {
@@ -19,8 +20,13 @@ export async function supportOfDrivers(): Promise<DriverSupport[]> {
       logger: silentLogger,
       signal: new AbortController().signal,
     });
+    await using lxc = await createLxcDriver({
+      stateDir: join(dir, "lxc"),
+      runDir: join(dir, "run"),
+      logger: silentLogger,
+    });
     await using test = createTestDriver();
-    return [qemu, test].map((driver) => ({ name: driver.name, methods: new Set(supportOf(driver)) }));
+    return [qemu, lxc, test].map((driver) => ({ name: driver.name, methods: new Set(supportOf(driver)) }));
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

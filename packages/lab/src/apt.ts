@@ -34,6 +34,13 @@ export const NAMESPACE_NEEDS: readonly Need[] = [
   { package: "util-linux", file: "nsenter" },
 ];
 
+/** What containers take: LXC, and a system to run in them. */
+export const CONTAINER_NEEDS: readonly Need[] = [
+  { package: "lxc", file: "lxc-start" },
+  { package: "busybox-static", file: "busybox" },
+  ...NAMESPACE_NEEDS,
+];
+
 /** What the tests of metrics, rules and dashboards take. */
 export const MONITORING_NEEDS: readonly Need[] = [
   { package: "prometheus", file: "prometheus" },

@@ -6,7 +6,7 @@ import type { Host } from "./hosts.ts";
 import { repositoryRoot } from "./repository.ts";
 import { freePort, Service } from "./service.ts";
 
-export type AgentKind = "qemu" | "test";
+export type AgentKind = "qemu" | "lxc" | "test";
 
 /** Where an agent is to run. */
 export interface Place {
@@ -34,7 +34,24 @@ export interface MeshHost {
 
 /** The host name in the certificates of NATS and the gateway. */
 export const HUB = "hub";
-const PATHS = { qemu: "/system", test: "/default" } as const satisfies Record<AgentKind, string>;
+const PATHS = { qemu: "/system", lxc: "/system", test: "/default" } as const satisfies Record<
+  AgentKind,
+  string
+>;
+
+/**
+ * LXC finds bridges in /sys, which shows the network of whoever mounted it: one of its own for an agent in a namespace,
+ * with the control groups of this computer put back.
+ */
+const OWN_SYS = `set -e
+groups=$(mktemp -d)
+mount --rbind /sys/fs/cgroup "$groups"
+mount -t sysfs sysfs /sys
+mount --rbind "$groups" /sys/fs/cgroup
+umount -l "$groups"
+rmdir "$groups"
+exec "$@"`;
+const WITH_OWN_SYS = ["unshare", "--mount", "sh", "-c", OWN_SYS, "sh"];
 
 /** What all processes of one mesh have in common. */
 export interface LaunchContext {
@@ -107,7 +124,7 @@ export class Launcher {
         ...["--host", name, "--data-address", address, "--state-dir", stateDir, "--run-dir", runDir],
         ...args,
       ],
-      ...(namespace ? { enter: namespace.enter } : {}),
+      ...(namespace ? { enter: [...namespace.enter, ...(kind === "lxc" ? WITH_OWN_SYS : [])] } : {}),
     });
     const uri = `${kind}://${name}${PATHS[kind]}`;
     return { name, address, uri, agent, stateDir, runDir, imageDir, ...(namespace ? { namespace } : {}) };

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { isAlive } from "@virtmesh/agent/machine/process-stat";
 import { errnoOf } from "./errno.ts";
 import { isOwned, thisProcess } from "./owner.ts";
 
@@ -33,6 +34,7 @@ async function removeLeftovers(kind: string): Promise<void> {
 
 /** Hypervisors outlive the agents that started them; their sockets are in the folder, whose name is unique. */
 export async function endHypervisorsOf(folder: string): Promise<void> {
+  await endContainersOf(folder);
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
     const [program = "", ...args] = (await commandLine(pid)).split("\0");
     if (!basename(program).startsWith("qemu-system-") || !args.some((arg) => arg.includes(`${folder}/`)))
@@ -42,6 +44,17 @@ export async function endHypervisorsOf(folder: string): Promise<void> {
     } catch (e) {
       if (errnoOf(e) !== "ESRCH") throw e;
     }
+  }
+}
+
+/** Containers say nowhere but in their status which processes they are. */
+async function endContainersOf(folder: string): Promise<void> {
+  const files = await readdir(folder, { recursive: true }).catch(() => []);
+  for (const file of files.filter((name) => /\/lxc\/[0-9a-f-]{36}\/status\.json$/.test(`/${name}`))) {
+    const { init } = JSON.parse(await readFile(join(folder, file), "utf8")) as {
+      init?: { pid: number; startTicks: number };
+    };
+    if (init !== undefined && isAlive(init.pid, init.startTicks)) process.kill(init.pid, "SIGKILL");
   }
 }
 

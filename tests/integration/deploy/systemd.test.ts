@@ -22,7 +22,7 @@ describe("the systemd units", () => {
     await rm(folder, { recursive: true });
   }, 60_000);
 
-  it.each(["virtmesh-gateway.service", "virtmesh-qemu-agent.service", "virtmesh-test-agent.service"])(
+  it.each(["gateway", "qemu-agent", "lxc-agent", "test-agent"].map((name) => `virtmesh-${name}.service`))(
     "start a program that is there: %s",
     async (name) => {
       const text = await readFile(join(UNITS, name), "utf8");
@@ -31,8 +31,8 @@ describe("the systemd units", () => {
     },
   );
 
-  it("leave guests alone when the agent stops", async () => {
-    const text = await readFile(join(UNITS, "virtmesh-qemu-agent.service"), "utf8");
+  it.each(["qemu", "lxc"])("leave guests alone when the agent of %s stops", async (kind) => {
+    const text = await readFile(join(UNITS, `virtmesh-${kind}-agent.service`), "utf8");
     expect(text).toContain("KillMode=process\n");
     expect(text).toContain("RuntimeDirectoryPreserve=yes\n");
   });

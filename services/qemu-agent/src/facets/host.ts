@@ -1,5 +1,5 @@
 import { cpus, freemem, totalmem } from "node:os";
-import { bootTimeMs, machineUuid } from "@virtmesh/agent/guests/machine";
+import { bootTimeMs, machineUuid } from "@virtmesh/agent/machine/identity";
 import type { HostFacet, HostInfo } from "@virtmesh/core/driver/host";
 import type { ProbeResult } from "../capabilities/probe.ts";
 import { capabilitiesXml } from "../capabilities/document.ts";

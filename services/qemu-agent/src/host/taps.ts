@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { VirtError } from "@virtmesh/core/errors";
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
-import { runTool } from "./run-tool.ts";
+import { runTool } from "@virtmesh/agent/machine/run-tool";
 
 /** The host's end of a network card. */
 export interface HostTap {

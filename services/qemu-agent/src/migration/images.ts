@@ -2,7 +2,7 @@ import { open, rm, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { MigrationOffer, Obstacle, OfferedDisk } from "@virtmesh/core/driver/migration";
 import { messageOf, systemCode, VirtError } from "@virtmesh/core/errors";
-import { runTool } from "../host/run-tool.ts";
+import { runTool } from "@virtmesh/agent/machine/run-tool";
 
 /** Formats that a copy can be made in. */
 export const IMAGE_FORMATS: ReadonlySet<string> = new Set(["raw", "qcow2"]);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect, type Socket } from "node:net";
 import { VirtError } from "@virtmesh/core/errors";
-import { isAlive, readProcessStat } from "./proc-stat.ts";
+import { isAlive, readProcessStat } from "@virtmesh/agent/machine/process-stat";
 
 /** How a process ended. Both are absent when it was not our child, so that nobody told us. */
 export interface ExitStatus {

@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import type { BlockStats, InterfaceStats } from "@virtmesh/core/driver/domains";
+import type { BlockStats } from "@virtmesh/core/driver/domains";
 import { sourcePath } from "@virtmesh/documents/domain/devices/disk";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { targetOfNode } from "../cmdline/node-names.ts";
@@ -44,47 +43,4 @@ export function blockStats(
 function targetOfDevice(device: QmpBlockStats): string {
   const node = targetOfNode(device["node-name"] ?? "");
   return node ?? /\/peripheral\/disk-([^/]+)/.exec(device.qdev ?? "")?.[1] ?? "";
-}
-
-/** Counters of a network interface of the host, by their names in /sys/class/net/<dev>/statistics. */
-export interface HostCounters {
-  readonly rx_bytes: bigint;
-  readonly rx_packets: bigint;
-  readonly rx_errors: bigint;
-  readonly rx_dropped: bigint;
-  readonly tx_bytes: bigint;
-  readonly tx_packets: bigint;
-  readonly tx_errors: bigint;
-  readonly tx_dropped: bigint;
-}
-
-const COUNTERS = [
-  ...(["rx_bytes", "rx_packets", "rx_errors", "rx_dropped"] as const),
-  ...(["tx_bytes", "tx_packets", "tx_errors", "tx_dropped"] as const),
-];
-
-/** undefined when there is no such interface. */
-export async function readHostCounters(device: string): Promise<HostCounters | undefined> {
-  const read = async (name: keyof HostCounters): Promise<readonly [keyof HostCounters, bigint]> => {
-    const text = await readFile(`/sys/class/net/${device}/statistics/${name}`, "utf8");
-    return [name, BigInt(text.trim())];
-  };
-  const all = await Promise.all(COUNTERS.map(read)).catch(() => undefined);
-  return all === undefined ? undefined : (Object.fromEntries(all) as unknown as HostCounters);
-}
-
-/** What the guest receives is what the host's end of the tap sends, and the other way round. */
-export function interfaceStats(device: string, mac: string, host: HostCounters): InterfaceStats {
-  return {
-    device,
-    mac,
-    receiveBytes: host.tx_bytes,
-    receivePackets: host.tx_packets,
-    receiveErrors: host.tx_errors,
-    receiveDrops: host.tx_dropped,
-    transmitBytes: host.rx_bytes,
-    transmitPackets: host.rx_packets,
-    transmitErrors: host.rx_errors,
-    transmitDrops: host.rx_dropped,
-  };
 }

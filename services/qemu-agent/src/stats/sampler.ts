@@ -2,8 +2,9 @@ import type { BlockStats, DomainStats, InterfaceStats } from "@virtmesh/core/dri
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
 import type { Instance } from "../domain/instance.ts";
-import { readProcessStat } from "../process/proc-stat.ts";
-import { blockStats, interfaceStats, readHostCounters } from "./collect.ts";
+import { readProcessStat } from "@virtmesh/agent/machine/process-stat";
+import { interfaceStats, readHostCounters } from "@virtmesh/agent/machine/interface-counters";
+import { blockStats } from "./collect.ts";
 
 interface Sample {
   readonly timeMs: number;
@@ -92,22 +93,18 @@ export class StatsSampler implements AsyncDisposable {
   async #take(guest: Guest, instance: Instance): Promise<Pick<Sample, "blocks" | "interfaces">> {
     const { definition } = instance;
     const options = { timeoutMs: DEADLINE_MS };
-    const [devices, nodes, interfaces] = await Promise.all([
+    const [devices, nodes] = await Promise.all([
       guest.execute("query-blockstats", undefined, options),
       guest.execute("query-named-block-nodes", { flat: true }, options),
-      this.#interfaces(instance),
     ]);
-    return { blocks: blockStats(definition, devices, nodes), interfaces };
+    return { blocks: blockStats(definition, devices, nodes), interfaces: this.#interfaces(instance) };
   }
 
-  async #interfaces({ allotment, definition }: Instance): Promise<readonly InterfaceStats[]> {
-    const taken = await Promise.all(
-      Object.entries(allotment.taps).map(async ([index, { ifname }]) => {
-        const counters = await readHostCounters(ifname);
-        const mac = definition.devices.interfaces[Number(index)]?.mac?.address ?? "";
-        return counters === undefined ? [] : [interfaceStats(ifname, mac, counters)];
-      }),
-    );
-    return taken.flat();
+  #interfaces({ allotment, definition }: Instance): readonly InterfaceStats[] {
+    return Object.entries(allotment.taps).flatMap(([index, { ifname }]) => {
+      const counters = readHostCounters(ifname);
+      const mac = definition.devices.interfaces[Number(index)]?.mac?.address ?? "";
+      return counters === undefined ? [] : [interfaceStats(ifname, mac, counters)];
+    });
   }
 }

@@ -1,4 +1,4 @@
-import { isAlive, parseProcessStat, readProcessStat } from "./proc-stat.ts";
+import { isAlive, parseProcessStat, readProcessStat } from "./process-stat.ts";
 
 describe("/proc/PID/stat", () => {
   it("is read whatever the name of the process is", () => {

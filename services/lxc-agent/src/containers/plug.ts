@@ -1,0 +1,100 @@
+import { rm, writeFile } from "node:fs/promises";
+import { runTool } from "@virtmesh/agent/machine/run-tool";
+import { VirtError } from "@virtmesh/core/errors";
+import type { Interface } from "@virtmesh/documents/domain/devices/interface";
+import { fileOf } from "../cgroup/places.ts";
+import type { Container, RunDisk } from "./container.ts";
+
+/** The disk appears in the container's /dev. @throws CONFIG_UNSUPPORTED, HOST_SETUP */
+export async function addDiskNode(container: Container, target: string, disk: RunDisk): Promise<void> {
+  await permit(container, "devices.allow", disk);
+  const [major = "0", minor = "0"] = disk.number.split(":");
+  await runTool("mknod", ["-m", "0600", nodeOf(container, target), "b", major, minor]);
+}
+
+export async function removeDiskNode(container: Container, target: string, disk: RunDisk): Promise<void> {
+  const node = nodeOf(container, target);
+  // One that was there at the start is mounted over a file.
+  await runTool("nsenter", [
+    "-t",
+    String(container.running.init.pid),
+    "-m",
+    "umount",
+    `/dev/${target}`,
+  ]).catch(() => undefined);
+  await rm(node, { force: true });
+  await permit(container, "devices.deny", disk);
+}
+
+/** Seen through its first process the container's own /dev is reached. */
+function nodeOf(container: Container, target: string): string {
+  return `/proc/${container.running.init.pid}/root/dev/${target}`;
+}
+
+async function permit(
+  { name, running }: Container,
+  file: "devices.allow" | "devices.deny",
+  disk: RunDisk,
+): Promise<void> {
+  const path = running.places.version === 1 ? fileOf(running.places, "devices", file) : undefined;
+  if (path === undefined) {
+    throw new VirtError(
+      "CONFIG_UNSUPPORTED",
+      `disks of container "${name}" cannot change while it runs: the second version of control groups decides at the start which devices there are`,
+    );
+  }
+  await writeFile(path, `b ${disk.number} rwm`);
+}
+
+/** A pair of ends: one on the bridge of the host, one in the container. @throws CONFIG_UNSUPPORTED, HOST_SETUP */
+export async function addInterface(
+  container: Container,
+  nic: Interface,
+  index: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const pair = nic.target?.dev;
+  if ((nic.type !== "bridge" && nic.type !== "ethernet") || pair === undefined) {
+    throw new VirtError(
+      "CONFIG_UNSUPPORTED",
+      `a card of the type "${nic.type}" cannot be attached to container "${container.name}" while it runs; one on a bridge can`,
+    );
+  }
+  const inside = nic.guest?.dev ?? `eth${index}`;
+  const pid = String(container.running.init.pid);
+  const passing = `${pair}p`.slice(-15);
+  const ip = (...args: readonly string[]): Promise<string> => runTool("ip", args, { signal });
+  const within = (...args: readonly string[]): Promise<string> =>
+    runTool("nsenter", ["-t", pid, "-n", "ip", ...args], { signal });
+  await ip("link", "add", pair, "type", "veth", "peer", "name", passing);
+  try {
+    if (nic.mac !== undefined) await ip("link", "set", passing, "address", nic.mac.address);
+    await ip("link", "set", passing, "netns", pid);
+    await within("link", "set", passing, "name", inside);
+    for (const { address, prefix } of nic.ips)
+      await within("address", "add", `${address}/${prefix ?? 32}`, "dev", inside);
+    if (nic.link !== "down") await within("link", "set", inside, "up");
+    if (nic.type === "bridge" && nic.source?.bridge !== undefined)
+      await ip("link", "set", pair, "master", nic.source.bridge);
+    await ip("link", "set", pair, "up");
+  } catch (e) {
+    await ip("link", "delete", pair).catch(() => undefined);
+    throw e;
+  }
+}
+
+/** Both ends go together. */
+export async function removeInterface(
+  container: Container,
+  nic: Interface,
+  signal: AbortSignal,
+): Promise<void> {
+  const pair = nic.target?.dev;
+  if (pair === undefined) {
+    throw new VirtError(
+      "CONFIG_UNSUPPORTED",
+      `a card of the type "${nic.type}" cannot be taken from container "${container.name}" while it runs`,
+    );
+  }
+  await runTool("ip", ["link", "delete", pair], { signal });
+}

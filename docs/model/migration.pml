@@ -33,6 +33,9 @@
 #ifndef TRUST_READY
 #define TRUST_READY 0       /* a mirror that was READY counts as copied */
 #endif
+#ifndef TRUST_RECORD_IN_DOUBT
+#define TRUST_RECORD_IN_DOUBT 0 /* a source in doubt goes back because the record says so */
+#endif
 #ifndef TRUST_UNDECIDED
 #define TRUST_UNDECIDED 0   /* a source in doubt believes a record that is still undecided */
 #endif
@@ -47,6 +50,9 @@
 #endif
 #ifndef GIVE_UP_DOUBT
 #define GIVE_UP_DOUBT 0     /* a source in doubt does not ask the destination */
+#endif
+#ifndef FORGET_TOKEN
+#define FORGET_TOKEN 0      /* a destination killed before it took the run token does not take it when it comes back */
 #endif
 #ifndef HASTY_TAKE_BACK
 #define HASTY_TAKE_BACK 0   /* a fence on a destination that is not dead, and that does not look at it when it returns */
@@ -73,7 +79,7 @@ mtype:record = { r_undecided, r_source, r_destination };
 mtype:mirror = { m_none, m_copying, m_ready, m_failed, m_concluded };
 mtype:memory = { x_idle, x_sending, x_stopped, x_loading, x_sent, x_over };
 /* What the destination's agent does, one after the other. */
-mtype:work = { w_none, w_begun, w_prepare, w_resuming, w_resume, w_resumed, w_discard, w_promise };
+mtype:work = { w_none, w_begun, w_prepare, w_resuming, w_resume, w_resumed, w_adopt, w_promise };
 mtype:question = { q_none, q_where, q_promise };
 
 /* -------- the world -------- */
@@ -98,12 +104,14 @@ bool sUp = 1;
 mtype:source s = s_preparing;
 mtype:entry sj = j_begun;              /* durable */
 bool fencing = 0, fenced = 0;          /* durable */
+bool sToken = 1;                       /* durable: this host may run it */
 byte ready = 0, concluded = 0;         /* as far as it has heard, a bit a disk */
 bool journalled = 0, loadedHeard = 0;
 bool homeOver = 0, homeLost = 0, awayOver = 0;
 /* Effects that were begun and are not done. */
 bool offer = 1, rollBack = 0, tellAbort = 0, closeRecord = 0, patience = 0, fence = 0, decide = 0, retire = 0;
 bool tellDecided = 0, startMirrors = 0, sendMemory = 0, continueSwitchover = 0;
+bool surrender = 0;
 bool jDeciding = 0, jDecided = 0, jAborting = 0, jResumed = 0;
 mtype:record answer = r_undecided; bool answered = 0;     /* of the record */
 mtype:question asking = q_none;
@@ -116,6 +124,7 @@ bool withdrawing = 0, withdrawn = 0, dDied = 0, refused = 0, loadedTold = 0;
 mtype:record withdrawal = r_undecided;
 mtype:work work = w_none;
 bool discardNext = 0;                  /* to be discarded when what is being done is done */
+bool dToken = 0;                       /* durable */
 bool taken = 0;                        /* durable, in the record's server: an operator took the guest back */
 
 #define ALL ((1 << DISKS) - 1)
@@ -125,7 +134,7 @@ byte concluded_ = 0;                   /* what is really so, a bit a disk */
 #define UNDECIDED (s == s_preparing || s == s_copying || s == s_sending || s == s_switching || s == s_loading)
 #define S_OVER (s == s_completed || s == s_failed || s == s_cancelled)
 #define D_OVER (!dLive || d == d_running || d == d_discarded)
-#define ENDED (sj == j_ended && (!dLive && (dj == j_none || dj == j_ended || dj == j_resumed || dj == j_promised)))
+#define ENDED (sj == j_ended && !dLive && dUp && (dj == j_none || dj == j_ended) && (!fencing || fenced))
 
 inline says(who, f) { printf("MSC: %e\n", f) }
 
@@ -133,7 +142,7 @@ inline checkRun() {
   assert(!(srun && drun));               /* never twice */
   assert(!drun || SYNCED);               /* never on a half copy */
   assert(!drun || memory == x_sent || memory == x_over);
-  assert(!(srun && everRan) || taken)    /* who ran there is not run here again: but for an operator's word */
+  assert(!(srun && everRan) || taken);   /* who ran there is not run here again: but for an operator's word */
 }
 
 inline breakSession() {
@@ -160,7 +169,7 @@ inline toDecided(lost) {
   s = s_resuming; jDecided = 1;
   if :: lost -> asking = q_where :: else -> tellDecided = 1 fi
 }
-inline toRetiring() { s = s_retiring; retire = 1; jResumed = 1; asking = q_none; tellDecided = 0 }
+inline toRetiring() { s = s_retiring; retire = 1; surrender = 1; jResumed = 1; asking = q_none; tellDecided = 0 }
 inline toLoading() {
   s = s_loading; continueSwitchover = 1; journalled = FORGET_JOURNAL; loadedHeard = 0; jDeciding = 1
 }
@@ -168,7 +177,7 @@ inline decideWhenBoth() { if :: journalled && loadedHeard -> s = s_deciding; dec
 
 /* Forgets what only memory held. */
 inline forgetSource() {
-  offer = 0; rollBack = 0; tellAbort = 0; closeRecord = 0; patience = 0; fence = 0; decide = 0; retire = 0;
+  offer = 0; rollBack = 0; tellAbort = 0; closeRecord = 0; patience = 0; fence = 0; decide = 0; retire = 0; surrender = 0;
   tellDecided = 0; startMirrors = 0; sendMemory = 0; continueSwitchover = 0;
   jDeciding = 0; jDecided = 0; jAborting = 0; jResumed = 0; answered = 0; answer = r_undecided; asking = q_none;
   ready = 0; concluded = 0; journalled = 0; loadedHeard = 0; homeOver = 0; homeLost = 0; awayOver = 0;
@@ -212,17 +221,18 @@ end:
        :: session -> abort_ = 1
        :: !session && dUp && dLive -> session = 1; dLostSource = 0; abort_ = 1
        /* Nothing live there: what its journal does not know it promises never to run. */
-       :: !session && dUp && !dLive && dj != j_resumed && !(dj == j_ended && everRan) ->
+       :: !session && dUp && !dLive && !everRan && !crashedThere ->
           refused = 1; session = 1; discarded_ = 1
-       :: !session && !dUp -> sLostPeer = 1
+       :: !session && (!dUp || (!dLive && (everRan || crashedThere))) -> sLostPeer = 1
        fi }
   :: atomic { sUp && closeRecord -> closeRecord = 0;
        if :: natsUp && rec == r_undecided -> writeRecord(r_source) :: true fi }
   :: atomic { sUp && tellDecided -> tellDecided = 0; if :: session -> decided_ = 1 :: else fi }
   :: atomic { sUp && decide -> decide = 0; writeUnderWay = 1 }
+  :: atomic { sUp && surrender -> surrender = 0; sToken = 0 }
   :: atomic { sUp && retire -> retire = 0; sAlive = 0; srun = 0; says(0, f_retired); s = s_completed }
   /* the end; the fence may still have to be put up */
-  :: atomic { sUp && S_OVER && sj != j_ended && !jDeciding && !jDecided && !jAborting && !jResumed && !fence ->
+  :: atomic { sUp && S_OVER && sj != j_ended && !jDeciding && !jDecided && !jAborting && !jResumed && !fence && !surrender ->
        sj = j_ended; if :: session -> session = 0; dLostSource = dLive :: else fi }
 
   /* ---- facts, phase by phase (source.ts) ---- */
@@ -260,7 +270,10 @@ end:
   :: atomic { sUp && s == s_deciding && !decide && !answered ->
        says(0, f_recordUnknown); if :: RESUME_ON_LOST_REPLY -> toAborting(!sAlive, 0) :: else -> toDoubt() fi }
   :: atomic { sUp && s == s_inDoubt && natsUp && rec == r_destination -> says(0, f_recordDestination); toDecided(1) }
-  :: atomic { sUp && s == s_inDoubt && natsUp && rec == r_source -> says(0, f_recordSource); toAborting(!sAlive, 0) }
+  /* It may have told the destination before it was killed, and what the record says may have been written over a
+     decision that its server lost: only the destination's own word sends the guest back. */
+  :: atomic { sUp && s == s_inDoubt && TRUST_RECORD_IN_DOUBT && natsUp && rec == r_source ->
+       says(0, f_recordSource); toAborting(!sAlive, 0) }
   :: atomic { sUp && s == s_inDoubt && TRUST_UNDECIDED && natsUp && rec == r_undecided -> toAborting(!sAlive, 0) }
   :: atomic { sUp && (s == s_inDoubt || s == s_resuming) && resumed_ -> resumed_ = 0; says(0, f_peerResumed); toRetiring() }
   :: atomic { sUp && (s == s_deciding || s == s_inDoubt || s == s_resuming) && failed_ ->
@@ -329,7 +342,7 @@ end:
   :: atomic { asking != q_none && sUp && dUp && !dLive ->
        says(0, f_peerStanding);
        if
-       :: everRan || crashedThere || dj == j_resumed -> asking = q_none; if :: s == s_inDoubt || s == s_resuming -> toRetiring() :: else fi
+       :: !refused && (everRan || crashedThere) -> asking = q_none; if :: s == s_inDoubt || s == s_resuming -> toRetiring() :: else fi
        :: else ->
           if
           :: asking == q_promise || refused || dj == j_promised -> refused = 1; asking = q_none;
@@ -361,13 +374,14 @@ end:
        :: !dAlive -> says(1, f_resumeFailed); work = w_none; setbackThere()
        fi }
   :: atomic { dUp && dLive && work == w_resume && d != d_resuming -> work = w_none }
-  :: atomic { dUp && dLive && work == w_resumed -> dj = j_resumed; work = w_none; dLive = 0; dj = j_resumed }
+  :: atomic { dUp && dLive && work == w_resumed -> dj = j_resumed; says(1, f_journalled); work = w_adopt }
+  :: atomic { dUp && dLive && work == w_adopt -> dToken = 1; work = w_none; dLive = 0; dj = j_ended }
   :: atomic { dUp && dLive && work == w_none && discardNext ->
        discardNext = 0; assert(!drun); dAlive = 0; if :: memory != x_idle && memory != x_sent -> memory = x_over :: else fi;
        says(1, f_discarded); d = d_promising; work = w_promise;
        if :: HASTY_PROMISE -> failed_ = session :: else fi }
   :: atomic { dUp && dLive && work == w_promise -> dj = j_promised; says(1, f_journalled); d = d_discarded; work = w_none;
-       if :: session -> if :: failed_ = 1 :: discarded_ = 1 fi :: else fi; dLive = 0 }
+       if :: session -> if :: failed_ = 1 :: discarded_ = 1 fi :: else fi; refused = 1; dLive = 0; dj = j_ended }
 
   /* ---- facts (destination.ts) ---- */
   :: atomic { dUp && dLive && d == d_prepared && memory == x_sent && !loadedTold ->
@@ -396,7 +410,7 @@ end:
   :: atomic { dUp && dLive && d != d_preparing && d != d_prepared && d != d_loaded && dLostSource -> dLostSource = 0 }
 
   /* ---- killed, and started again (restartDestination) ---- */
-  :: atomic { dUp && faults > 0 && (dLive || dj != j_none) && !(sj == j_ended) ->
+  :: atomic { dUp && faults > 0 && dLive ->
        faults--; dUp = 0; dLive = 0; withdrawing = 0; withdrawn = 0; withdrawal = r_undecided; work = w_none;
        discardNext = 0; dDied = 0; loadedTold = 0; breakSession(); dLostSource = 0 }
   :: atomic { !dUp && !taken ->
@@ -407,7 +421,10 @@ end:
        :: dj == j_resuming && dAlive -> dLive = 1; d = d_resuming; work = w_resume;
           /* It may run already: then it is not resumed a second time. */
           if :: drun -> d = d_running; work = w_resumed; :: else fi
-       :: dj == j_resuming && !dAlive -> dj = j_resumed; crashedThere = 1
+       :: dj == j_resuming && !dAlive -> dLive = 1; d = d_running; work = w_resumed; crashedThere = 1
+       :: dj == j_resumed -> dLive = 1; d = d_running; work = (FORGET_TOKEN -> w_none : w_adopt); dLive = !FORGET_TOKEN;
+          if :: FORGET_TOKEN -> dj = j_ended :: else fi
+       :: dj == j_promised -> dj = j_ended; refused = 1
        :: else
        fi }
   /* Fenced while it was away: its copy ends before anything else, and it promises. */
@@ -443,7 +460,7 @@ end:
   :: atomic { memory == x_over && dAlive && !drun && !loadedTold -> dAlive = 0; dDied = dLive }
   :: atomic { faults > 0 && sAlive && !S_OVER && s != s_retiring -> faults--; sAlive = 0; srun = 0 }
   :: atomic { faults > 0 && dAlive -> faults--; dAlive = 0; drun = 0; dDied = dLive;
-       if :: dj == j_resuming || everRan -> crashedThere = 1 :: else fi }
+       if :: everRan -> crashedThere = 1 :: else fi }
   od
 }
 
@@ -452,7 +469,10 @@ end:
   do
   :: atomic { natsUp && writeUnderWay && rec == r_undecided -> writeUnderWay = 0; writeRecord(r_destination); answer = rec; answered = (s == s_deciding && sUp) }
   :: atomic { natsUp && writeUnderWay && rec != r_undecided -> writeUnderWay = 0; answer = rec; answered = (s == s_deciding && sUp) }
-  :: atomic { faults > 0 && rec != recBefore -> faults--; rec = recBefore }
+  /* It crashed and came back without its last write. What was under way to it died with it; a source that still
+     waits for its answer writes once more, from reading on. */
+  :: atomic { faults > 0 && rec != recBefore -> faults--; rec = recBefore; writeUnderWay = 0;
+       if :: sUp && s == s_deciding && !answered && !decide -> decide = 1 :: true fi }
   :: atomic { faults > 0 && natsUp -> faults--; natsUp = 0 }
   :: atomic { !natsUp -> natsUp = 1 }
   od
@@ -474,6 +494,14 @@ end:
   od
 }
 
-#define RUNS_OR_DIED (srun || drun || !sAlive || crashedThere)
+/* Where the guest is at the end: on one host, with the run token there and nowhere else; or dead with its own process. */
+#define PLACED ((srun && sToken && !dToken && !dAlive) || (drun && dToken && !sToken && !sAlive) || \
+                (!sAlive && !srun && !drun && s != s_completed) || (crashedThere && dToken && !sToken && !sAlive))
+
+/* When nothing can happen any more, it has ended, and well. */
+active proctype Watch() {
+end:
+  timeout -> assert(ENDED); assert(PLACED)
+}
+
 ltl ends { <> ENDED }
-ltl lives { [] (ENDED -> RUNS_OR_DIED) }

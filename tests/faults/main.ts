@@ -1,35 +1,94 @@
 import { parseArgs } from "node:util";
-import { runCell } from "./cell.ts";
+import { messageOf, VirtError } from "@virtmesh/core/errors";
+import { DEMO_NEEDS, ensurePackages, NAMESPACE_NEEDS } from "@virtmesh/lab/apt";
+import { buildGuest } from "@virtmesh/lab/guest/build";
 import { CELLS, cellsNamed } from "./cells/matrix.ts";
-import { Chance, seedOf } from "./lab/chance.ts";
-import { Stage } from "./lab/stage.ts";
+import { readRecording, Recordings } from "./recordings.ts";
+import { replay } from "./replay/replay.ts";
+import { matrixReport } from "./report.ts";
+import { runMatrix } from "./run.ts";
 
-const { values } = parseArgs({ options: { only: { type: "string" }, seed: { type: "string" } } });
-const cells = values.only === undefined ? CELLS : cellsNamed(values.only);
-const t = performance.now();
-let stage = await Stage.start();
-console.log("stage", Math.round(performance.now() - t));
-try {
-  for (const cell of cells) {
-    const result = await runCell(stage, cell, new Chance(seedOf(values.seed ?? "1", cell.name, 1)), {
-      pauseMs: 4000,
-    });
-    const { seen, ...rest } = result;
-    console.log(JSON.stringify(rest));
-    if (!result.ok)
-      for (const s of seen)
-        console.log(
-          `   ${s.atMs.toFixed(0)} ${s.host} ${s.side} ${s.kind} @${s.phase} ${JSON.stringify(s.detail).slice(0, 200)}`,
-        );
-    if (!result.ok) {
-      if (process.env.KEEP) {
-        console.log(stage.mesh.dir);
-        await new Promise((r) => setTimeout(r, 200000));
-      }
-      await stage[Symbol.asyncDispose]();
-      stage = await Stage.start();
-    } else if (result.outcome === "nowhere") await stage.boot();
+const HELP = `npm run faults -- [options]
+
+Moves a real guest between two hosts, strikes one thing at one exact moment of the migration, and looks at what came
+of it: who runs, every block of its disks, what was left behind. docs/fault-matrix.md is the report of such a run.
+
+  --list         says which cells there are, and runs none
+  --only NAME    one cell (deciding/source-agent), or all of one moment (deciding) or victim (source-agent);
+                 several with commas between them
+  --rounds N     how often each cell is run (default 1); each round has an order of its own
+  --seed S       the seed of the run; or the seed of one cell, as it was printed: then the facts of that cell are played
+                 to the pure state machines again, in the same order, which takes milliseconds
+  --live         with the seed of a cell: run it anew with the same choices instead
+  --json         a JSON line for each cell and round, on standard output
+  --report       writes docs/fault-matrix.md
+  --long         what stands still or is swallowed does so for 30 seconds instead of 4
+
+Needs root; installs what is missing with apt-get. Ends with code 1 when a cell fails.
+`;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      only: { type: "string" },
+      rounds: { type: "string", default: "1" },
+      seed: { type: "string" },
+      json: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      live: { type: "boolean", default: false },
+      report: { type: "boolean", default: false },
+      long: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
   }
-} finally {
-  await stage[Symbol.asyncDispose]();
+  const recorded = values.seed === undefined ? undefined : await readRecording(values.seed);
+  if (recorded !== undefined && !values.live) {
+    const { lines, problems } = replay(recorded);
+    process.stdout.write(`${lines.join("\n")}\n`);
+    for (const problem of problems) process.stdout.write(`problem: ${problem}\n`);
+    return problems.length === 0 ? 0 : 1;
+  }
+  const only = values.only ?? recorded?.cell;
+  const cells = only === undefined ? CELLS : only.split(",").flatMap((name) => cellsNamed(name.trim()));
+  if (cells.length === 0) {
+    process.stderr.write(`there is no cell, moment or victim "${only}"; --list says which there are\n`);
+    return 2;
+  }
+  if (values.list) {
+    for (const { name, moment, victim } of cells)
+      process.stdout.write(`${name}: ${moment.says}; ${victim.says}\n`);
+    return 0;
+  }
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    process.stderr.write(HELP);
+    return 2;
+  }
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  await ensurePackages([...DEMO_NEEDS, ...NAMESPACE_NEEDS], say);
+  await buildGuest({ progress: say });
+  const results = await runMatrix(cells, {
+    rounds,
+    ...(values.seed === undefined ? {} : { seed: values.seed, exactly: recorded !== undefined }),
+    pauseMs: values.long ? 30_000 : 4_000,
+    recordings: new Recordings(),
+    progress: say,
+    ...(values.json ? { json: (line: string) => void process.stdout.write(`${line}\n`) } : {}),
+  });
+  if (values.report) await matrixReport(results, CELLS);
+  const failed = results.filter((r) => !r.ok);
+  say(`${results.length - failed.length} passed, ${failed.length} failed`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (e) {
+  process.stderr.write(`${VirtError.is(e) ? messageOf(e) : String(e instanceof Error ? e.stack : e)}\n`);
+  process.exitCode = 1;
 }

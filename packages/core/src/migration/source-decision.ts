@@ -75,10 +75,12 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     case "recordDestination":
       return decided(state, state.order, true);
-    case "recordSource":
-      return abort(state, failure("MIGRATION_FAILED", "the record says that the guest stays on the source"));
     case "recordUnknown":
       return { state, effects: [{ effect: "readRecord" }] };
+    // The destination may have been told before this agent was killed, and a server that lost the decision lets it
+    // be written anew: only the destination's own word sends the guest back.
+    case "recordSource":
+      return stay(state);
     case "peerResumed":
       return retire(state);
     case "peerFailed":

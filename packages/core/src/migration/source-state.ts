@@ -27,7 +27,7 @@ import type { Order } from "./facts.ts";
  *
  * Invariants. The destination is told "decided" only in `resuming`, and `resuming` is entered only by the
  * record (I4). `aborting` (which lets the source run) is entered from `deciding` and later only when the record
- * says source or the destination has promised durably never to resume (I3, I5). `loading` is entered only when
+ * says source, before anything was told, or the destination has promised durably never to resume (I3, I5). `loading` is entered only when
  * every mirror has concluded without error after the CPUs stood still (I1), and so is `committing`. With post-copy,
  * device state goes only when the destination has accepted: has made durable that it will run the guest. So until
  * then the source is whole and can go back, and after that nobody discards anything as long as both processes live.

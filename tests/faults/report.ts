@@ -1,0 +1,92 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { repositoryRoot } from "@virtmesh/lab/repository";
+import type { CellResult } from "./cell.ts";
+import type { Cell } from "./cells/matrix.ts";
+import { MOMENTS } from "./cells/moments.ts";
+import { VICTIMS } from "./cells/victims.ts";
+
+const REPORT = "docs/fault-matrix.md";
+
+/** Writes the report of a run: each cell with what became of the guest and how soon it was safe. */
+export async function matrixReport(results: readonly CellResult[], cells: readonly Cell[]): Promise<void> {
+  await writeFile(join(repositoryRoot(), REPORT), `${reportOf(results, cells, new Date()).join("\n")}\n`);
+}
+
+export function reportOf(
+  results: readonly CellResult[],
+  cells: readonly Cell[],
+  when: Date,
+): readonly string[] {
+  const rounds = Math.max(...cells.map((c) => results.filter((r) => r.cell === c.name).length));
+  const failed = results.filter((r) => !r.ok);
+  const times = results.filter((r) => r.ok).map((r) => r.safeMs);
+  return [
+    "# The fault matrix",
+    "",
+    "Made by `npm run faults -- --report`; what is changed here by hand is lost with the next run.",
+    "",
+    "A guest that writes numbered, checksummed blocks to two disks and counts in memory is moved between two hosts (real",
+    "QEMU, real NATS, hosts in network namespaces). A migration is held at one exact moment, one thing is struck, and then",
+    "everything is looked at: who runs, every block of both disks, the guest's memory and count, and what was left behind.",
+    "",
+    `${results.length} cells run on ${when.toISOString().slice(0, 10)} in ${rounds} round${rounds === 1 ? "" : "s"}: ${results.length - failed.length} as they must be, ${failed.length} not.`,
+    `From the blow to the migration being over and the guest running on: median ${quantile(times, 0.5)} ms, at most ${quantile(times, 1)} ms; this counts the time until`,
+    "what was struck is started again, which is up to 2 s, and 4 s for what stands still or is swallowed.",
+    "",
+    "**M** moved: the guest runs on the destination. **S** stayed: it runs on the source as before. **N** nowhere: its own",
+    "QEMU was killed. A number is the time to safety in seconds, the longest of all rounds. Empty: there is no such thing then.",
+    "",
+    ...tableOf(results),
+    "",
+    "## Moments",
+    "",
+    ...MOMENTS.map((m) => `- **${m.name}** (\`${m.point}\`): ${m.says}`),
+    "",
+    "## Victims",
+    "",
+    ...VICTIMS.map((v) => `- **${v.name}**: ${v.says}`),
+    ...(failed.length === 0
+      ? []
+      : [
+          "",
+          "## Failed",
+          "",
+          ...failed.map((r) => `- ${r.cell} (seed ${r.seed}): ${[...r.problems, ...r.leftovers].join("; ")}`),
+        ]),
+  ];
+}
+
+const LETTERS = {
+  moved: "M",
+  stayed: "S",
+  nowhere: "N",
+  twice: "twice",
+  paused: "paused",
+  unknown: "?",
+} as const;
+
+/** Moments down, victims across. */
+function tableOf(results: readonly CellResult[]): readonly string[] {
+  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [
+    row(["", ...VICTIMS.map((v) => v.name)]),
+    row(["---", ...VICTIMS.map(() => "---")]),
+    ...MOMENTS.map((m) =>
+      row([m.name, ...VICTIMS.map((v) => entryOf(results.filter((r) => r.cell === `${m.name}/${v.name}`)))]),
+    ),
+  ];
+}
+
+function entryOf(rounds: readonly CellResult[]): string {
+  if (rounds.length === 0) return "";
+  const letters = [...new Set(rounds.map((r) => LETTERS[r.outcome]))].toSorted((a, b) => a.localeCompare(b));
+  const worst = Math.max(...rounds.map((r) => r.safeMs));
+  const bad = rounds.some((r) => !r.ok) ? " **FAILED**" : "";
+  return `${letters.join("/")} ${(worst / 1000).toFixed(1)}${bad}`;
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0);
+}

@@ -110,10 +110,11 @@ class CellRun {
   async play(): Promise<void> {
     const { moment, victim } = this.#cell;
     const { points, mesh } = this.#stage;
-    await points.holdAt([...waypoints(moment), moment.point], AbortSignal.timeout(REACH_MS));
+    const places = [moment.point, ...(moment.orPoint === undefined ? [] : [moment.orPoint])];
+    await points.holdAt([...waypoints(moment), ...places], AbortSignal.timeout(REACH_MS));
     this.migration = await this.#begin(moment);
     await this.#approach(moment);
-    await points.held(moment.point, AbortSignal.timeout(REACH_MS));
+    await points.held(places, AbortSignal.timeout(REACH_MS));
     const scene: Scene = {
       stage: this.#stage,
       source: this.#source,
@@ -176,7 +177,7 @@ class CellRun {
     const { points, mesh } = this.#stage;
     const [waypoint] = waypoints(moment);
     if (waypoint === undefined) return;
-    await points.held(waypoint, AbortSignal.timeout(REACH_MS));
+    await points.held([waypoint], AbortSignal.timeout(REACH_MS));
     if (moment.approach === "record-unreachable") {
       mesh.nats.pause();
       await untilStopped(mesh.nats.pid);

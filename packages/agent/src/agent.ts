@@ -1,12 +1,13 @@
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Agent, AgentState } from "@virtmesh/api/gen/virtmesh/v1/agent";
 import type { Event } from "@virtmesh/api/gen/virtmesh/v1/event";
 import { isActive } from "@virtmesh/core/domain/state";
 import type { Driver } from "@virtmesh/core/driver/driver";
 import { VirtError } from "@virtmesh/core/errors";
-import { type HostName, hostName } from "@virtmesh/core/ids";
+import { type DomainUuid, type HostName, hostName } from "@virtmesh/core/ids";
 import { formatConnectionUri } from "@virtmesh/core/uri";
 import { startServer } from "@virtmesh/kit/grpc-server";
 import { createLogger, type Logger } from "@virtmesh/kit/logger";
@@ -52,6 +53,7 @@ import { hostService } from "./services/host-service.ts";
 import { guardModule } from "./services/module-guard.ts";
 import { operationService } from "./services/operation-service.ts";
 import { checkUri } from "./services/uris.ts";
+import { endFenced } from "./tokens/end-fenced.ts";
 import { TokenGuard } from "./tokens/token-guard.ts";
 import { TokenJournal } from "./tokens/token-journal.ts";
 import { IncomingGate } from "./traffic/incoming-gate.ts";
@@ -100,6 +102,8 @@ export interface RunningAgent extends AsyncDisposable {
 }
 
 const VERSION = "0.1.0";
+/** How long guests that start with their host wait for NATS. */
+const COMPARE_MS = 5_000;
 
 /**
  * Starts an agent in this process: the driver, then what the run before left behind (operations, tokens, events,
@@ -144,7 +148,7 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
 
   const agentMetrics = new AgentMetrics(metrics);
   const outbox = mesh && scope.own(await Outbox.open({ dir: join(stateDir, "outbox"), mesh, logger }));
-  const tokens = scope.own(await openTokens(shared, driver.name, mesh));
+  const tokens = scope.own(await openTokens(shared, driver.name, mesh, (uuid) => endFenced(context, uuid)));
   const events = new EventHub({
     log: new EventLog(crypto.randomUUID()),
     uri: uris[0],
@@ -262,9 +266,13 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
     options.metricsListen === undefined
       ? undefined
       : scope.own(await serveMetrics(metrics, options.metricsListen, scope.signal));
-  if (mesh) joinMesh(mesh, context, agentMetrics, options, scope);
+  const compared = mesh ? joinMesh(mesh, context, agentMetrics, options, scope) : Promise.resolve();
   scope.run(
-    () => autostart(context),
+    async (signal) => {
+      // A guest that was taken back while this host was off must not start here: NATS knows, if it is there.
+      await Promise.race([compared, delay(COMPARE_MS, undefined, { signal })]);
+      await autostart(context);
+    },
     (err) => logger.error({ err }, "starting the guests that start with their host failed"),
   );
   return {
@@ -296,14 +304,18 @@ function connect(options: AgentOptions, host: HostName, logger: Logger, scope: S
   );
 }
 
-/** Announces the agent, and compares the run tokens whenever NATS is there again. */
+/**
+ * Announces the agent, and compares the run tokens whenever NATS is there again. Resolves when that was done for the
+ * first time.
+ */
 function joinMesh(
   mesh: Mesh,
   context: ServiceContext,
   agentMetrics: AgentMetrics,
   options: AgentOptions,
   scope: Scope,
-): void {
+): Promise<void> {
+  const first = Promise.withResolvers<void>();
   const lease = scope.own(
     keepLease(
       mesh,
@@ -319,18 +331,20 @@ function joinMesh(
   scope.own(context.incoming.onChange(() => lease.renew()));
   const compare = (): void =>
     scope.run(
-      () => {
+      async () => {
         const all = context.driver.domains.list();
-        return context.tokens.reconcile({
+        await context.tokens.reconcile({
           known: all.map((d) => d.uuid),
           active: new Set(all.filter((d) => isActive(d.state)).map((d) => d.uuid)),
           isBusy: (uuid) => context.queue.holderOf(uuid)?.exclusive ?? false,
         });
+        first.resolve();
       },
       (err) =>
         context.logger.warn({ err }, "the run tokens could not be compared with NATS, it is tried again"),
     );
   scope.own(mesh.onSession(compare));
+  return first.promise;
 }
 
 async function openTokens(
@@ -342,11 +356,13 @@ async function openTokens(
   },
   hypervisor: string,
   mesh: Mesh | undefined,
+  endFenced: (uuid: DomainUuid) => Promise<void>,
 ): Promise<TokenGuard> {
   const journal = await TokenJournal.open(join(shared.stateDir, "tokens.json"));
   return new TokenGuard({
     journal,
     hypervisor,
+    endFenced,
     host: shared.host,
     logger: shared.logger,
     signal: shared.signal,

@@ -31,6 +31,11 @@ export interface RunTokens {
   adopt(uuid: string, generation: Generation): Promise<void>;
   /** The source of a migration has lost, to the given host: durable when it resolves. */
   surrender(uuid: string, to?: { readonly host: string; readonly generation: Generation }): Promise<void>;
+  /**
+   * An operator took the guest back from a host that is off: known to NATS when it resolves, with the word for that
+   * host to end first of all what it still has of the guest. @throws RUN_TOKEN_UNREACHABLE
+   */
+  takeBack(uuid: string, generation: Generation, from: string): Promise<void>;
   /** The source has won a migration that had counted up: it keeps the guest under a later generation. */
   bump(uuid: string, generation: Generation): Promise<void>;
 }

@@ -35,6 +35,7 @@ export class RunTokens {
             hypervisor,
             generation: (stored?.generation ?? 0n) + 1n,
             migrationId: "",
+            fencedHosts: stored?.fencedHosts ?? [],
           };
         }
         if (stored.host !== host || stored.hypervisor !== hypervisor) throw elsewhere(stored);
@@ -50,9 +51,21 @@ export class RunTokens {
   async handOver(token: RunToken, bounds: Bounds = {}): Promise<RunToken> {
     return this.#reach(token.domainUuid, bounds, (session) =>
       swap(session, token.domainUuid, (stored) =>
-        stored && stored.generation >= token.generation ? stored : token,
+        stored && stored.generation >= token.generation ? stored : withFences(token, stored),
       ),
     );
+  }
+
+  /** A host that an operator had fenced has ended what it had of the guest. */
+  async unfence(uuid: DomainUuid, host: HostName, bounds: Bounds = {}): Promise<void> {
+    await this.#reach(uuid, bounds, async (session) => {
+      const { token } = await readToken(session, uuid);
+      if (token === undefined || !token.fencedHosts.includes(host)) return;
+      await swap(session, uuid, (stored) => {
+        const now = stored ?? token;
+        return { ...now, fencedHosts: now.fencedHosts.filter((fenced) => fenced !== host) };
+      });
+    });
   }
 
   /**
@@ -109,6 +122,13 @@ async function swap(
     if ((await compareAndSet(session.bucket("owners"), uuid, value, revision)) !== undefined) return wanted;
     session.signal.throwIfAborted();
   }
+}
+
+/** Hosts that were fenced stay so until they have said that they ended their copy, or get the guest anew. */
+function withFences(token: RunToken, stored: RunToken | undefined): RunToken {
+  const fenced = new Set([...token.fencedHosts, ...(stored?.fencedHosts ?? [])]);
+  fenced.delete(token.host);
+  return { ...token, fencedHosts: [...fenced] };
 }
 
 function elsewhere(owner: RunToken): VirtError {

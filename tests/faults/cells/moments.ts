@@ -21,6 +21,8 @@ export interface Moment {
   readonly name: string;
   /** Who is held, before which effect, behind which one or before which fact (fault-points.ts). */
   readonly point: string;
+  /** The same comes on another way, whichever is quicker. */
+  readonly orPoint?: string;
   readonly approach: Approach;
   readonly tendency: Tendency;
   /** For people. */
@@ -91,13 +93,16 @@ export const MOMENTS: readonly Moment[] = [
     "the answer of the record lost, nobody asked yet",
     "record-unreachable",
   ),
-  moment(
-    "promised",
-    "source.peerStanding",
-    "abandoned",
-    "the destination has promised never to run it, the source not acting on it",
-    "record-unreachable",
-  ),
+  {
+    ...moment(
+      "promised",
+      "source.peerDiscarded",
+      "abandoned",
+      "the destination has promised never to run it, the source not acting on it",
+      "record-unreachable",
+    ),
+    orPoint: "source.peerStanding",
+  },
 ];
 
 /** Limits under which a migration begins. */

@@ -74,11 +74,10 @@ export class FaultPointListener implements AsyncDisposable {
     );
   }
 
-  /** The first who is held at a place. */
-  async held(point: string, signal: AbortSignal): Promise<Held> {
-    const find = (): Held | undefined => this.#held.find((h) => h.point === point);
-    await this.until(() => find() !== undefined, signal, `nobody came to ${point}`);
-    return find() as Held;
+  /** Waits until somebody is held at one of these places. */
+  async held(points: readonly string[], signal: AbortSignal): Promise<void> {
+    const isHeld = (): boolean => this.#held.some((h) => points.includes(h.point));
+    await this.until(isHeld, signal, `nobody came to ${points.join(" or ")}`);
   }
 
   /** Lets those at one place go on; who comes there later is held again. */

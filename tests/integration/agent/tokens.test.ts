@@ -133,7 +133,14 @@ describe("an agent in a mesh", () => {
       await a.agent.context.tokens.adopt(UUID, generation(4n));
     }
     expect(await owners.read(UUID)).toMatchObject({ host: "host-a", generation: 4n });
-    const later = { domainUuid: UUID, host: "host-b", hypervisor: "test", generation: 5n, migrationId: "" };
+    const later = {
+      domainUuid: UUID,
+      host: "host-b",
+      hypervisor: "test",
+      generation: 5n,
+      migrationId: "",
+      fencedHosts: [],
+    };
     await owners.handOver(later);
     {
       await using a = await testAgent("host-a", dir.path, { nats: { servers: [nats.url] } });

@@ -11,7 +11,7 @@ const A = hostName("host-a");
 const B = hostName("host-b");
 
 function handedTo(host: string, generation: bigint, migrationId = "m-1") {
-  return { domainUuid: GUEST, host, hypervisor: "test", generation, migrationId };
+  return { domainUuid: GUEST, host, hypervisor: "test", generation, migrationId, fencedHosts: [] };
 }
 
 describe("RunTokens", () => {

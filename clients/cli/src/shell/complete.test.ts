@@ -12,6 +12,7 @@ describe("completion", () => {
       "migrate-recover",
       "migrate-setmaxdowntime",
       "migrate-setspeed",
+      "migration",
       "migrations",
     ]);
   });

@@ -25,6 +25,7 @@ import { autostart, destroy, reboot, reset, resume, shutdown, start, suspend } f
 import { host } from "./host.ts";
 import { list } from "./list.ts";
 import { migrate } from "./migrate.ts";
+import { migration } from "./migration.ts";
 import {
   domjobabort,
   domjobinfo,
@@ -115,6 +116,7 @@ export const VERBS: readonly Verb[] = [
   migratePostcopy,
   migrateRecover,
   migrations,
+  migration,
   event,
   operations,
   host,

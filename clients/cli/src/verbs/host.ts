@@ -2,6 +2,7 @@ import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations"
 import { DrainHostRequest, Host, HostServiceService as service } from "@virtmesh/api/gen/virtmesh/v1/host";
 import { MigrateDomainRequest, MigrationStorage } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { VirtError } from "@virtmesh/core/errors";
+import { parseConnectionUri } from "@virtmesh/core/uri";
 import { followOrCancel, NEVER } from "../long-work.ts";
 import { metadataOf, operationJson, responseOf, throwIfFailed } from "../operations.ts";
 import { guestLine, PLAN_COLUMNS, renderDrain } from "../output/drain.ts";
@@ -13,6 +14,7 @@ import type { Given, Verb, VerbOption } from "../verb.ts";
 import { listAgents } from "./fleet.ts";
 import { LIMIT_OPTIONS, limits } from "./host-limits.ts";
 import { priorityOf } from "./migrate-options.ts";
+import { fenceHost } from "./migration.ts";
 
 const DRAIN_OPTIONS: readonly VerbOption[] = [
   {
@@ -39,7 +41,7 @@ const DRAIN_OPTIONS: readonly VerbOption[] = [
   { flags: "--detach", help: "start it and return at once" },
 ];
 
-const ACTIONS = ["drain", "cordon", "uncordon", "limits"] as const;
+const ACTIONS = ["drain", "cordon", "uncordon", "limits", "fence"] as const;
 type Action = (typeof ACTIONS)[number];
 
 const OPTIONS: Readonly<Record<Action, readonly VerbOption[]>> = {
@@ -47,14 +49,21 @@ const OPTIONS: Readonly<Record<Action, readonly VerbOption[]>> = {
   cordon: [{ flags: "--reason <text>", help: "cordon: shown to whoever is refused" }],
   uncordon: [],
   limits: LIMIT_OPTIONS,
+  fence: [
+    {
+      flags: "--host-is-off",
+      help: "fence: you have made sure that the host is switched off, or cut off from its guests' disks and networks",
+    },
+  ],
 };
 
 export const host: Verb = {
   name: "host",
   group: "Fleet",
-  summary: "drain a host, keep new guests away from it, limit its migrations",
+  summary:
+    "drain a host, keep new guests away from it, limit its migrations, take guests back from a dead one",
   args: [
-    { name: "action", help: "drain, cordon, uncordon, limits", choices: ACTIONS },
+    { name: "action", help: "drain, cordon, uncordon, limits, fence", choices: ACTIONS },
     {
       name: "host",
       help: "name of a host, or its connection; -c unless given",
@@ -65,10 +74,13 @@ export const host: Verb = {
   options: Object.values(OPTIONS).flat(),
   notes:
     "drain cordons the host and moves its guests; the agent of the host does it, whatever becomes of this command.\n" +
-    "Ctrl-C cancels it and waits until it is certain what runs where. The host stays cordoned: uncordon it.",
+    "Ctrl-C cancels it and waits until it is certain what runs where. The host stays cordoned: uncordon it.\n" +
+    "fence takes back the guests that were on their way to a host which is off; its agent ends what it has of them when\n" +
+    "it comes back. See `virtmesh migration resolve` for one alone.",
   async run(session, given) {
     const action = given.arg(0) as Action;
     refuseForeign(action, given);
+    if (action === "fence") return fenceHost(session, hostNameOf(given.arg(1)), given.flag("hostIsOff"));
     const uri = await connectionOf(session, given.arg(1));
     switch (action) {
       case "drain":
@@ -92,6 +104,12 @@ export const host: Verb = {
     }
   },
 };
+
+/** A host that is gone may be known to nobody any more: its name is taken as it is. */
+function hostNameOf(text: string): string {
+  if (text === "") throw new VirtError("INVALID_FIELD", "say which host is off");
+  return text.includes("://") ? parseConnectionUri(text).host : text;
+}
 
 /** The connection of a host that was named by itself. */
 async function connectionOf(session: Session, name: string): Promise<string> {

@@ -65,6 +65,7 @@ export const migrations: Verb = {
         { title: "Phase", cell: (m) => phaseName(m.progress?.phase ?? 0) },
         { title: "Done", right: true, cell: (m) => `${(m.progress?.percent ?? 0).toFixed(0)} %` },
         { title: "Started", cell: (m) => m.startTime?.toISOString() ?? "-" },
+        { title: "Waits for", cell: (m) => (m.endTime === undefined ? (m.progress?.stuckReason ?? "") : "") },
         { title: "Error", cell: (m) => m.error },
       ],
       answer.migrations,

@@ -23,6 +23,7 @@ export function absentMigrations(chassis: Chassis): ServedService {
       migrateDomain: refuse,
       getMigration: refuse,
       tuneMigration: refuse,
+      resolveMigration: refuse,
       getMigrationLimits: refuse,
       updateMigrationLimits: refuse,
       startPostcopy: refuse,

@@ -29,6 +29,7 @@ const WITHDRAW_AGAIN_MS = 500;
 /** Not kept waiting by the work before them: what is said was made durable before the machine says it. */
 const AT_ONCE: ReadonlySet<DestinationEffect["effect"]> = new Set([
   "withdraw",
+  "confirm",
   "tellPrepared",
   "tellLoaded",
   "tellAccepted",
@@ -246,6 +247,8 @@ export class DestinationRunner implements AsyncDisposable {
       }
       case "withdraw":
         return this.#withdraw();
+      case "confirm":
+        return this.#confirm();
       case "tellPrepared":
         return this.#send({ $case: "prepared", value: endpointsToWire(effect.endpoints) });
       case "tellLoaded":
@@ -307,6 +310,23 @@ export class DestinationRunner implements AsyncDisposable {
     if (said === "destination") return this.tell({ fact: "recordDestination", generation: nextGeneration });
     await delay(WITHDRAW_AGAIN_MS, undefined, { signal: this.#call.signal });
     this.tell({ fact: "recordUnknown", message: "the record could not be reached" });
+  }
+
+  /** Only a fence counts: it raises the generation. What this host's own withdrawal may have written does not. */
+  async #confirm(): Promise<void> {
+    const { plan, nextGeneration } = this.header.offer;
+    const bounds = { timeoutMs: RECORD_TIMEOUT_MS, signal: this.#call.signal };
+    try {
+      const stored = await this.#c.records.get(plan.id, bounds);
+      const isFenced = stored !== undefined && stored.record.generation > nextGeneration;
+      this.tell(
+        isFenced ? { fact: "recordSource" } : { fact: "recordDestination", generation: nextGeneration },
+      );
+    } catch (e) {
+      if (!VirtError.is(e) || e.reason !== "EVENTS_UNAVAILABLE") throw e;
+      await delay(WITHDRAW_AGAIN_MS, undefined, { signal: this.#call.signal });
+      this.tell({ fact: "recordUnknown", message: e.message });
+    }
   }
 
   #send(message: NonNullable<SessionResponse["message"]>): void {

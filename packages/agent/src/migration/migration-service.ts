@@ -8,6 +8,9 @@ import {
   type MigrationLimits,
   MigrationPreflight,
   MigrationReport,
+  type MigrationResolution,
+  ResolutionChoice,
+  type ResolveMigrationRequest,
   MigrationServiceService,
   type RecoverMigrationRequest,
   type StartPostcopyRequest,
@@ -22,6 +25,7 @@ import type { Chassis, ServedService } from "../chassis.ts";
 import { packAny } from "../operations/any.ts";
 import type { OperationState } from "../operations/state.ts";
 import { limitsChange, limitsToWire } from "../traffic/limits-wire.ts";
+import { resolutionsOf, resolve, runnerOf } from "./resolve.ts";
 import type { Migrations } from "./migrations.ts";
 import type { News } from "./news.ts";
 import { blocked } from "./preflight.ts";
@@ -74,6 +78,17 @@ export function migrationService(
         await migrations.tune(id, (now) => retuned(now, request));
         return find(id);
       }),
+      resolveMigration: unary(
+        async (request: ResolveMigrationRequest, call: Call): Promise<MigrationResolution> => {
+          const { id, choice, destinationIsOff } = request;
+          const c = migrations.context;
+          const runner = runnerOf(migrations.outgoing(id as MigrationId), id, chassis.host);
+          const options = resolutionsOf(c, runner, destinationIsOff);
+          if (choice !== ResolutionChoice.RESOLUTION_CHOICE_UNSPECIFIED)
+            await resolve(c, runner, { choice, destinationIsOff, actor: call.actor });
+          return { migration: find(id), options: [...options], chosen: choice };
+        },
+      ),
       getMigrationLimits: unary((_request: GetMigrationLimitsRequest): MigrationLimits => limits()),
       updateMigrationLimits: unary(
         async (request: UpdateMigrationLimitsRequest): Promise<MigrationLimits> => {

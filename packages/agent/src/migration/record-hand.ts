@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { VirtError } from "@virtmesh/core/errors";
 import { type Generation, generation } from "@virtmesh/core/ids";
 import type { RecordFact } from "@virtmesh/core/migration/facts";
 import type { MigrationContext } from "./context.ts";
@@ -62,6 +63,18 @@ export async function fence(c: MigrationContext, header: JournalHeader): Promise
     await delay(AGAIN_MS, undefined, { signal: c.signal });
   }
   await note(c, header, "fenced");
+}
+
+/** The same, once and now. @throws EVENTS_UNAVAILABLE when NATS does not answer */
+export async function fenceNow(c: MigrationContext, header: JournalHeader): Promise<Generation> {
+  const { plan, nextGeneration } = header.offer;
+  const raised = generation(nextGeneration + 1n);
+  const said = await c.records.fence(plan.id, raised, { timeoutMs: RECORD_TIMEOUT_MS, signal: c.signal });
+  if (said === "source") return raised;
+  throw new VirtError(
+    "EVENTS_UNAVAILABLE",
+    "NATS does not answer, so the record cannot be changed; try again",
+  );
 }
 
 /**

@@ -22,12 +22,14 @@ import type { MigrationContext, Outcome } from "./context.ts";
 import { pointOf } from "./fault-points.ts";
 import { DestinationPeer } from "./destination-peer.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
-import { closeRecord, fence, RecordHand } from "./record-hand.ts";
+import { closeRecord, fence, fenceNow, RecordHand } from "./record-hand.ts";
 import { Timeline } from "./report.ts";
 import { offerToWire } from "./wire.ts";
 
 /** How often the hypervisor is looked at for the progress that people see. Never a ground for a decision. */
 const SAMPLE_MS = 250;
+/** A destination that has not answered for so long in the middle of the hand-over does not answer. */
+const STUCK_MS = 3_000;
 /** How long a destination that was told to give up may take to say that it did. */
 const PATIENCE_MS = 10_000;
 
@@ -91,6 +93,8 @@ export class SourceRunner implements AsyncDisposable {
   #outgoing: OutgoingMigration | undefined;
   #endpoints: Endpoints | undefined;
   #draining = false;
+  /** The destination is off, an operator says. */
+  #deaf = false;
   #surrendering: Promise<void> = Promise.resolve();
   /** The next try to mend a post-copy. */
   #recovering: Disposable | undefined;
@@ -123,7 +127,9 @@ export class SourceRunner implements AsyncDisposable {
       offer.memoryBytes,
       Date.now(),
     );
-    this.#peer = new DestinationPeer(c, header, this.#over.signal, (fact) => this.tell(fact));
+    this.#peer = new DestinationPeer(c, header, this.#over.signal, (fact) => {
+      if (!this.#deaf) this.tell(fact);
+    });
     this.#record = new RecordHand(c, header);
     this.done = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -215,6 +221,24 @@ export class SourceRunner implements AsyncDisposable {
     this.tell({ fact: "recoverWanted" });
   }
 
+  /**
+   * An operator has made sure that the destination is off. Nothing it may say counts any more; the guest goes on here
+   * as soon as record and run token say so. @throws EVENTS_UNAVAILABLE, RUN_TOKEN_UNREACHABLE: then nothing has changed
+   */
+  async takeBack(actor: string): Promise<void> {
+    const { uuid } = this.header.offer.plan;
+    this.#deaf = true;
+    try {
+      const raised = await fenceNow(this.#c, this.header);
+      await this.#c.tokens.takeBack(uuid, raised, parseConnectionUri(this.header.destinationUri).host);
+    } catch (e) {
+      this.#deaf = false;
+      this.#take({ fact: "peerLost", message: "it was not heard while the guest was to be taken back" });
+      throw e;
+    }
+    this.tell({ fact: "takenBack", actor });
+  }
+
   /** Changes limits, from what they are now. */
   async tune(change: (now: Tuning) => Tuning): Promise<void> {
     if (this.#outgoing === undefined)
@@ -298,6 +322,9 @@ export class SourceRunner implements AsyncDisposable {
     this.#timeline.enter(step.state.phase);
     for (const effect of step.effects) this.#start(effect);
     if (moved) this.#show({});
+    // Long enough for any destination that is there: from here on people are told that it is not.
+    if (moved && (step.state.phase === "resuming" || step.state.phase === "inDoubt"))
+      this.#after(STUCK_MS, () => this.#show({}));
     // The last look, for the report: all was sent, and the source's QEMU waits for nothing any more.
     if (moved && step.state.phase === "resuming") void this.#sampleOnce();
   }

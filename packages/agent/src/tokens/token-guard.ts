@@ -13,7 +13,9 @@ export interface TokenGuardOptions {
   readonly hypervisor: string;
   readonly logger: AgentLogger;
   /** The bucket `owners`; absent without a mesh: the journal alone decides then. */
-  readonly owners?: Pick<Owners, "claim" | "read" | "handOver" | "release">;
+  readonly owners?: Pick<Owners, "claim" | "read" | "handOver" | "release" | "unfence">;
+  /** Ends what is here of a guest and forgets its definition. */
+  readonly endFenced?: (uuid: DomainUuid) => Promise<void>;
   /** Whether NATS can be asked at this moment. */
   readonly isConnected?: () => boolean;
   readonly signal: AbortSignal;
@@ -90,6 +92,15 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
 
   bump(uuid: string, kept: Generation): Promise<void> {
     return this.#holdAndTell(uuid, kept);
+  }
+
+  async takeBack(uuid: string, raised: Generation, from: string): Promise<void> {
+    const { owners, host, hypervisor } = this.#options;
+    await owners?.handOver({
+      ...{ domainUuid: uuid, host, hypervisor, generation: raised, migrationId: "" },
+      fencedHosts: [from],
+    });
+    await this.#hold(uuid, raised, true);
   }
 
   async surrender(
@@ -217,6 +228,7 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
       hypervisor,
       generation: entry.generation,
       migrationId: "",
+      fencedHosts: [],
     });
     const now = this.#journal.get(uuid);
     if (stored && now?.held && now.generation === entry.generation && this.#isOurs(stored)) {
@@ -239,6 +251,8 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
       this.#conflicts.delete(uuid);
       if (!entry.published || stored.generation > entry.generation)
         await this.#hold(uuid, stored.generation, true);
+    } else if (stored.fencedHosts.includes(this.#options.host)) {
+      await this.#endFenced(uuid, stored);
     } else if (active) {
       this.#report(uuid, stored);
     } else {
@@ -264,9 +278,21 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
     } catch (e) {
       if (!VirtError.is(e) || e.reason !== "RUN_TOKEN_ELSEWHERE") throw e;
       const stored = await this.#options.owners?.read(uuid as DomainUuid);
-      if (active && stored) this.#report(uuid, stored);
+      if (stored?.fencedHosts.includes(this.#options.host)) await this.#endFenced(uuid, stored);
+      else if (active && stored) this.#report(uuid, stored);
       else this.#options.logger.info({ domain: uuid }, messageOf(e));
     }
+  }
+
+  /** Taken back while this host was off: whatever is here of the guest is stale, and ends before it can do harm. */
+  async #endFenced(uuid: string, stored: RunToken): Promise<void> {
+    this.#options.logger.warn(
+      { domain: uuid, owner: stored.host, generation: String(stored.generation) },
+      "a guest was taken back while this host was off, its copy here is ended",
+    );
+    await this.#options.endFenced?.(uuid as DomainUuid);
+    await this.surrender(uuid, { host: stored.host, generation: generation(stored.generation) });
+    await this.#options.owners?.unfence(uuid as DomainUuid, this.#options.host);
   }
 
   #isOurs(token: RunToken): boolean {

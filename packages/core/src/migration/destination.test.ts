@@ -13,10 +13,25 @@ describe("a destination whose agent was killed and started again", () => {
   });
 
   it("keeps a guest that died after the decision as its own, with the run token", () => {
-    const { state, effects } = restartDestination("resuming", NEXT, false);
+    const restarted = restartDestination("resuming", NEXT, false);
+    const { state, effects } = stepDestination(restarted.state, {
+      fact: "recordDestination",
+      generation: NEXT,
+    });
     expect(state.phase).toBe("running");
     expect(effects).toContainEqual({ effect: "adopt", generation: NEXT });
   });
+
+  it.each([true, false])(
+    "ends what an operator took back meanwhile, whether it is there (%s) or not",
+    (alive) => {
+      const restarted = restartDestination("resuming", NEXT, alive);
+      expect(restarted.effects).toEqual([{ effect: "confirm" }]);
+      const { state, effects } = stepDestination(restarted.state, { fact: "recordSource" });
+      expect(state.phase).toBe("discarding");
+      expect(effects).toEqual([{ effect: "discard" }]);
+    },
+  );
 
   it("asks the record before it gives up what it may have loaded", () => {
     expect(restartDestination("begun", NEXT, true)).toEqual({

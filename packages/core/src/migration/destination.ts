@@ -37,6 +37,8 @@ export type DestinationState =
       readonly stranded: boolean;
       /** The source's process has ended. */
       readonly gone: boolean;
+      /** Started again, it asks first whether an operator took the guest back; `alive`: its process is there. */
+      readonly confirming?: { readonly alive: boolean };
     }
   /** The guest runs here without all of its memory. Stranded: the connection to the rest broke. */
   | { readonly phase: "pulling"; readonly stranded: boolean; readonly gone: boolean }
@@ -62,6 +64,8 @@ export type DestinationEffect =
   | { readonly effect: "prepare" }
   | { readonly effect: "closeExports" }
   | { readonly effect: "journal"; readonly entry: DestinationEntry; readonly generation?: Generation }
+  /** Has an operator taken the guest back? -> recordDestination | recordSource | recordUnknown */
+  | { readonly effect: "confirm" }
   /** -> running | resumeFailed */
   | { readonly effect: "resume" }
   /** The run token is ours. */
@@ -110,27 +114,16 @@ export function restartDestination(
             message: "the destination agent was restarted and the incoming guest was gone",
           });
     case "resuming":
-      // Gone after the decision: it may have run, so it crashed here and must not run where it came from.
-      return alive
-        ? {
-            state: {
-              phase: "resuming",
-              generation: nextGeneration,
-              journalled: true,
-              has: "nothing",
-              stranded: false,
-              gone: false,
-            },
-            effects: [],
-          }
-        : {
-            state: { phase: "running" },
-            effects: [
-              { effect: "journal", entry: "resumed" },
-              { effect: "adopt", generation: nextGeneration },
-              { effect: "finish" },
-            ],
-          };
+      return {
+        state: {
+          phase: "resuming",
+          generation: nextGeneration,
+          journalled: true,
+          ...{ has: "nothing", stranded: false, gone: false },
+          confirming: { alive },
+        },
+        effects: [{ effect: "confirm" }],
+      };
     case "pulling":
       return alive
         ? {
@@ -321,7 +314,64 @@ function withdrawn(state: In<"prepared" | "loaded">, fact: DestinationFact): Des
   return setback(fact) ?? stay(state);
 }
 
+/** Started again: what the hypervisor shows is kept, and nothing is done, until nobody is known to have taken the guest back. */
+function confirming(state: In<"resuming">, alive: boolean, fact: DestinationFact): DestinationStep {
+  switch (fact.fact) {
+    case "recordDestination": {
+      const { confirming: _, ...confirmed } = state;
+      if (alive) return { state: confirmed, effects: state.has === "nothing" ? [] : [{ effect: "resume" }] };
+      // Gone after the decision: it may have run, so it crashed here and must not run where it came from.
+      return {
+        state: { phase: "running" },
+        effects: [
+          { effect: "tellResumed", downtimeMs: 0 },
+          { effect: "journal", entry: "resumed" },
+          { effect: "adopt", generation: state.generation },
+          { effect: "finish" },
+        ],
+      };
+    }
+    case "recordSource":
+      return discard({
+        failure: "MIGRATION_FAILED",
+        message: "an operator took the guest back while this host was off",
+      });
+    case "recordUnknown":
+      return { state, effects: [{ effect: "confirm" }] };
+    case "loaded":
+    case "complete":
+      return { state: { ...state, has: "all" }, effects: [] };
+    case "loadedPartly":
+      return { state: { ...state, has: "part" }, effects: [] };
+    case "sourceGone":
+      return { state: { ...state, gone: true }, effects: [] };
+    case "postcopyPaused":
+      return { state: { ...state, stranded: true }, effects: [] };
+    case "postcopyActive":
+      return { state: { ...state, stranded: false }, effects: [] };
+    case "incomingFailed":
+      return { state: { ...state, confirming: { alive: false } }, effects: [] };
+    case "prepared":
+    case "prepareFailed":
+    case "running":
+    case "resumeFailed":
+    case "discarded":
+    case "recoverable":
+    case "sourceMirrorsConcluded":
+    case "sourceDecided":
+    case "sourceAborted":
+    case "sourceLost":
+    case "sourceRetired":
+    case "sourceRecovers":
+    case "promiseDemanded":
+    case "journalled":
+    case "commandFailed":
+      return stay(state);
+  }
+}
+
 function resuming(state: In<"resuming">, fact: DestinationFact): DestinationStep {
+  if (state.confirming !== undefined) return confirming(state, state.confirming.alive, fact);
   switch (fact.fact) {
     case "journalled":
       if (fact.entry !== "resuming" || state.journalled) return stay(state);

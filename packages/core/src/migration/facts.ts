@@ -128,6 +128,10 @@ export type UserFact =
   | { readonly fact: "recoverDue" }
   /** The caller's limit for the whole migration. */
   | { readonly fact: "timedOut" }
+  /** An operator has made sure that the destination is off; the record and the run token say so already. */
+  | { readonly fact: "takenBack"; readonly actor: string }
+  /** An operator leaves the guest to a destination that does not answer. */
+  | { readonly fact: "letGo"; readonly actor: string }
   /** The destination was told to give up and has not said that it did, for too long. */
   | { readonly fact: "patienceOver" };
 

@@ -45,6 +45,8 @@ export class World {
   sourceJournal: SourceEntry[] = [];
   destinationJournal: DestinationEntry[] = [];
   record: "undecided" | "source" | "destination" = "undecided";
+  /** What it was before its last write, which its server may lose once. */
+  recordBefore: "undecided" | "source" | "destination" = "undecided";
   recordServerUp = true;
   replyLost = false;
   linkUp = true;
@@ -225,8 +227,10 @@ export class World {
         if (this.recordServerUp) this.write("source");
         return;
       case "fence":
-        if (this.recordServerUp) this.record = "source";
-        else this.later("world", () => this.doSource(e));
+        if (this.recordServerUp) {
+          this.recordBefore = this.record;
+          this.record = "source";
+        } else this.later("world", () => this.doSource(e));
         return;
       case "askPeer":
         return this.ask(e.demandPromise);
@@ -323,7 +327,9 @@ export class World {
   }
 
   write(to: "source" | "destination"): void {
-    if (this.record === "undecided") this.record = to;
+    if (this.record !== "undecided") return;
+    this.recordBefore = this.record;
+    this.record = to;
   }
 
   ask(demandPromise: boolean): void {
@@ -373,6 +379,14 @@ export class World {
         return this.later("destination", () => this.toDestination({ fact: "running", downtimeMs: 1 }));
       case "adopt":
         return;
+      case "confirm":
+        return this.later("destination", () =>
+          this.toDestination(
+            this.recordServerUp
+              ? { fact: "recordDestination", generation: NEXT }
+              : { fact: "recordUnknown", message: "away" },
+          ),
+        );
       case "discard":
         this.incoming = false;
         this.runsOnDestination = false;
@@ -493,6 +507,9 @@ export class World {
         return this.breakMemory();
       case 12:
         return this.toSource({ fact: "recoverWanted" });
+      case 13: // the record's server crashes and loses its last write
+        this.record = this.recordBefore;
+        return;
       default:
         return this.toSource({ fact: "cancelled", actor: "admin" });
     }

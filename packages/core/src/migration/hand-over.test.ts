@@ -20,7 +20,7 @@ const step = (fault: fc.Arbitrary<number | undefined>) => fc.record({ pick: fc.n
 const choices = fc
   .tuple(
     fc.array(step(fc.constant(undefined)), { maxLength: 40, size: "max" }),
-    fc.array(step(fc.option(fc.nat(10), { nil: undefined, freq: 2 })), { maxLength: 40, size: "max" }),
+    fc.array(step(fc.option(fc.nat(11), { nil: undefined, freq: 2 })), { maxLength: 40, size: "max" }),
   )
   .map(([calm, rough]) => [...calm, ...rough]);
 

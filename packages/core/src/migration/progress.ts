@@ -238,12 +238,13 @@ function stuckReason(p: Bare, stillMs: number): string {
         : "memory is not coming forward";
     case "pulling":
       return "memory is not coming forward; `virtmesh migrate-recover` breaks the connection and makes a new one";
+    case "resuming":
+      return "the guest is the destination's, which does not answer; `virtmesh migration resolve` says what can be done";
     case "switching":
     case "committing":
     case "losing":
     case "loading":
     case "deciding":
-    case "resuming":
     case "retiring":
     case "aborting":
       return "waiting for the other side";

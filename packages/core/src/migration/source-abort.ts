@@ -67,6 +67,8 @@ export function aborting(state: Aborting, fact: SourceFact): SourceStep {
     case "postcopyWanted":
     case "recoverWanted":
     case "recoverDue":
+    case "takenBack":
+    case "letGo":
       return stay(state);
   }
 }

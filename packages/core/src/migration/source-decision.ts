@@ -10,6 +10,7 @@ import {
   promised,
   retire,
   stay,
+  takenBack,
 } from "./source-moves.ts";
 import { gone, pull, strand } from "./source-postcopy.ts";
 import type { SourceState, SourceStep } from "./source-state.ts";
@@ -52,6 +53,8 @@ export function deciding(state: In<"deciding">, fact: SourceFact): SourceStep {
     case "cancelled":
     case "destroyed":
     case "timedOut":
+    case "takenBack":
+    case "letGo":
     case "patienceOver":
     case "commandFailed":
     case "memoryPass":
@@ -73,6 +76,8 @@ const UNRECORDED =
 
 export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
+    case "takenBack":
+      return takenBack(state, fact.actor);
     case "recordDestination":
       return decided(state, state.order, true);
     case "recordUnknown":
@@ -125,6 +130,7 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "cancelled":
     case "destroyed":
     case "timedOut":
+    case "letGo":
     case "patienceOver":
     case "commandFailed":
     case "memoryPass":
@@ -144,6 +150,7 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
 export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     case "peerResumed":
+    case "letGo":
       return retire(state);
     case "peerPulling":
       return pullBy(state);
@@ -162,6 +169,8 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
       return state.memory === "held" || state.memory === "sent" ? stay(state) : gone(state, fact.message);
     case "peerLostGuest":
       return lose(state, fact.message);
+    case "takenBack":
+      return takenBack(state, fact.actor);
     case "peerFailed":
       return promiseOrAsk(state, fact);
     case "peerDiscarded":
@@ -272,6 +281,8 @@ export function retiring(state: In<"retiring">, fact: SourceFact): SourceStep {
     case "cancelled":
     case "destroyed":
     case "timedOut":
+    case "takenBack":
+    case "letGo":
     case "patienceOver":
     case "memoryPass":
     case "postcopyActive":

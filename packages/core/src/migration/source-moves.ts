@@ -85,6 +85,14 @@ export function promised(state: Common, message: string, leftovers: readonly str
   };
 }
 
+/** By an operator, who has made sure that the destination is off; record and run token say so already. */
+export function takenBack(state: Common, actor: string): SourceStep {
+  const message = `${actor === "" ? "an operator" : actor} took the guest back while the destination was off`;
+  return promised(state, message, [
+    "what the destination still has of the guest; its agent ends it when it comes back",
+  ]);
+}
+
 export function retire(state: Common): SourceStep {
   return {
     state: { phase: "retiring", attempts: 1, ...common(state) },

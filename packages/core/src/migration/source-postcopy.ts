@@ -70,6 +70,8 @@ export function pulling(state: In<"pulling">, fact: SourceFact): SourceStep {
     case "postcopyWanted":
     case "recoverDue":
     case "timedOut":
+    case "takenBack":
+    case "letGo":
     case "patienceOver":
     case "commandFailed":
       return stay(state);
@@ -122,6 +124,8 @@ export function stranded(state: In<"stranded">, fact: SourceFact): SourceStep {
     case "destroyed":
     case "postcopyWanted":
     case "timedOut":
+    case "takenBack":
+    case "letGo":
     case "patienceOver":
     case "commandFailed":
       return stay(state);
@@ -187,6 +191,8 @@ export function losing(state: In<"losing">, fact: SourceFact): SourceStep {
     case "recoverWanted":
     case "recoverDue":
     case "timedOut":
+    case "takenBack":
+    case "letGo":
     case "patienceOver":
     case "commandFailed":
       return stay(state);

@@ -10,6 +10,58 @@ function after(...facts: readonly SourceFact[]): SourceStep {
   return facts.reduce((step, fact) => stepSource(step.state, fact), begun);
 }
 
+const LOADED: readonly SourceFact[] = [
+  { fact: "peerPrepared", endpoints: ENDPOINTS },
+  { fact: "mirrorReady", disk: "vda" },
+  { fact: "switchover", stoppedForMs: 1, order: "precopy" },
+  { fact: "mirrorConcluded", disk: "vda" },
+  { fact: "peerLoaded" },
+  { fact: "journalled", entry: "deciding" },
+];
+
+describe("a source in doubt", () => {
+  const doubt = [...LOADED, { fact: "recordUnknown", message: "no answer" }] as const;
+
+  it("does not go back because the record says so: the destination may have been told before the record was lost", () => {
+    const { state, effects } = after(...doubt, { fact: "recordSource" });
+    expect(state.phase).toBe("inDoubt");
+    expect(effects).toEqual([]);
+  });
+
+  it("goes back when the destination has promised", () => {
+    expect(after(...doubt, { fact: "peerStanding", standing: "promised" }).state.phase).toBe("aborting");
+  });
+});
+
+describe("a source whose destination does not come back after the decision", () => {
+  const decided = [...LOADED, { fact: "recordDestination", generation: generation(2n) }] as const;
+
+  it("takes the guest back at an operator's word, with the fence before everything else", () => {
+    const { state, effects } = after(...decided, { fact: "takenBack", actor: "ann" });
+    expect(state).toMatchObject({
+      phase: "aborting",
+      away: "gone",
+      cause: { message: expect.stringContaining("ann") },
+    });
+    expect(effects.map((e) => e.effect)).toEqual([
+      "fence",
+      "rollBack",
+      "tellAbort",
+      "journal",
+      "startPatience",
+    ]);
+  });
+
+  it("ends its own copy at an operator's word", () => {
+    expect(after(...decided, { fact: "letGo", actor: "ann" }).state.phase).toBe("retiring");
+  });
+
+  it("does not let go of a guest of which it does not know whether it was handed over", () => {
+    const doubt = [...LOADED, { fact: "recordUnknown", message: "no answer" }] as const;
+    expect(after(...doubt, { fact: "letGo", actor: "ann" }).state.phase).toBe("inDoubt");
+  });
+});
+
 describe("a source whose guest is destroyed by its user", () => {
   const destroyed: SourceFact = { fact: "destroyed", actor: "ann" };
   const copying: readonly SourceFact[] = [{ fact: "peerPrepared", endpoints: ENDPOINTS }];

@@ -153,6 +153,8 @@ function setback(state: SourceState, fact: SourceFact): SourceStep | undefined {
     case "recordSource":
     case "recordUnknown":
     case "journalled":
+    case "takenBack":
+    case "letGo":
     case "patienceOver":
     case "memoryPass":
     case "postcopyActive":

@@ -298,6 +298,43 @@ export function etaConfidenceToJSON(object: EtaConfidence): string {
   }
 }
 
+export const ResolutionChoice = {
+  RESOLUTION_CHOICE_UNSPECIFIED: 0,
+  /** RESOLUTION_CHOICE_WAIT - Leave it as it is: it ends by itself when the destination answers. */
+  RESOLUTION_CHOICE_WAIT: 1,
+  /** RESOLUTION_CHOICE_TAKE_BACK - The guest goes on at the source, under a higher generation. Only with `destination_is_off`. */
+  RESOLUTION_CHOICE_TAKE_BACK: 2,
+  /** RESOLUTION_CHOICE_LET_GO - The source ends its paused copy; the guest is the destination's, whenever that comes back. */
+  RESOLUTION_CHOICE_LET_GO: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ResolutionChoice = typeof ResolutionChoice[keyof typeof ResolutionChoice];
+
+export namespace ResolutionChoice {
+  export type RESOLUTION_CHOICE_UNSPECIFIED = typeof ResolutionChoice.RESOLUTION_CHOICE_UNSPECIFIED;
+  export type RESOLUTION_CHOICE_WAIT = typeof ResolutionChoice.RESOLUTION_CHOICE_WAIT;
+  export type RESOLUTION_CHOICE_TAKE_BACK = typeof ResolutionChoice.RESOLUTION_CHOICE_TAKE_BACK;
+  export type RESOLUTION_CHOICE_LET_GO = typeof ResolutionChoice.RESOLUTION_CHOICE_LET_GO;
+  export type UNRECOGNIZED = typeof ResolutionChoice.UNRECOGNIZED;
+}
+
+export function resolutionChoiceToJSON(object: ResolutionChoice): string {
+  switch (object) {
+    case ResolutionChoice.RESOLUTION_CHOICE_UNSPECIFIED:
+      return "RESOLUTION_CHOICE_UNSPECIFIED";
+    case ResolutionChoice.RESOLUTION_CHOICE_WAIT:
+      return "RESOLUTION_CHOICE_WAIT";
+    case ResolutionChoice.RESOLUTION_CHOICE_TAKE_BACK:
+      return "RESOLUTION_CHOICE_TAKE_BACK";
+    case ResolutionChoice.RESOLUTION_CHOICE_LET_GO:
+      return "RESOLUTION_CHOICE_LET_GO";
+    case ResolutionChoice.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export interface MigrateDomainRequest {
   uri: string;
   requestId: string;
@@ -554,6 +591,31 @@ export interface UpdateMigrationLimitsRequest {
     | undefined;
   /** Which fields of `limits` to take; the others stay as they are. Unset means all of them (AIP-134). */
   updateMask: string[] | undefined;
+}
+
+export interface ResolveMigrationRequest {
+  /** Of the source. */
+  uri: string;
+  requestId: string;
+  id: string;
+  choice: ResolutionChoice;
+  /** You have made sure that the destination is switched off, or cut off from its guests' disks and networks. */
+  destinationIsOff: boolean;
+}
+
+export interface MigrationResolution {
+  migration: Migration | undefined;
+  options: ResolutionOption[];
+  /** What was chosen, and is under way now. */
+  chosen: ResolutionChoice;
+}
+
+export interface ResolutionOption {
+  choice: ResolutionChoice;
+  /** What comes of it, for people. */
+  consequence: string;
+  /** Why it cannot be chosen at this moment; empty when it can. */
+  refusal: string;
 }
 
 function createBaseMigrateDomainRequest(): MigrateDomainRequest {
@@ -3399,6 +3461,317 @@ export const UpdateMigrationLimitsRequest: MessageFns<UpdateMigrationLimitsReque
   },
 };
 
+function createBaseResolveMigrationRequest(): ResolveMigrationRequest {
+  return { uri: "", requestId: "", id: "", choice: 0, destinationIsOff: false };
+}
+
+export const ResolveMigrationRequest: MessageFns<ResolveMigrationRequest> = {
+  encode(message: ResolveMigrationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.id !== "") {
+      writer.uint32(26).string(message.id);
+    }
+    if (message.choice !== 0) {
+      writer.uint32(32).int32(message.choice);
+    }
+    if (message.destinationIsOff !== false) {
+      writer.uint32(40).bool(message.destinationIsOff);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveMigrationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveMigrationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.choice = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.destinationIsOff = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: ResolveMigrationRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.choice !== 0) {
+      obj.choice = resolutionChoiceToJSON(message.choice);
+    }
+    if (message.destinationIsOff !== false) {
+      obj.destinationIsOff = message.destinationIsOff;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResolveMigrationRequest>, I>>(base?: I): ResolveMigrationRequest {
+    return ResolveMigrationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResolveMigrationRequest>, I>>(object: I): ResolveMigrationRequest {
+    const message = createBaseResolveMigrationRequest();
+    message.uri = object.uri ?? "";
+    message.requestId = object.requestId ?? "";
+    message.id = object.id ?? "";
+    message.choice = object.choice ?? 0;
+    message.destinationIsOff = object.destinationIsOff ?? false;
+    return message;
+  },
+};
+
+function createBaseMigrationResolution(): MigrationResolution {
+  return { migration: undefined, options: [], chosen: 0 };
+}
+
+export const MigrationResolution: MessageFns<MigrationResolution> = {
+  encode(message: MigrationResolution, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.migration !== undefined) {
+      Migration.encode(message.migration, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.options) {
+      ResolutionOption.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.chosen !== 0) {
+      writer.uint32(24).int32(message.chosen);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MigrationResolution {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigrationResolution();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.migration = Migration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.options.push(ResolutionOption.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.chosen = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: MigrationResolution): unknown {
+    const obj: any = {};
+    if (message.migration !== undefined) {
+      obj.migration = Migration.toJSON(message.migration);
+    }
+    if (message.options?.length) {
+      obj.options = message.options.map((e) => ResolutionOption.toJSON(e));
+    }
+    if (message.chosen !== 0) {
+      obj.chosen = resolutionChoiceToJSON(message.chosen);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<MigrationResolution>, I>>(base?: I): MigrationResolution {
+    return MigrationResolution.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MigrationResolution>, I>>(object: I): MigrationResolution {
+    const message = createBaseMigrationResolution();
+    message.migration = (object.migration !== undefined && object.migration !== null)
+      ? Migration.fromPartial(object.migration)
+      : undefined;
+    message.options = object.options?.map((e) => ResolutionOption.fromPartial(e)) || [];
+    message.chosen = object.chosen ?? 0;
+    return message;
+  },
+};
+
+function createBaseResolutionOption(): ResolutionOption {
+  return { choice: 0, consequence: "", refusal: "" };
+}
+
+export const ResolutionOption: MessageFns<ResolutionOption> = {
+  encode(message: ResolutionOption, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.choice !== 0) {
+      writer.uint32(8).int32(message.choice);
+    }
+    if (message.consequence !== "") {
+      writer.uint32(18).string(message.consequence);
+    }
+    if (message.refusal !== "") {
+      writer.uint32(26).string(message.refusal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolutionOption {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolutionOption();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.choice = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.consequence = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refusal = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: ResolutionOption): unknown {
+    const obj: any = {};
+    if (message.choice !== 0) {
+      obj.choice = resolutionChoiceToJSON(message.choice);
+    }
+    if (message.consequence !== "") {
+      obj.consequence = message.consequence;
+    }
+    if (message.refusal !== "") {
+      obj.refusal = message.refusal;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResolutionOption>, I>>(base?: I): ResolutionOption {
+    return ResolutionOption.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResolutionOption>, I>>(object: I): ResolutionOption {
+    const message = createBaseResolutionOption();
+    message.choice = object.choice ?? 0;
+    message.consequence = object.consequence ?? "";
+    message.refusal = object.refusal ?? "";
+    return message;
+  },
+};
+
 /** Moving a guest to another host. Every call goes to the source host, whose agent decides. */
 export type MigrationServiceService = typeof MigrationServiceService;
 export const MigrationServiceService = {
@@ -3445,6 +3818,20 @@ export const MigrationServiceService = {
     requestDeserialize: (value: Buffer): TuneMigrationRequest => TuneMigrationRequest.decode(value),
     responseSerialize: (value: Migration): Buffer => Buffer.from(Migration.encode(value).finish()),
     responseDeserialize: (value: Buffer): Migration => Migration.decode(value),
+  },
+  /**
+   * What an operator can do about a migration whose decision is made and whose destination does not answer. Without a
+   * choice it only says what the choices are and what each means; nothing is changed.
+   */
+  resolveMigration: {
+    path: "/virtmesh.v1.MigrationService/ResolveMigration" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResolveMigrationRequest): Buffer =>
+      Buffer.from(ResolveMigrationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResolveMigrationRequest => ResolveMigrationRequest.decode(value),
+    responseSerialize: (value: MigrationResolution): Buffer => Buffer.from(MigrationResolution.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MigrationResolution => MigrationResolution.decode(value),
   },
   /** How many migrations this host takes part in at once, and how many do now. */
   getMigrationLimits: {
@@ -3508,6 +3895,11 @@ export interface MigrationServiceServer extends UntypedServiceImplementation {
   listMigrations: handleUnaryCall<ListMigrationsRequest, ListMigrationsResponse>;
   /** Changes limits while it runs. */
   tuneMigration: handleUnaryCall<TuneMigrationRequest, Migration>;
+  /**
+   * What an operator can do about a migration whose decision is made and whose destination does not answer. Without a
+   * choice it only says what the choices are and what each means; nothing is changed.
+   */
+  resolveMigration: handleUnaryCall<ResolveMigrationRequest, MigrationResolution>;
   /** How many migrations this host takes part in at once, and how many do now. */
   getMigrationLimits: handleUnaryCall<GetMigrationLimitsRequest, MigrationLimits>;
   /** Changes them; kept over restarts. What runs goes on; what waits is looked at again at once. */
@@ -3590,6 +3982,25 @@ export interface MigrationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Migration) => void,
+  ): ClientUnaryCall;
+  /**
+   * What an operator can do about a migration whose decision is made and whose destination does not answer. Without a
+   * choice it only says what the choices are and what each means; nothing is changed.
+   */
+  resolveMigration(
+    request: ResolveMigrationRequest,
+    callback: (error: ServiceError | null, response: MigrationResolution) => void,
+  ): ClientUnaryCall;
+  resolveMigration(
+    request: ResolveMigrationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MigrationResolution) => void,
+  ): ClientUnaryCall;
+  resolveMigration(
+    request: ResolveMigrationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MigrationResolution) => void,
   ): ClientUnaryCall;
   /** How many migrations this host takes part in at once, and how many do now. */
   getMigrationLimits(

@@ -379,6 +379,11 @@ export interface RunToken {
   generation: bigint;
   /** Migration that handed it over, if one did. */
   migrationId: string;
+  /**
+   * Hosts from which an operator took the guest back while they were off: what they still have of it must end first of
+   * all when they return. A host takes itself off this list when it has done so.
+   */
+  fencedHosts: string[];
 }
 
 function createBaseMigrationOffer(): MigrationOffer {
@@ -3549,7 +3554,7 @@ export const MigrationRecord: MessageFns<MigrationRecord> = {
 };
 
 function createBaseRunToken(): RunToken {
-  return { domainUuid: "", host: "", hypervisor: "", generation: 0n, migrationId: "" };
+  return { domainUuid: "", host: "", hypervisor: "", generation: 0n, migrationId: "", fencedHosts: [] };
 }
 
 export const RunToken: MessageFns<RunToken> = {
@@ -3571,6 +3576,9 @@ export const RunToken: MessageFns<RunToken> = {
     }
     if (message.migrationId !== "") {
       writer.uint32(42).string(message.migrationId);
+    }
+    for (const v of message.fencedHosts) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -3628,6 +3636,14 @@ export const RunToken: MessageFns<RunToken> = {
             message.migrationId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.fencedHosts.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3657,6 +3673,9 @@ export const RunToken: MessageFns<RunToken> = {
     if (message.migrationId !== "") {
       obj.migrationId = message.migrationId;
     }
+    if (message.fencedHosts?.length) {
+      obj.fencedHosts = message.fencedHosts;
+    }
     return obj;
   },
 
@@ -3672,6 +3691,7 @@ export const RunToken: MessageFns<RunToken> = {
       ? BigInt(object.generation)
       : 0n;
     message.migrationId = object.migrationId ?? "";
+    message.fencedHosts = object.fencedHosts?.map((e) => e) || [];
     return message;
   },
 };

@@ -3,15 +3,12 @@ import { watch } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DomainServiceService } from "@virtmesh/api/gen/virtmesh/v1/domain";
-import {
-  MigrateDomainRequest,
-  MigrationServiceService,
-  MigrationStorage,
-} from "@virtmesh/api/gen/virtmesh/v1/migration";
+import { MigrationServiceService } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import { readJournals } from "@virtmesh/agent/migration/journal";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { verifyWritten } from "@virtmesh/lab/guest/verify";
+import { beginMigration, heldAt } from "./begin.ts";
 import type { Cell } from "./cells/matrix.ts";
 import { type Moment, tuningOf } from "./cells/moments.ts";
 import type { Allowed, Scene } from "./cells/victims.ts";
@@ -44,8 +41,6 @@ export interface CellOptions {
   readonly pauseMs: number;
 }
 
-/** A migration comes to every moment within this time, or something is wrong. */
-const REACH_MS = 20_000;
 /** From the mending on; nobody is waited for longer. */
 const END_MS = 40_000;
 /** What is being tidied up in the background may take so long. */
@@ -111,10 +106,13 @@ class CellRun {
     const { moment, victim } = this.#cell;
     const { points, mesh } = this.#stage;
     const places = [moment.point, ...(moment.orPoint === undefined ? [] : [moment.orPoint])];
-    await points.holdAt([...waypoints(moment), ...places], AbortSignal.timeout(REACH_MS));
-    this.migration = await this.#begin(moment);
+    const tuning = tuningOf(moment.approach);
+    this.migration = await beginMigration(this.#stage, tuning === undefined ? {} : { tuning }, [
+      ...waypoints(moment),
+      ...places,
+    ]);
     await this.#approach(moment);
-    await points.held(places, AbortSignal.timeout(REACH_MS));
+    await heldAt(this.#stage, ...places);
     const scene: Scene = {
       stage: this.#stage,
       source: this.#source,
@@ -153,31 +151,12 @@ class CellRun {
     }
   }
 
-  async #begin(moment: Moment): Promise<string> {
-    const tuning = tuningOf(moment.approach);
-    const operation = await this.#stage.call(this.#source, MigrationServiceService.migrateDomain, {
-      ...MigrateDomainRequest.fromPartial({}),
-      uri: this.#source.uri,
-      requestId: randomUUID(),
-      domain: GUEST,
-      destinationUri: this.#destination.uri,
-      storage: MigrationStorage.MIGRATION_STORAGE_COPY,
-      disks: DISKS.map((target) => ({
-        target,
-        destinationPath: this.#stage.image(this.#destination, target),
-        destinationFormat: "",
-      })),
-      ...(tuning === undefined ? {} : { tuning }),
-    });
-    return operation.name.replace("operations/", "");
-  }
-
   /** Leads it there. */
   async #approach(moment: Moment): Promise<void> {
     const { points, mesh } = this.#stage;
     const [waypoint] = waypoints(moment);
     if (waypoint === undefined) return;
-    await points.held([waypoint], AbortSignal.timeout(REACH_MS));
+    await heldAt(this.#stage, waypoint);
     if (moment.approach === "record-unreachable") {
       mesh.nats.pause();
       await untilStopped(mesh.nats.pid);

@@ -5,7 +5,7 @@ import { buildGuest } from "@virtmesh/lab/guest/build";
 import { CELLS, cellsNamed } from "./cells/matrix.ts";
 import { readRecording, Recordings } from "./recordings.ts";
 import { replay } from "./replay/replay.ts";
-import { matrixReport } from "./report.ts";
+import { writeReport } from "./report.ts";
 import { runMatrix } from "./run.ts";
 
 const HELP = `npm run faults -- [options]
@@ -21,7 +21,7 @@ of it: who runs, every block of its disks, what was left behind. docs/fault-matr
                  to the pure state machines again, in the same order, which takes milliseconds
   --live         with the seed of a cell: run it anew with the same choices instead
   --json         a JSON line for each cell and round, on standard output
-  --report       writes docs/fault-matrix.md
+  --report       writes docs/fault-matrix.md, from this run and what was kept of earlier ones
   --long         what stands still or is swallowed does so for 30 seconds instead of 4
 
 Needs root; installs what is missing with apt-get. Ends with code 1 when a cell fails.
@@ -72,15 +72,16 @@ async function main(argv: readonly string[]): Promise<number> {
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   await ensurePackages([...DEMO_NEEDS, ...NAMESPACE_NEEDS], say);
   await buildGuest({ progress: say });
+  const recordings = new Recordings();
   const results = await runMatrix(cells, {
     rounds,
     ...(values.seed === undefined ? {} : { seed: values.seed, exactly: recorded !== undefined }),
     pauseMs: values.long ? 30_000 : 4_000,
-    recordings: new Recordings(),
+    recordings,
     progress: say,
     ...(values.json ? { json: (line: string) => void process.stdout.write(`${line}\n`) } : {}),
   });
-  if (values.report) await matrixReport(results, CELLS);
+  if (values.report) await writeReport(await recordings.results());
   const failed = results.filter((r) => !r.ok);
   say(`${results.length - failed.length} passed, ${failed.length} failed`);
   return failed.length === 0 ? 0 : 1;

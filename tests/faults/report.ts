@@ -1,26 +1,25 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { repositoryRoot } from "@virtmesh/lab/repository";
-import type { CellResult } from "./cell.ts";
-import type { Cell } from "./cells/matrix.ts";
+import { CELLS } from "./cells/matrix.ts";
 import { MOMENTS } from "./cells/moments.ts";
 import { VICTIMS } from "./cells/victims.ts";
+import type { KeptResult } from "./recordings.ts";
 
 const REPORT = "docs/fault-matrix.md";
 
-/** Writes the report of a run: each cell with what became of the guest and how soon it was safe. */
-export async function matrixReport(results: readonly CellResult[], cells: readonly Cell[]): Promise<void> {
-  await writeFile(join(repositoryRoot(), REPORT), `${reportOf(results, cells, new Date()).join("\n")}\n`);
+/** Writes the report: of each cell its last rounds, as far as they were kept on this computer. */
+export async function writeReport(results: readonly KeptResult[]): Promise<void> {
+  await writeFile(join(repositoryRoot(), REPORT), `${reportOf(results).join("\n")}\n`);
 }
 
-export function reportOf(
-  results: readonly CellResult[],
-  cells: readonly Cell[],
-  when: Date,
-): readonly string[] {
-  const rounds = Math.max(...cells.map((c) => results.filter((r) => r.cell === c.name).length));
+export function reportOf(all: readonly KeptResult[]): readonly string[] {
+  const known = new Set(CELLS.map((c) => c.name));
+  const results = latest(all.filter((r) => known.has(r.cell)));
+  const cells = new Set(results.map((r) => r.cell));
   const failed = results.filter((r) => !r.ok);
-  const times = results.filter((r) => r.ok).map((r) => r.safeMs);
+  const times = results.filter((r) => r.ok).map((r) => r.safe_ms);
+  const when = new Date(Math.max(...results.map((r) => r.at))).toISOString().slice(0, 10);
   return [
     "# The fault matrix",
     "",
@@ -30,7 +29,7 @@ export function reportOf(
     "QEMU, real NATS, hosts in network namespaces). A migration is held at one exact moment, one thing is struck, and then",
     "everything is looked at: who runs, every block of both disks, the guest's memory and count, and what was left behind.",
     "",
-    `${results.length} cells run on ${when.toISOString().slice(0, 10)} in ${rounds} round${rounds === 1 ? "" : "s"}: ${results.length - failed.length} as they must be, ${failed.length} not.`,
+    `${cells.size} of ${CELLS.length} cells, the last of them on ${when}, ${results.length} rounds in all: ${results.length - failed.length} as they must be, ${failed.length} not.`,
     `From the blow to the migration being over and the guest running on: median ${quantile(times, 0.5)} ms, at most ${quantile(times, 1)} ms; this counts the time until`,
     "what was struck is started again, which is up to 2 s, and 4 s for what stands still or is swallowed.",
     "",
@@ -57,6 +56,15 @@ export function reportOf(
   ];
 }
 
+/** The rounds of each cell since it last failed, or that failure: what was mended since is no news. */
+function latest(results: readonly KeptResult[]): readonly KeptResult[] {
+  return [...new Set(results.map((r) => r.cell))].flatMap((cell) => {
+    const rounds = results.filter((r) => r.cell === cell);
+    const lastBad = rounds.findLastIndex((r) => !r.ok);
+    return lastBad === rounds.length - 1 ? rounds.slice(-1) : rounds.slice(lastBad + 1);
+  });
+}
+
 const LETTERS = {
   moved: "M",
   stayed: "S",
@@ -67,7 +75,7 @@ const LETTERS = {
 } as const;
 
 /** Moments down, victims across. */
-function tableOf(results: readonly CellResult[]): readonly string[] {
+function tableOf(results: readonly KeptResult[]): readonly string[] {
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [
     row(["", ...VICTIMS.map((v) => v.name)]),
@@ -78,10 +86,10 @@ function tableOf(results: readonly CellResult[]): readonly string[] {
   ];
 }
 
-function entryOf(rounds: readonly CellResult[]): string {
+function entryOf(rounds: readonly KeptResult[]): string {
   if (rounds.length === 0) return "";
   const letters = [...new Set(rounds.map((r) => LETTERS[r.outcome]))].toSorted((a, b) => a.localeCompare(b));
-  const worst = Math.max(...rounds.map((r) => r.safeMs));
+  const worst = Math.max(...rounds.map((r) => r.safe_ms));
   const bad = rounds.some((r) => !r.ok) ? " **FAILED**" : "";
   return `${letters.join("/")} ${(worst / 1000).toFixed(1)}${bad}`;
 }

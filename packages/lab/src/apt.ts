@@ -28,6 +28,13 @@ export const GUEST_NEEDS: readonly Need[] = [
   { package: "xz-utils", file: "xz" },
 ];
 
+/** What checking the model of migrations takes. */
+export const MODEL_NEEDS: readonly Need[] = [
+  { package: "spin", file: "spin" },
+  { package: "gcc", file: "gcc" },
+  { package: "libc6-dev", file: "/usr/include/stdio.h" },
+];
+
 /** What hosts in network namespaces take. */
 export const NAMESPACE_NEEDS: readonly Need[] = [
   { package: "iproute2", file: "ip" },

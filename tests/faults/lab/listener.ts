@@ -126,7 +126,7 @@ export class FaultPointListener implements AsyncDisposable {
       this.#callers.delete(caller);
       this.#wake();
     });
-    lines.on("line", (line) => this.#hear(caller, JSON.parse(line) as Message));
+    lines.on("line", (line) => this.#hear(caller, JSON.parse(line, bigintIn) as Message));
   }
 
   #hear(caller: Caller, message: Message): void {
@@ -147,4 +147,11 @@ export class FaultPointListener implements AsyncDisposable {
   #wake(): void {
     for (const look of this.#watchers) look();
   }
+}
+
+/** A bigint travels as `{$bigint}`: JSON has none. */
+export function bigintIn(_key: string, value: unknown): unknown {
+  return typeof value === "object" && value !== null && "$bigint" in value
+    ? BigInt(String(value.$bigint))
+    : value;
 }

@@ -4,6 +4,8 @@ import {
   resolutionChoiceToJSON,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { VirtError } from "@virtmesh/core/errors";
+import { isWhole } from "@virtmesh/core/migration/source-decision";
+import type { SourceState } from "@virtmesh/core/migration/source-state";
 import { parseConnectionUri } from "@virtmesh/core/uri";
 import type { MigrationContext } from "./context.ts";
 import type { SourceRunner } from "./source-runner.ts";
@@ -39,14 +41,17 @@ export function resolutionsOf(
       consequence:
         `the paused copy on ${sourceUri} ends; the guest is the business of ${there} alone, and runs nowhere until that comes back. ` +
         "The images here stay where they are",
-      refusal: runner.state.phase === "resuming" ? "" : notNow(runner),
+      refusal: letGoRefusal(runner.state),
     },
   ];
 }
 
+const SPLIT = "the guest's memory is on both hosts (post-copy): ending either copy would lose it";
+
 function refusalOf(c: MigrationContext, runner: SourceRunner, destinationIsOff: boolean): string {
   const { phase } = runner.state;
-  if (phase !== "resuming" && phase !== "inDoubt") return notNow(runner);
+  if (phase !== "resuming" && phase !== "inDoubt") return notNow(runner.state);
+  if (runner.state.phase === "resuming" && !isWhole(runner.state)) return SPLIT;
   const { destinationUri } = runner.header;
   if (isAlive(c, destinationUri))
     return `the agent of ${destinationUri} is alive and will answer; wait for it`;
@@ -55,10 +60,15 @@ function refusalOf(c: MigrationContext, runner: SourceRunner, destinationIsOff: 
     : "it must be said that the destination is switched off, or cut off from the guest's disks and network (destination_is_off)";
 }
 
-function notNow(runner: SourceRunner): string {
-  return runner.state.phase === "inDoubt"
+function letGoRefusal(state: SourceState): string {
+  if (state.phase !== "resuming") return notNow(state);
+  return isWhole(state) ? "" : SPLIT;
+}
+
+function notNow({ phase }: SourceState): string {
+  return phase === "inDoubt"
     ? "it is not known whether the guest was handed over"
-    : `the migration is ${runner.state.phase} and needs nobody to decide anything`;
+    : `the migration is ${phase} and needs nobody to decide anything`;
 }
 
 function isAlive(c: MigrationContext, uri: string): boolean {

@@ -28,8 +28,8 @@ import { offerToWire } from "./wire.ts";
 
 /** How often the hypervisor is looked at for the progress that people see. Never a ground for a decision. */
 const SAMPLE_MS = 250;
-/** A destination that has not answered for so long in the middle of the hand-over does not answer. */
-const STUCK_MS = 3_000;
+/** Behind the time from which on the progress calls it stuck (progress.ts). */
+const STUCK_MS = 5_500;
 /** How long a destination that was told to give up may take to say that it did. */
 const PATIENCE_MS = 10_000;
 

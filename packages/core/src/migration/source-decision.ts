@@ -147,11 +147,17 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
   }
 }
 
+/** With post-copy, from the moment that device state goes neither side has all of the guest. */
+export function isWhole({ order, memory }: Pick<In<"resuming">, "order" | "memory">): boolean {
+  return order === "precopy" || memory === "held";
+}
+
 export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     case "peerResumed":
-    case "letGo":
       return retire(state);
+    case "letGo":
+      return isWhole(state) ? retire(state) : stay(state);
     case "peerPulling":
       return pullBy(state);
     case "peerAccepted":
@@ -170,7 +176,7 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
     case "peerLostGuest":
       return lose(state, fact.message);
     case "takenBack":
-      return takenBack(state, fact.actor);
+      return isWhole(state) ? takenBack(state, fact.actor) : stay(state);
     case "peerFailed":
       return promiseOrAsk(state, fact);
     case "peerDiscarded":

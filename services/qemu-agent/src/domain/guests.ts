@@ -211,25 +211,32 @@ export class Guests implements AsyncDisposable {
     if (options.persist) await this.#options.definitions.save(options.persist);
     this.#incoming.delete(guest.uuid);
     const known = this.#guests.get(guest.uuid);
-    if (known) {
+    if (known && guest.instance === instance) {
       guest.instance = undefined;
       this.#take(known, instance);
     }
     const adopted = known ?? this.#register(guest);
+    // It may die while it is written down: then it has crashed here.
+    const lives = (): boolean => adopted.instance === instance;
     const isNew = adopted.persistentDefinition === undefined;
     if (options.persist) adopted.persistentDefinition = options.persist;
     const { pulling } = options;
-    instance.setMigration(pulling === undefined ? undefined : { id: pulling, side: "pulling" });
     const runs = instance.situation.state === "running";
     const running = pulling === undefined ? "migrated" : "postcopy";
-    instance.update(runs ? { reason: running } : { reason: "user" });
-    await instance.flush();
+    if (lives()) {
+      instance.setMigration(pulling === undefined ? undefined : { id: pulling, side: "pulling" });
+      instance.update(runs ? { reason: running } : { reason: "user" });
+      await instance.flush();
+    }
     await this.#during(adopted, options.cause, async () => {
       this.events.lifecycle(adopted, "started", "migrated");
       if (options.persist) this.events.lifecycle(adopted, "defined", isNew ? "added" : "updated");
       if (runs) this.events.lifecycle(adopted, "resumed", running);
       else this.events.lifecycle(adopted, "suspended", "paused");
-      instance.announce();
+      if (lives()) return instance.announce();
+      adopted.ended = { state: "shutoff", reason: "crashed" };
+      if (adopted.persistentDefinition === undefined) this.#unregister(adopted);
+      this.events.lifecycle(adopted, "stopped", "crashed");
     });
     return adopted;
   }
@@ -393,9 +400,15 @@ export class Guests implements AsyncDisposable {
     if (this.#closed || guest.instance !== instance) return;
     const cleaning = this.#settle(guest, instance, status);
     this.#cleaning.set(guest.uuid, cleaning);
-    void cleaning.finally(() => {
+    const over = cleaning.finally(() => {
       if (this.#cleaning.get(guest.uuid) === cleaning) this.#cleaning.delete(guest.uuid);
     });
+    over.catch((e: unknown) =>
+      this.#options.logger.error(
+        { domain: guest.name, err: e },
+        "what a guest left behind could not be removed",
+      ),
+    );
   }
 
   async #settle(guest: Guest, instance: Instance, status: ExitStatus): Promise<void> {

@@ -173,7 +173,9 @@ export class Instance {
     this.#listener?.changed();
   }
 
+  /** Of one that was let go of nothing is written any more: its directory is being removed. */
   save(): void {
+    if (this.#released) return;
     this.#writer.update(this.status());
   }
 

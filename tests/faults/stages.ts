@@ -1,0 +1,29 @@
+import { messageOf } from "@virtmesh/core/errors";
+import type { CellResult } from "./cell.ts";
+import { Stage } from "./lab/stage.ts";
+
+/** The hosts, made anew after a cell that failed: the next one must not suffer for it. */
+export class Stages implements AsyncDisposable {
+  #stage: Stage | undefined;
+
+  async ready(): Promise<Stage> {
+    this.#stage ??= await Stage.start();
+    return this.#stage;
+  }
+
+  async after(result: CellResult, progress: (text: string) => void): Promise<void> {
+    if (result.ok && result.outcome !== "nowhere") return;
+    try {
+      if (result.ok) return await this.#stage?.boot();
+    } catch (e) {
+      progress(`the guest could not be booted again: ${messageOf(e)}`);
+    }
+    await this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const stage = this.#stage;
+    this.#stage = undefined;
+    await stage?.[Symbol.asyncDispose]();
+  }
+}

@@ -11,12 +11,12 @@ import type {
 } from "@virtmesh/core/driver/migration";
 import type { SourceHypervisorFact } from "@virtmesh/core/migration/facts";
 import { compareAbi } from "@virtmesh/documents/domain/abi";
-import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { type Disk, sourcePath } from "@virtmesh/documents/domain/devices/disk";
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { QemuCapabilities } from "../capabilities/model.ts";
 import { formatNodeName } from "../cmdline/node-names.ts";
+import { completed } from "../domain/completed.ts";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
 import type { LeftImages } from "../migration/left-images.ts";
@@ -164,12 +164,9 @@ export class MigrationSource implements MigrationSourceFacet {
   ): IdentifiedDomain {
     const own = movedDefinition(guest.definition, plan, disks, this.#o.capabilities);
     if (plan.destinationXml === "") return own;
-    const given = movedDefinition(
-      completeDomain(parseDomain(plan.destinationXml)).definition,
-      plan,
-      disks,
-      this.#o.capabilities,
-    );
+    const { capabilities } = this.#o;
+    const asked = completed(parseDomain(plan.destinationXml), capabilities);
+    const given = movedDefinition(asked, plan, disks, capabilities);
     for (const { path, from, to } of compareAbi(own, given)) {
       obstacles.push({
         type: "ABI_MISMATCH",

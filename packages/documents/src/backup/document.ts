@@ -3,20 +3,20 @@ import { refuseAt, refuseDoubles } from "../schema/refuse.ts";
 import type { BackupDefinition, BackupJob } from "./model.ts";
 import { backupJobSchema, backupSchema } from "./model.ts";
 
-const backupDocument = document("domainbackup", backupSchema);
-const backupJobDocument = document("domainbackup", backupJobSchema);
+const backupDocument = document("domainbackup", backupSchema, validateBackup);
+const backupJobDocument = document("domainbackup", backupJobSchema, validateBackup);
 
 /**
  * Reads and checks a backup that is asked for.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseBackup(xml: string): BackupDefinition {
-  return checked(backupDocument.parse(xml));
+  return backupDocument.parse(xml);
 }
 
 /** As `parseBackup`, for one that runs: libvirt's own note of it. */
 export function parseBackupJob(xml: string): BackupJob {
-  return checked(backupJobDocument.parse(xml));
+  return backupJobDocument.parse(xml);
 }
 
 export function formatBackup(backup: BackupDefinition): string {
@@ -27,7 +27,7 @@ export function formatBackupJob(backup: BackupJob): string {
   return backupJobDocument.format(backup);
 }
 
-function checked<B extends BackupDefinition>(backup: B): B {
+function validateBackup(backup: BackupDefinition): void {
   const path = "/domainbackup";
   if (backup.mode === "pull") {
     const { server } = backup;
@@ -48,7 +48,6 @@ function checked<B extends BackupDefinition>(backup: B): B {
         `backupmode="full" has nothing to do with the checkpoint "${disk.incremental}"`,
       );
   });
-  return backup;
 }
 
 /** A disk of the guest, as far as backups care. */

@@ -36,22 +36,22 @@ export const checkpointSchema = element({
 /** A `<domaincheckpoint>` document as a value. */
 export interface CheckpointDefinition extends ModelOf<typeof checkpointSchema> {}
 
-const checkpointDocument = document("domaincheckpoint", checkpointSchema);
-
-/**
- * Reads and checks a checkpoint: one that is asked for, or one that there is.
- * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
- */
-export function parseCheckpoint(xml: string): CheckpointDefinition {
-  const checkpoint = checkpointDocument.parse(xml);
-  checkpoint.disks?.forEach((disk, i) => {
+const checkpointDocument = document("domaincheckpoint", checkpointSchema, ({ disks }) => {
+  disks?.forEach((disk, i) => {
     if (disk.checkpoint === "no" && disk.bitmap !== undefined)
       refuseAt(
         `/domaincheckpoint/disks/disk[${i + 1}]`,
         `checkpoint="no" has no bitmap: leave one of them out`,
       );
   });
-  return checkpoint;
+});
+
+/**
+ * Reads and checks a checkpoint: one that is asked for, or one that there is.
+ * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
+ */
+export function parseCheckpoint(xml: string): CheckpointDefinition {
+  return checkpointDocument.parse(xml);
 }
 
 export function formatCheckpoint(checkpoint: CheckpointDefinition): string {

@@ -3,17 +3,15 @@ import { type Cpu, cpuSchema } from "../domain/cpu.ts";
 import { document } from "../schema/document.ts";
 import { refuseDoubles } from "../schema/refuse.ts";
 
-const guestCpuDocument = document("cpu", cpuSchema);
-const hostCpuDocument = document("cpu", hostCpuSchema);
+const guestCpuDocument = document("cpu", cpuSchema, checkFeatures);
+const hostCpuDocument = document("cpu", hostCpuSchema, checkFeatures);
 
 /**
  * Reads a `<cpu>` of a guest by itself, as one compares with a host's.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseGuestCpu(xml: string): Cpu {
-  const cpu = guestCpuDocument.parse(xml);
-  checkFeatures(cpu.features);
-  return cpu;
+  return guestCpuDocument.parse(xml);
 }
 
 export function formatGuestCpu(cpu: Cpu): string {
@@ -22,16 +20,14 @@ export function formatGuestCpu(cpu: Cpu): string {
 
 /** Reads a `<cpu>` of a host by itself, as in its capabilities. */
 export function parseHostCpu(xml: string): HostCpu {
-  const cpu = hostCpuDocument.parse(xml);
-  checkFeatures(cpu.features);
-  return cpu;
+  return hostCpuDocument.parse(xml);
 }
 
 export function formatHostCpu(cpu: HostCpu): string {
   return hostCpuDocument.format(cpu);
 }
 
-function checkFeatures(features: readonly { readonly name: string }[]): void {
+function checkFeatures({ features }: Pick<Cpu, "features">): void {
   refuseDoubles(
     features.map((feature) => feature.name),
     "/cpu/feature",

@@ -3,14 +3,21 @@ import { document } from "../schema/document.ts";
 import { refuseAt } from "../schema/refuse.ts";
 import { type InterfaceDefinition, interfaceSchema } from "./model.ts";
 
-const interfaceDocument = document("interface", interfaceSchema);
+const interfaceDocument = document("interface", interfaceSchema, validateInterface);
 
 /**
  * Reads and checks an interface of the host.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseInterface(xml: string): InterfaceDefinition {
-  const definition = interfaceDocument.parse(xml);
+  return interfaceDocument.parse(xml);
+}
+
+export function formatInterface(definition: InterfaceDefinition): string {
+  return interfaceDocument.format(definition);
+}
+
+function validateInterface(definition: InterfaceDefinition): void {
   checkProtocols(definition);
   if (definition.type === "bond") checkBond(definition.bond, "/interface/bond");
   if (definition.type === "bridge") {
@@ -18,11 +25,6 @@ export function parseInterface(xml: string): InterfaceDefinition {
       if (member.type === "bond") checkBond(member.bond, `/interface/bridge/interface[${i + 1}]/bond`);
     });
   }
-  return definition;
-}
-
-export function formatInterface(definition: InterfaceDefinition): string {
-  return interfaceDocument.format(definition);
 }
 
 function checkProtocols({ protocols }: InterfaceDefinition): void {

@@ -57,12 +57,13 @@ export const networkPortSchema = element({
 /** A `<networkport>` document as a value. */
 export interface NetworkPortDefinition extends ModelOf<typeof networkPortSchema> {}
 
-const networkPortDocument = document("networkport", networkPortSchema);
+const networkPortDocument = document("networkport", networkPortSchema, ({ vlan }) => {
+  if (vlan !== undefined) checkVlan(vlan, "/networkport/vlan");
+});
 
 /** @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column */
 export function parseNetworkPort(xml: string): NetworkPortDefinition {
   const port = networkPortDocument.parse(xml);
-  if (port.vlan !== undefined) checkVlan(port.vlan, "/networkport/vlan");
   return port.vlan === undefined ? port : { ...port, vlan: normalVlan(port.vlan) };
 }
 

@@ -5,16 +5,14 @@ import { networkSchema } from "./model.ts";
 import { normalVlan } from "./port-settings.ts";
 import { hasOwnBridge, validateNetwork } from "./validate.ts";
 
-const networkDocument = document("network", networkSchema);
+const networkDocument = document("network", networkSchema, validateNetwork);
 
 /**
  * Reads and checks a network document.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseNetwork(xml: string): NetworkDefinition {
-  const network = networkDocument.parse(xml);
-  validateNetwork(network);
-  return network;
+  return networkDocument.parse(xml);
 }
 
 /** Which form is written; without anything that of the running network. */

@@ -1,7 +1,7 @@
 import { VirtError } from "@virtmesh/core/errors";
-import type { Document } from "../schema/document.ts";
 import { document } from "../schema/document.ts";
 import { refuseAt } from "../schema/refuse.ts";
+import type { Schema } from "../schema/schema.ts";
 import type { DhcpHost, DnsHost, DnsSrv, NetworkDefinition, NetworkIp } from "./model.ts";
 import {
   dhcpHostSchema,
@@ -86,24 +86,15 @@ function changed<T>(list: readonly T[], item: T, update: NetworkUpdate, by: Matc
   return update.command === "modify" ? list.with(at, item) : list.toSpliced(at, 1);
 }
 
-const hostDocument = document("host", dhcpHostSchema);
-const rangeDocument = document("range", dhcpRangeSchema);
-const interfaceDocument = document("interface", forwardInterfaceSchema);
-const portGroupDocument = document("portgroup", portGroupSchema);
-const dnsHostDocument = document("host", dnsHostSchema);
-const dnsTxtDocument = document("txt", dnsTxtSchema);
-const dnsSrvDocument = document("srv", dnsSrvSchema);
-
-function itemOf<T>(of: Document<T>, { xml }: NetworkUpdate): T {
-  return of.parse(xml);
+function itemOf<T>(name: string, schema: Schema<T>, { xml }: NetworkUpdate, validate?: (item: T) => void): T {
+  return document(name, schema, validate).parse(xml);
 }
 
 function updateDhcpHost(network: NetworkDefinition, update: NetworkUpdate): NetworkDefinition {
-  const host = itemOf(hostDocument, update);
   const { ip, index } = parentOf(network, update);
   const partial = update.command === "delete";
-  if (partial) checkPartialDhcpHost(host, ip, "/host");
-  else checkDhcpHost(host, ip, "/host");
+  const check = partial ? checkPartialDhcpHost : checkDhcpHost;
+  const host = itemOf("host", dhcpHostSchema, update, (item) => check(item, ip, "/host"));
   if (isAdd(update)) checkOnlyDhcp(network, index);
   const same = <K extends keyof DhcpHost>(there: DhcpHost, key: K): boolean =>
     host[key] !== undefined && host[key] === there[key];
@@ -123,9 +114,8 @@ function updateDhcpHost(network: NetworkDefinition, update: NetworkUpdate): Netw
 }
 
 function updateDhcpRange(network: NetworkDefinition, update: NetworkUpdate): NetworkDefinition {
-  const range = itemOf(rangeDocument, update);
   const { ip, index } = parentOf(network, update);
-  checkDhcpRange(range, ip, "/range");
+  const range = itemOf("range", dhcpRangeSchema, update, (item) => checkDhcpRange(item, ip, "/range"));
   if (isAdd(update)) checkOnlyDhcp(network, index);
   const ranges = changed(ip.dhcp?.ranges ?? [], range, update, {
     what: `the range ${range.start} to ${range.end}`,
@@ -135,7 +125,7 @@ function updateDhcpRange(network: NetworkDefinition, update: NetworkUpdate): Net
 }
 
 function updateForwardInterface(network: NetworkDefinition, update: NetworkUpdate): NetworkDefinition {
-  const item = itemOf(interfaceDocument, update);
+  const item = itemOf("interface", forwardInterfaceSchema, update);
   const forward = network.forward;
   if (forward === undefined) throw new VirtError("WRONG_STATE", `network ${network.name} forwards nothing`);
   const { dev, ...rest } = forward;
@@ -153,7 +143,7 @@ function updateForwardInterface(network: NetworkDefinition, update: NetworkUpdat
 }
 
 function updatePortGroup(network: NetworkDefinition, update: NetworkUpdate): NetworkDefinition {
-  const group = itemOf(portGroupDocument, update);
+  const group = itemOf("portgroup", portGroupSchema, update);
   const other = network.portGroups.find((there) => there.default === true && there.name !== group.name);
   if (update.command !== "delete" && group.default === true && other !== undefined) {
     throw new VirtError("ALREADY_EXISTS", `the port group ${other.name} is the default already`);
@@ -167,10 +157,11 @@ function updatePortGroup(network: NetworkDefinition, update: NetworkUpdate): Net
 }
 
 function updateDnsHost(network: NetworkDefinition, update: NetworkUpdate): NetworkDefinition {
-  const host = itemOf(dnsHostDocument, update);
-  if (isAdd(update)) checkDnsHost(host, "/host");
-  else if (host.ip === undefined && host.hostnames.length === 0)
-    refuseAt("/host", "a host is found by ip or <hostname>");
+  const host = itemOf("host", dnsHostSchema, update, (item) => {
+    if (isAdd(update)) checkDnsHost(item, "/host");
+    else if (item.ip === undefined && item.hostnames.length === 0)
+      refuseAt("/host", "a host is found by ip or <hostname>");
+  });
   const sameIp = (there: DnsHost): boolean => host.ip !== undefined && host.ip === there.ip;
   const matches = (there: DnsHost): boolean =>
     // Two addresses of one name are in order, so only the address is in the way of a new one.
@@ -182,8 +173,9 @@ function updateDnsHost(network: NetworkDefinition, update: NetworkUpdate): Netwo
 }
 
 function updateDnsTxt(network: NetworkDefinition, update: NetworkUpdate): NetworkDefinition {
-  const txt = itemOf(dnsTxtDocument, update);
-  if (isAdd(update)) checkDnsTxt(txt, "/txt");
+  const txt = itemOf("txt", dnsTxtSchema, update, (item) => {
+    if (isAdd(update)) checkDnsTxt(item, "/txt");
+  });
   const txts = changed(network.dns?.txts ?? [], txt, update, {
     what: `the text record ${txt.name}`,
     matches: (there) => there.name === txt.name,
@@ -192,8 +184,7 @@ function updateDnsTxt(network: NetworkDefinition, update: NetworkUpdate): Networ
 }
 
 function updateDnsSrv(network: NetworkDefinition, update: NetworkUpdate): NetworkDefinition {
-  const srv = itemOf(dnsSrvDocument, update);
-  checkDnsSrv(srv, "/srv", !isAdd(update));
+  const srv = itemOf("srv", dnsSrvSchema, update, (item) => checkDnsSrv(item, "/srv", !isAdd(update)));
   const keys = ["domain", "service", "protocol", "target"] as const;
   const matches = (there: DnsSrv): boolean =>
     keys.every((key) => srv[key] === undefined || srv[key] === there[key]);

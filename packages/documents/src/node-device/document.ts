@@ -2,17 +2,17 @@ import { document } from "../schema/document.ts";
 import { refuseAt } from "../schema/refuse.ts";
 import { type NodeDeviceDefinition, nodeDeviceSchema } from "./model.ts";
 
-const nodeDeviceDocument = document("device", nodeDeviceSchema);
+const nodeDeviceDocument = document("device", nodeDeviceSchema, ({ capabilities }) => {
+  if (capabilities.length === 0)
+    refuseAt("/device", "nothing says what the device is", `add a <capability type="...">`);
+});
 
 /**
  * Reads and checks a device of the host.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseNodeDevice(xml: string): NodeDeviceDefinition {
-  const device = nodeDeviceDocument.parse(xml);
-  if (device.capabilities.length === 0)
-    refuseAt("/device", `a device needs a <capability type="..."> that says what it is`);
-  return device;
+  return nodeDeviceDocument.parse(xml);
 }
 
 export function formatNodeDevice(device: NodeDeviceDefinition): string {

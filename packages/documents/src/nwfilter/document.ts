@@ -58,17 +58,17 @@ export const nwfilterSchema = element({
 /** A `<filter>` document as a value. */
 export interface NwfilterDefinition extends ModelOf<typeof nwfilterSchema> {}
 
-const nwfilterDocument = document("filter", nwfilterSchema);
+const nwfilterDocument = document("filter", nwfilterSchema, ({ chain }) => {
+  if (chain.length > LONGEST_CHAIN)
+    refuseAt("/filter/@chain", `the chain "${chain}" is longer than ${LONGEST_CHAIN} characters`);
+});
 
 /**
  * Reads and checks a network filter.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseNwfilter(xml: string): NwfilterDefinition {
-  const filter = nwfilterDocument.parse(xml);
-  if (filter.chain.length > LONGEST_CHAIN)
-    refuseAt("/filter/@chain", `the chain "${filter.chain}" is longer than ${LONGEST_CHAIN} characters`);
-  return filter;
+  return nwfilterDocument.parse(xml);
 }
 
 export function formatNwfilter(filter: NwfilterDefinition): string {

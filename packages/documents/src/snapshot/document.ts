@@ -3,17 +3,17 @@ import { refuseAt } from "../schema/refuse.ts";
 import type { SnapshotDefinition, SnapshotDisk } from "./model.ts";
 import { snapshotSchema } from "./model.ts";
 
-const snapshotDocument = document("domainsnapshot", snapshotSchema);
+const snapshotDocument = document("domainsnapshot", snapshotSchema, (snapshot) => {
+  checkMemory(snapshot);
+  snapshot.disks?.forEach((disk, i) => checkDisk(disk, `/domainsnapshot/disks/disk[${i + 1}]`));
+});
 
 /**
  * Reads and checks a snapshot: one that is asked for, or one that there is.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseSnapshot(xml: string): SnapshotDefinition {
-  const snapshot = snapshotDocument.parse(xml);
-  checkMemory(snapshot);
-  snapshot.disks?.forEach((disk, i) => checkDisk(disk, `/domainsnapshot/disks/disk[${i + 1}]`));
-  return snapshot;
+  return snapshotDocument.parse(xml);
 }
 
 export function formatSnapshot(snapshot: SnapshotDefinition): string {

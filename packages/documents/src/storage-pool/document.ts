@@ -6,23 +6,25 @@ import { storagePoolSchema } from "./model.ts";
 import { saidPermissions } from "./permissions.ts";
 import { SOURCES } from "./source.ts";
 
-const storagePoolDocument = document("pool", storagePoolSchema);
+const storagePoolDocument = document("pool", storagePoolSchema, validateStoragePool);
 
 /**
  * Reads and checks a storage pool.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseStoragePool(xml: string): StoragePoolDefinition {
-  const pool = storagePoolDocument.parse(xml);
-  checkName(pool);
-  checkSource(pool);
-  if (NEEDS_PATH.has(pool.type) && targetOf(pool)?.path === undefined)
-    refuseAt("/pool/target", `a pool of type="${pool.type}" needs a <target> with a <path>`);
-  return pool;
+  return storagePoolDocument.parse(xml);
 }
 
 export function formatStoragePool(pool: StoragePoolDefinition): string {
   return storagePoolDocument.format(pool);
+}
+
+function validateStoragePool(pool: StoragePoolDefinition): void {
+  checkName(pool);
+  checkSource(pool);
+  if (NEEDS_PATH.has(pool.type) && targetOf(pool)?.path === undefined)
+    refuseAt("/pool/target", `a pool of type="${pool.type}" needs a <target> with a <path>`);
 }
 
 /** The source and target of any pool, whatever its type has of them. */

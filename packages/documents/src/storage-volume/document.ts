@@ -5,17 +5,17 @@ import { saidPermissions } from "../storage-pool/permissions.ts";
 import type { StorageVolumeDefinition } from "./model.ts";
 import { storageVolumeSchema } from "./model.ts";
 
-const storageVolumeDocument = document("volume", storageVolumeSchema);
+const storageVolumeDocument = document("volume", storageVolumeSchema, ({ name }) => {
+  if (name.includes("/") || name === "." || name === "..")
+    refuseAt("/volume/name", `the name "${name}" is a path`);
+});
 
 /**
  * Reads and checks a volume.
  * @throws XML_SYNTAX, XML_FORBIDDEN, XML_LIMIT, XML_UNKNOWN, XML_INVALID with path, line and column
  */
 export function parseStorageVolume(xml: string): StorageVolumeDefinition {
-  const volume = storageVolumeDocument.parse(xml);
-  if (volume.name.includes("/") || volume.name === "." || volume.name === "..")
-    refuseAt("/volume/name", `the name "${volume.name}" is a path`);
-  return volume;
+  return storageVolumeDocument.parse(xml);
 }
 
 export function formatStorageVolume(volume: StorageVolumeDefinition): string {

@@ -60,6 +60,18 @@ export const CORPUS_NEEDS: readonly Need[] = [
   { package: "xz-utils", file: "xz" },
 ];
 
+/** What building VMware's simulator and running it takes. */
+export const VCSIM_NEEDS: readonly Need[] = [
+  { package: "golang-go", file: "go" },
+  {
+    package: "golang-github-google-uuid-dev",
+    file: "/usr/share/gocode/src/github.com/google/uuid/uuid.go",
+  },
+  { package: "dpkg-dev", file: "dpkg-source" },
+  { package: "xz-utils", file: "xz" },
+  { package: "openssl", file: "openssl" },
+];
+
 /** What starting guests of every kind takes, in namespaces of their own. */
 export const ACCEPTS_NEEDS: readonly Need[] = [
   ...QEMU_NEEDS,

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import type { TLSSocket } from "node:tls";
+import { messageOf, systemCode } from "@virtmesh/core/errors";
 import { VimCertificateError, VimConnectionError, VimProtocolError } from "./errors.ts";
 
 export interface Endpoint {
@@ -143,14 +144,15 @@ export class Transport implements Disposable {
 
   #failure(e: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) return signal.reason;
-    if (!(e instanceof Error)) return e;
-    if (e.name.startsWith("Vim")) return e;
-    const code = "code" in e ? String(e.code) : "";
+    // By shape: Node's own errors may come from another realm than ours (test runners make them).
+    if (typeof e !== "object" || e === null || !("message" in e)) return e;
+    if ("name" in e && String(e.name).startsWith("Vim")) return e;
+    const code = systemCode(e) ?? "";
     if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME|KEY_TOO/.test(code)) {
-      return new VimCertificateError(`the certificate of ${this.address} is not trusted: ${e.message}`, {
+      return new VimCertificateError(`the certificate of ${this.address} is not trusted: ${messageOf(e)}`, {
         cause: e,
       });
     }
-    return new VimConnectionError(`${this.address} cannot be reached: ${e.message}`, { cause: e });
+    return new VimConnectionError(`${this.address} cannot be reached: ${messageOf(e)}`, { cause: e });
   }
 }

@@ -1,0 +1,120 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensurePackages, VCSIM_NEEDS } from "./apt.ts";
+import { cacheFolder, downloadSource } from "./debian-source.ts";
+import { Child, run } from "./process.ts";
+
+/** Debian's name for govmomi, the library that VMware's simulator is a part of. */
+const SOURCE = "golang-github-vmware-govmomi";
+const PACKAGE = "github.com/vmware/govmomi";
+
+/**
+ * VMware's simulator of ESX hosts and vCenters. Debian ships its libraries and not the program, so it is built here, once,
+ * out of Debian's source package and with nothing from elsewhere.
+ * @throws HOST_SETUP naming what to install
+ */
+export async function vcsimProgram(
+  progress: (text: string) => void = () => undefined,
+  signal?: AbortSignal,
+): Promise<string> {
+  const cache = cacheFolder("vcsim");
+  const program = join(cache, "vcsim");
+  if (existsSync(program)) return program;
+  await ensurePackages(VCSIM_NEEDS, progress, signal);
+  await mkdir(cache, { recursive: true });
+  const work = await mkdtemp(join(cache, "build-"));
+  try {
+    progress("Building vcsim, which takes a minute or two");
+    const tree = join(work, "go/src", PACKAGE);
+    await mkdir(tree, { recursive: true });
+    const stop = signal === undefined ? {} : { signal };
+    const archive = await downloadSource(SOURCE, work, signal);
+    await run(["tar", "-xf", archive, "-C", tree, "--strip-components=1"], stop);
+    const env = {
+      GO111MODULE: "off",
+      GOPROXY: "off",
+      GOFLAGS: "",
+      GOPATH: `${join(work, "go")}:/usr/share/gocode`,
+      GOCACHE: join(work, "gocache"),
+    };
+    const built = join(work, "vcsim");
+    await run(["go", "build", "-trimpath", "-o", built, "./vcsim"], { ...stop, cwd: tree, env });
+    // Whoever comes first has it; another who builds at the same time builds the same.
+    await rename(built, program);
+    return program;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+export interface VcsimOptions {
+  /** `host`: one ESX host by itself. `vcenter`: a vCenter with one host that is in no cluster. */
+  readonly kind: "host" | "vcenter";
+  /** Guests that there are from the beginning, named by the simulator; they run. */
+  readonly guests: number;
+  /** How long it takes to answer, in milliseconds, by method. */
+  readonly delays?: Readonly<Record<string, number>>;
+}
+
+/** A running simulator; what it holds is in its memory and ends with it. */
+export interface Vcsim extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** PEM of the certificate it shows, which is its own authority. */
+  readonly ca: string;
+  /** Ends it and starts it again at the same port: it has forgotten everything, sessions too. */
+  restart(): Promise<void>;
+}
+
+export async function startVcsim(options: VcsimOptions): Promise<Vcsim> {
+  const program = await vcsimProgram();
+  const dir = await mkdtemp(join(tmpdir(), "virtmesh-vcsim-"));
+  const [cert, key] = [join(dir, "cert.pem"), join(dir, "key.pem")];
+  try {
+    // The one that is built in is too weak for OpenSSL.
+    await run([
+      ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=vcsim"],
+      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+    ]);
+    const [user, password] = ["admin", crypto.randomUUID()];
+    const start = async (port: number): Promise<{ readonly child: Child; readonly port: number }> => {
+      const child = await Child.start(
+        [
+          ...[program, "-l", `127.0.0.1:${port}`, "-tlscert", cert, "-tlskey", key],
+          ...["-username", user, "-password", password, ...modelOf(options)],
+        ],
+        { name: "vcsim", cwd: dir, env: { TMPDIR: dir } },
+      );
+      const [, bound] = await child.line(/GOVC_URL=\S+:(\d+)\/sdk/);
+      return { child, port: Number(bound) };
+    };
+    let { child, port } = await start(0);
+    return {
+      port,
+      ...{ host: "127.0.0.1", user, password, ca: await readFile(cert, "utf8") },
+      restart: async () => {
+        await child.stop();
+        ({ child, port } = await start(port));
+      },
+      [Symbol.asyncDispose]: async () => {
+        await child.stop();
+        await rm(dir, { recursive: true, force: true });
+      },
+    };
+  } catch (e) {
+    await rm(dir, { recursive: true, force: true });
+    throw e;
+  }
+}
+
+function modelOf({ kind, guests, delays = {} }: VcsimOptions): readonly string[] {
+  const slow = Object.entries(delays).map(([method, ms]) => `${method}:${ms}`);
+  return [
+    ...(kind === "host" ? ["-esx"] : ["-cluster", "0", "-standalone-host", "1"]),
+    ...["-vm", String(guests), ...(slow.length === 0 ? [] : ["-method-delay", slow.join(",")])],
+  ];
+}

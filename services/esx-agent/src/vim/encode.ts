@@ -49,7 +49,7 @@ export function encodeCall(method: string, self: Reference, args: VimObject): st
 function fields(object: VimObject): string {
   let out = "";
   for (const [name, value] of Object.entries(object)) {
-    if (name === "$text") out += escapeXml(String(value));
+    if (name === "$text" && typeof value === "string") out += escapeXml(value);
     else if (name !== "$type") out += encode(name, value);
   }
   return out;

@@ -395,26 +395,26 @@ end:
 
   /* ---- facts (destination.ts) ---- */
   :: atomic { dUp && dLive && d == d_prepared && memory == x_sent && !loadedTold ->
-       says(1, f_loaded); loadedTold = 1; d = d_loaded; withdrawing = 0; loaded_ = session }
+       says(1, f_loaded); loadedTold = 1; d = d_loaded; loaded_ = session }
   :: atomic { dUp && dLive && d == d_loaded && DROP_RECORD && !withdrawing -> d = d_resuming; work = w_resuming }
-  :: atomic { dUp && dLive && d == d_loaded && decided_ -> decided_ = 0; says(1, f_sourceDecided);
+  :: atomic { dUp && dLive && (d == d_loaded || d == d_prepared) && decided_ -> decided_ = 0; says(1, f_sourceDecided);
        d = d_resuming; work = (UNJOURNALLED_RESUME -> w_resume : w_resuming) }
   :: atomic { dUp && dLive && (d == d_preparing || d == d_prepared || d == d_loaded) && abort_ ->
        abort_ = 0; says(1, f_sourceAborted); setbackThere() }
   :: atomic { dUp && dLive && (d == d_prepared || d == d_loaded || d == d_resuming) && dDied && !confirming ->
        dDied = 0; says(1, f_incomingFailed); setbackThere() }
   :: atomic { dUp && dLive && (d == d_preparing || d == d_prepared) && dLostSource ->
-       dLostSource = 0; says(1, f_sourceLost); setbackThere() }
+       dLostSource = 0; says(1, f_sourceLost); if :: withdrawing :: else -> setbackThere() fi }
   :: atomic { dUp && dLive && d == d_loaded && dLostSource -> dLostSource = 0; says(1, f_sourceLost); withdrawing = 1 }
   /* Withdrawing: compare-and-set, and what came of it. */
-  :: atomic { dUp && dLive && d == d_loaded && withdrawing && !withdrawn && natsUp ->
+  :: atomic { dUp && dLive && (d == d_loaded || d == d_prepared) && withdrawing && !withdrawn && natsUp ->
        if :: rec == r_undecided -> writeRecord(r_source) :: else fi; withdrawal = rec; withdrawn = 1 }
-  :: atomic { dUp && dLive && d == d_loaded && withdrawing && withdrawn && withdrawal == r_destination ->
+  :: atomic { dUp && dLive && (d == d_loaded || d == d_prepared) && withdrawing && withdrawn && withdrawal == r_destination ->
        withdrawn = 0; withdrawal = r_undecided; says(1, f_recordDestination); d = d_resuming; work = w_resuming }
-  :: atomic { dUp && dLive && d == d_loaded && withdrawing && withdrawn && withdrawal == r_source ->
+  :: atomic { dUp && dLive && (d == d_loaded || d == d_prepared) && withdrawing && withdrawn && withdrawal == r_source ->
        withdrawn = 0; withdrawal = r_undecided; says(1, f_recordSource); setbackThere() }
   /* Too late to matter; sourceMirrorsConcluded and sourceRetired close exports and books. */
-  :: atomic { dUp && dLive && d != d_loaded && decided_ -> decided_ = 0 }
+  :: atomic { dUp && dLive && d != d_loaded && d != d_prepared && decided_ -> decided_ = 0 }
   :: atomic { dUp && dLive && d != d_preparing && d != d_prepared && d != d_loaded && abort_ ->
        if :: says(1, f_sourceMirrorsConcluded) :: says(1, f_sourceRetired) fi; abort_ = 0 }
   :: atomic { dUp && dLive && d != d_preparing && d != d_prepared && d != d_loaded && dLostSource -> dLostSource = 0 }
@@ -426,7 +426,7 @@ end:
   :: atomic { !dUp ->
        dUp = 1;
        if
-       :: dj == j_begun && dAlive -> dLive = 1; d = d_loaded; withdrawing = 1
+       :: dj == j_begun && dAlive -> dLive = 1; d = d_prepared; withdrawing = 1
        :: dj == j_begun && !dAlive -> dLive = 1; setbackThere()
        :: dj == j_resuming -> dLive = 1; d = d_resuming; confirming = 1
        :: dj == j_resumed && FORGET_TOKEN -> dj = j_ended

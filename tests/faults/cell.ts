@@ -141,7 +141,7 @@ class CellRun {
         `the guest ${spoken(findings.outcome)}, and may only have ${this.#cell.allowed.map(spoken).join(" or ")}`,
       );
     }
-    this.#stage.movedTo(findings.owner);
+    await this.#stage.movedTo(findings.owner);
     if (findings.ranOn !== undefined) {
       const beat = await this.#beats();
       this.safeMs = Math.max(beat, this.#endedAt() ?? beat) - struckAt;

@@ -110,9 +110,10 @@ export class Stage implements AsyncDisposable {
     return this.mesh.hosts as readonly StageHost[];
   }
 
-  /** The guest has come to another host. */
-  movedTo(host: StageHost): void {
+  /** The guest is on this host now. What it left on the other is stale, and removed as an operator would. */
+  async movedTo(host: StageHost): Promise<void> {
     this.#home = host;
+    for (const disk of DISKS) await rm(this.image(this.away, disk), { force: true });
   }
 
   image(host: MeshHost, disk: string): string {

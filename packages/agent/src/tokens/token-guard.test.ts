@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generation, hostName, newDomainUuid } from "@virtmesh/core/ids";
+import type { RunToken } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
+import { VirtError } from "@virtmesh/core/errors";
 import { createLogger } from "@virtmesh/kit/logger";
 import { TokenGuard } from "./token-guard.ts";
 import { TokenJournal } from "./token-journal.ts";
@@ -86,5 +88,33 @@ describe("run tokens of an agent that works alone", () => {
     expect(Object.keys(JSON.parse(await readFile(join(dir, "tokens.json"), "utf8")) as object)).toHaveLength(
       50,
     );
+  });
+});
+
+describe("run tokens while NATS stands still and its connection lives", () => {
+  it("are told again until NATS has them: no new connection would do it", async () => {
+    const told = Promise.withResolvers<RunToken>();
+    let attempts = 0;
+    const handOver = async (token: RunToken): Promise<RunToken> => {
+      attempts += 1;
+      if (attempts === 1) throw new VirtError("RUN_TOKEN_UNREACHABLE", "NATS does not answer");
+      told.resolve(token);
+      return token;
+    };
+    const never = async (): Promise<never> => {
+      throw new Error("nobody asks for this here");
+    };
+    await using guard = new TokenGuard({
+      journal: await TokenJournal.open(join(dir, "tokens.json")),
+      host: hostName("host-a"),
+      hypervisor: "test",
+      logger: createLogger({ service: "test", level: "silent" }),
+      signal: call.signal,
+      owners: { claim: never, read: never, release: never, unfence: never, handOver },
+      isConnected: () => true,
+    });
+    const uuid = newDomainUuid();
+    await guard.adopt(uuid, generation(4n));
+    expect(await told.promise).toMatchObject({ domainUuid: uuid, host: "host-a", generation: 4n });
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { RunToken } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
 import type { Call } from "@virtmesh/core/call";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
@@ -30,6 +31,7 @@ export interface TokenConflict {
 
 /** How long a start or a definition waits for the bucket. */
 const CLAIM_TIMEOUT_MS = 3_000;
+const AGAIN_MS = 1_000;
 const FIRST = generation(1n);
 const NONE = generation(0n);
 
@@ -161,21 +163,26 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
     await this.#journal.settled();
   }
 
-  /** Runs something to which nobody waits; its failure is told to the log, and the next connection tries again. */
+  /**
+   * Runs something to which nobody waits, until it is done: a server that stood still for a while keeps its connections,
+   * so there may be no new one that would try again.
+   */
   #inBackground(work: () => Promise<void>): void {
     const task = this.#guarded(work).finally(() => this.#tasks.delete(task));
     this.#tasks.add(task);
   }
 
   async #guarded(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (e) {
-      if (!this.#options.signal.aborted) {
-        this.#options.logger.warn(
-          { err: e },
-          "a run token could not be written to NATS, it is tried again when NATS is back",
-        );
+    const { signal, logger } = this.#options;
+    while (!signal.aborted) {
+      try {
+        return await work();
+      } catch (e) {
+        if (signal.aborted) return;
+        logger.warn({ err: e }, "a run token could not be written to NATS, it is tried again");
+        // Without NATS the next connection compares everything anyway.
+        if (!this.#isConnected()) return;
+        await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }
     }
   }

@@ -36,6 +36,8 @@ export class Incoming implements IncomingMigration {
 
   async closeExports(c: Call): Promise<void> {
     await this.#arrival.definition.plan.before("migration.closeExports", c);
+    // Of a guest that is off, its disks are all there is to come.
+    if (this.#arrival.offer.plan.mode === "offline") this.#arrival.sink({ fact: "loaded" });
   }
 
   async resume(c: Call): Promise<void> {

@@ -238,6 +238,35 @@ describe("a migration between two test hosts", () => {
   });
 });
 
+describe("a guest of a test host that is off", () => {
+  it("is moved with the content of its disks, and has all of it when the copies have ended", async () => {
+    await using source = createTestDriver({ guests: [] });
+    await using destination = createTestDriver({ guests: [] });
+    await source.domains.define(source.domains.parse(guestXml()), call);
+    source.control.write("/guest/a", 100, Buffer.from("written before"));
+    const { offer: examined } = await source.migrationSource.examine(plan({ mode: "offline" }), call);
+    const offer: MigrationOffer = {
+      ...examined,
+      ...{ sourceHost: "host-a", sourceHostUuid: source.host.info().uuid, nextGeneration: generation(2n) },
+    };
+    const out = new Facts<SourceHypervisorFact>();
+    const arriving = new Facts<DestinationHypervisorFact>();
+    const incoming = await destination.migrationDestination.prepare(offer, arriving.sink, call);
+    const outgoing = await source.migrationSource.open(offer, out.sink, call);
+    await outgoing.startMirrors(incoming.endpoints, call);
+    await out.until("mirrorReady", 2);
+    await outgoing.concludeMirrors(call);
+    await out.until("mirrorConcluded", 2);
+    expect(arriving.names()).toEqual([]);
+    await incoming.closeExports(call);
+    await incoming.resume(call);
+    expect(arriving.names()).toEqual(["loaded", "running"]);
+    await outgoing.retire({ undefine: true }, call);
+    expect(imageOf(destination, "/guest/a")).toBe(imageOf(source, "/guest/a"));
+    expect(destination.domains.find("web")?.state).toBe("shutoff");
+  });
+});
+
 describe("a post-copy between two test hosts", () => {
   /** Up to where the guest runs on the destination and its memory still comes. */
   async function pulling(hosts: Awaited<ReturnType<typeof twoHosts>>) {

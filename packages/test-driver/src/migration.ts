@@ -119,7 +119,7 @@ function offeredDisks(plan: MigrationPlan, definition: Definition, hypervisor: H
     .map((disk) => {
       const choice =
         typeof plan.disks === "string" ? undefined : plan.disks.find((d) => d.target === disk.target);
-      const copy = plan.mode === "live" && !disk.readonly && (plan.disks === "all" || choice !== undefined);
+      const copy = !disk.readonly && (plan.disks === "all" || choice !== undefined);
       return {
         target: disk.target,
         sourcePath: disk.source,
@@ -175,7 +175,7 @@ export class TestMigrationDestination implements MigrationDestinationFacet {
     );
     this.#hypervisor.expected.set(definition.model.uuid, definition.model.name);
     const arrival: Arrival = { hypervisor: this.#hypervisor, offer, definition, persistent, made, sink };
-    if (offer.plan.mode === "offline") return this.#offline(arrival);
+    if (offer.plan.mode === "offline" && copied.length === 0) return this.#offline(arrival);
 
     const listener = this.#scope.own(await Listener.open(this.#address, arrival));
     return new Incoming(arrival, listener, {

@@ -149,7 +149,7 @@ export class Outgoing implements OutgoingMigration {
     await this.#plan.before("migration.retire", c);
     this.#guest.instance?.life.signal.removeEventListener("abort", this.#onExit);
     this.#letGo();
-    this.#hypervisor.stop(this.#guest, "migrated");
+    if (this.#guest.instance !== undefined) this.#hypervisor.stop(this.#guest, "migrated");
     if (options.undefine && this.#guest.persistent !== undefined) this.#hypervisor.undefine(this.#guest);
     this.#sink({ fact: "retired" });
   }

@@ -18,6 +18,7 @@ import type { QmpObserver } from "./qmp/connection.ts";
 import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { StatusStore } from "./state/status-store.ts";
 import { LeftImages } from "./migration/left-images.ts";
+import { StorageDaemon } from "./process/storage-daemon.ts";
 import { linkTlsFiles } from "./migration/tls-files.ts";
 import { StatsSampler } from "./stats/sampler.ts";
 
@@ -94,6 +95,7 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
     const guests = scope.own(new Guests({ site, definitions, statuses, logger }));
     const stored = await definitions.load((e) => logger.error({ err: e }, "a definition was left aside"));
     for (const { definition, autostart } of stored) guests.load(definition, autostart);
+    await StorageDaemon.sweep(config.runDir);
     await reattach({ guests, site, statuses, logger, signal: config.signal });
     const tlsDir = config.tlsDir === undefined ? undefined : await linkTlsFiles(config.runDir, config.tlsDir);
     const leftImages = new LeftImages(stateDir);
@@ -111,9 +113,11 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
       blockJobs: new QemuBlockJobs(guests),
       migrationSource: new MigrationSource({
         ...{ guests, capabilities, leftImages, tlsDir, allowPlaintext: allowPlaintextMigration },
+        runDir: config.runDir,
       }),
       migrationDestination: new MigrationDestination({
         ...{ guests, capabilities, leftImages, stateDir, allowTcgForKvm, tlsDir },
+        runDir: config.runDir,
         ports: new PortRange(migrations.first, migrations.last),
         dataAddress: config.dataAddress,
         host: config.hostName,

@@ -46,7 +46,10 @@ export async function qemuSide(dir: string, name: string, firstPort: number, tls
     logger: createLogger({ service: "test", level: "silent" }),
   });
   const leftImages = new LeftImages(base);
-  const common = { guests, capabilities, leftImages, tlsDir, allowPlaintext: tlsDir === undefined };
+  const common = {
+    ...{ guests, capabilities, leftImages, tlsDir, runDir: base },
+    allowPlaintext: tlsDir === undefined,
+  };
   return {
     guests,
     definitions,

@@ -15,7 +15,10 @@ const MIB = 1024 ** 2;
 /** The flags of `virsh migrate` that mean something here, and a few more. */
 export const MIGRATE_OPTIONS: readonly VerbOption[] = [
   { flags: "--live", help: "the guest runs on meanwhile (the default)" },
-  { flags: "--offline", help: "move the definition of a guest that is off" },
+  {
+    flags: "--offline",
+    help: "move a guest that is off: its definition, and its disks where they are copied",
+  },
   { flags: "--p2p", help: "the hosts talk to each other (always so)" },
   {
     flags: "--persistent",

@@ -151,7 +151,7 @@ export class SourceRunner implements AsyncDisposable {
 
   /** Takes the guest and begins. */
   async begin(): Promise<void> {
-    if (this.#common.mode === "live") {
+    if (this.#isOpened()) {
       const open = need(this.#c.driver, "migrationSource", "open");
       this.#outgoing = await open(this.header.offer, (fact) => this.tell(fact), this.#call);
       await this.#applyShare();
@@ -165,7 +165,7 @@ export class SourceRunner implements AsyncDisposable {
 
   /** Takes it up again after a restart of the agent. */
   async resume(entry: SourceEntry): Promise<void> {
-    if (this.#common.mode === "live") {
+    if (this.#isOpened()) {
       const reopen = need(this.#c.driver, "migrationSource", "reopen");
       // What the hypervisor shows is heard behind the beginning.
       this.#draining = true;
@@ -180,6 +180,11 @@ export class SourceRunner implements AsyncDisposable {
     if (this.#outgoing === undefined && this.#common.mode === "live") {
       this.tell({ fact: "sourceExited", message: "its process was gone when the agent came back" });
     }
+  }
+
+  /** A driver has work to do here: of a guest that is off without disks to copy, nothing but its definition moves. */
+  #isOpened(): boolean {
+    return this.#common.mode === "live" || this.#common.disks.length > 0;
   }
 
   cancel(actor: string): void {

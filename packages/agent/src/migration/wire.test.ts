@@ -48,9 +48,9 @@ describe("a request to migrate", () => {
       "compression",
     ],
     [
-      "copying disks of a guest that is off",
-      { mode: MigrationMode.MIGRATION_MODE_OFFLINE, storage: MigrationStorage.MIGRATION_STORAGE_COPY },
-      "storage",
+      "post-copy of a guest that is off",
+      { mode: MigrationMode.MIGRATION_MODE_OFFLINE, postcopyAfterPasses: 1 },
+      "postcopy",
     ],
     ["naming disks of shared storage", { disks: [{ target: "vda" }] }, "disks"],
     [

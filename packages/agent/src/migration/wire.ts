@@ -83,12 +83,6 @@ export function planOf(request: MigrateDomainRequest, id: MigrationId, uuid: str
   if (compression === "xbzrle" && parallelConnections > 1) {
     throw invalid("compression", "xbzrle works with a single connection only; use zlib or zstd");
   }
-  if (mode === "offline" && request.storage === MigrationStorage.MIGRATION_STORAGE_COPY) {
-    throw invalid(
-      "storage",
-      "an offline migration moves only the definition; copy the disks while the guest runs",
-    );
-  }
   if (mode === "offline" && request.persistDestination === false) {
     throw invalid(
       "persist_destination",

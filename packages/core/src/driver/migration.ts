@@ -110,7 +110,7 @@ export interface SourceExamination {
 export interface MigrationSourceFacet {
   /** What would move, and everything on this side that stands in the way. Changes nothing. */
   examine(plan: MigrationPlan, c: Call): Promise<SourceExamination>;
-  /** Takes the guest for a migration: the facts of the hypervisor flow to the sink from here on, before anything is started. */
+  /** Takes the guest for a migration (one that is off only with disks to copy): the facts of the hypervisor flow to the sink from here on, before anything is started. */
   open(
     offer: MigrationOffer,
     sink: (fact: SourceHypervisorFact) => void,

@@ -36,7 +36,7 @@ export function load(state: Common): SourceStep {
   return {
     state: { phase: "loading", journalled: false, loaded: false, ...common(state) },
     effects: [
-      { effect: "continueSwitchover" },
+      ...(state.mode === "offline" ? [] : [{ effect: "continueSwitchover" } as const]),
       { effect: "tellMirrorsConcluded" },
       { effect: "journal", entry: "deciding" },
     ],

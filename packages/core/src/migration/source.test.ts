@@ -167,3 +167,26 @@ describe("a source of a post-copy", () => {
     expect(step(...all, { fact: "peerLostGuest", message: "" }, { fact: "retired" }).phase).toBe("failed");
   });
 });
+
+describe("a source whose guest is off and has disks to copy", () => {
+  const prepared: SourceFact = { fact: "peerPrepared", endpoints: ENDPOINTS };
+  const step = (...facts: readonly SourceFact[]): SourceStep =>
+    facts.reduce(
+      (s, fact) => stepSource(s.state, fact),
+      beginSource({ mode: "offline", disks: ["vda"], abortOnIoError: false }),
+    );
+
+  it("ends its mirrors as soon as all are ready, and decides when they have ended without error", () => {
+    expect(step(prepared).effects.map((e) => e.effect)).toEqual(["startMirrors"]);
+    const ready = step(prepared, { fact: "mirrorReady", disk: "vda" });
+    expect(ready.effects.map((e) => e.effect)).toEqual(["concludeMirrors"]);
+    const concluded = stepSource(ready.state, { fact: "mirrorConcluded", disk: "vda" });
+    expect(concluded.effects.map((e) => e.effect)).toEqual(["tellMirrorsConcluded", "journal"]);
+  });
+
+  it("goes back when a mirror that was ready ends with an error", () => {
+    const ready = step(prepared, { fact: "mirrorReady", disk: "vda" });
+    const failed = stepSource(ready.state, { fact: "mirrorFailed", disk: "vda", message: "No space left" });
+    expect(failed.state.phase).toBe("aborting");
+  });
+});

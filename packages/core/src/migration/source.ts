@@ -180,7 +180,7 @@ function destroyedBy(actor: string): string {
 
 function preparing(state: In<"preparing">, fact: SourceFact): SourceStep {
   if (fact.fact !== "peerPrepared") return setback(state, fact) ?? stay(state);
-  if (state.mode === "offline") {
+  if (state.mode === "offline" && state.disks.length === 0) {
     return {
       state: { phase: "loading", journalled: false, loaded: false, ...common(state) },
       effects: [{ effect: "journal", entry: "deciding" }],
@@ -196,7 +196,9 @@ function preparing(state: In<"preparing">, fact: SourceFact): SourceStep {
 function copying(state: In<"copying">, fact: SourceFact): SourceStep {
   if (fact.fact !== "mirrorReady") return setback(state, fact) ?? stay(state);
   const ready = withDisk(state.ready, fact.disk);
-  return covers(ready, state.disks) ? send(state) : { state: { ...state, ready }, effects: [] };
+  if (!covers(ready, state.disks)) return { state: { ...state, ready }, effects: [] };
+  // Nobody writes to the disks of a guest that is off: they need only end well.
+  return state.mode === "offline" ? conclude(state, "precopy") : send(state);
 }
 
 function withDisk(disks: readonly string[], disk: string): readonly string[] {
@@ -212,8 +214,10 @@ function sending(state: In<"sending">, fact: SourceFact): SourceStep {
     return { state: { ...state, wanted: "postcopy" }, effects: [{ effect: "startPostcopy" }] };
   }
   if (fact.fact !== "switchover") return setback(state, fact) ?? stay(state);
-  const { order } = fact;
-  if (state.disks.length === 0) return concluded(state, order);
+  return state.disks.length === 0 ? concluded(state, fact.order) : conclude(state, fact.order);
+}
+
+function conclude(state: Common, order: Order): SourceStep {
   return {
     state: { phase: "switching", order, concluded: [], ...common(state) },
     effects: [{ effect: "concludeMirrors" }],

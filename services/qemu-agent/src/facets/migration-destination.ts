@@ -13,6 +13,7 @@ import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { postcopyProblem } from "../capabilities/probe.ts";
 import type { QemuCapabilities } from "../capabilities/model.ts";
+import { formatNodeName } from "../cmdline/node-names.ts";
 import { imageUsers } from "../domain/disk-check.ts";
 import { commandFailure } from "../domain/failures.ts";
 import type { Guest } from "../domain/guest.ts";
@@ -23,11 +24,13 @@ import { imageObstacles } from "../migration/images.ts";
 import { type DestinationSite, QemuIncoming, type WaitingGuest } from "../migration/incoming.ts";
 import { IncomingRecords } from "../migration/incoming-record.ts";
 import type { LeftImages } from "../migration/left-images.ts";
+import { openImage, StorageDaemon } from "../process/storage-daemon.ts";
 
 export interface MigrationDestinationOptions {
   readonly guests: Guests;
   readonly capabilities: QemuCapabilities;
   readonly stateDir: string;
+  readonly runDir: string;
   readonly leftImages: LeftImages;
   readonly ports: PortRange;
   readonly dataAddress: string;
@@ -56,7 +59,8 @@ export class MigrationDestination implements MigrationDestinationFacet {
       host: options.host,
       hypervisorVersion: `${version.major}.${version.minor}.${version.micro}`,
       tlsDir: options.tlsDir,
-      startIncoming: (offer, c) => this.#start(offer, c),
+      startIncoming: (offer, c) =>
+        offer.plan.mode === "live" ? this.#start(offer, c) : this.#startStorage(offer, c),
       define: async (offer) => {
         const persist = persistentOf(offer);
         if (persist !== undefined) await options.guests.define(persist);
@@ -69,7 +73,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
     c: Call,
   ): Promise<{ obstacles: readonly Obstacle[]; warnings: readonly string[] }> {
     const images =
-      offer.plan.mode === "live"
+      offer.plan.mode === "live" || offer.disks.some((d) => d.copy)
         ? await imageObstacles(offer, await this.#replaceable(offer))
         : { obstacles: [], warnings: [] };
     const definition = definitionOf(offer);
@@ -131,6 +135,31 @@ export class MigrationDestination implements MigrationDestinationFacet {
     return this.#waiting(guest, offer);
   }
 
+  /** Serves the new images of a guest that is off, without a guest. */
+  async #startStorage(offer: MigrationOffer, c: Call): Promise<WaitingGuest> {
+    const daemon = await StorageDaemon.start(this.#o.runDir, c.signal);
+    try {
+      for (const { target, destinationPath: path, destinationFormat: format } of offer.disks.filter(
+        (d) => d.copy,
+      ))
+        await openImage(daemon.qmp, { node: formatNodeName(target), path, format, readOnly: false });
+    } catch (e) {
+      await daemon[Symbol.asyncDispose]();
+      throw e;
+    }
+    const end = async (): Promise<void> => await daemon[Symbol.asyncDispose]();
+    return {
+      qmp: daemon.qmp,
+      connected: Promise.resolve(),
+      onQmpEvent: (listener) => daemon.qmp.onEvent(listener),
+      exited: daemon.exited.then(({ code, signal }) => signal ?? `code ${code ?? "unknown"}`),
+      adopt: async () => undefined,
+      whole: () => daemon.quit(),
+      kill: end,
+      discard: end,
+    };
+  }
+
   #waiting(guest: Guest, offer: MigrationOffer): WaitingGuest {
     const { guests } = this.#o;
     let adopted = guest;
@@ -174,7 +203,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
     const { plan } = offer;
     const { host, capabilities, tlsDir, allowPlaintext, allowTcgForKvm } = this.#o;
     const found: Obstacle[] = [];
-    const live = plan.mode === "live";
+    const live = plan.mode === "live" || offer.disks.some((d) => d.copy);
     if (live && plan.tls && tlsDir === undefined) {
       found.push({
         type: "NO_CERTIFICATES",

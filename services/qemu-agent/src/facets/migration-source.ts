@@ -19,14 +19,17 @@ import { formatNodeName } from "../cmdline/node-names.ts";
 import { completed } from "../domain/completed.ts";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
+import { runTool } from "@virtmesh/agent/machine/run-tool";
 import type { LeftImages } from "../migration/left-images.ts";
 import { movedDefinition } from "../migration/moved-definition.ts";
+import { openImage, StorageDaemon } from "../process/storage-daemon.ts";
 import { QemuOutgoing, type SourceGuest } from "../migration/outgoing.ts";
 
 export interface MigrationSourceOptions {
   readonly guests: Guests;
   readonly capabilities: QemuCapabilities;
   readonly leftImages: LeftImages;
+  readonly runDir: string;
   /** Directory with the certificates under the names that QEMU wants; undefined without any. */
   readonly tlsDir: string | undefined;
   readonly allowPlaintext: boolean;
@@ -45,7 +48,8 @@ export class MigrationSource implements MigrationSourceFacet {
   async examine(plan: MigrationPlan, c: Call): Promise<SourceExamination> {
     const guest = this.#o.guests.require(plan.uuid);
     const obstacles: Obstacle[] = [...this.#tlsObstacles(plan), ...settingsInTheWay(guest, plan)];
-    const capacities = plan.mode === "live" ? await this.#capacities(guest, c) : new Map<string, bigint>();
+    const capacities =
+      plan.mode === "live" ? await this.#capacities(guest, c) : await offCapacities(guest, plan, c);
     const disks = offeredDisks(guest.definition, plan, capacities, obstacles);
     if (plan.mode === "live") obstacles.push(...(await blockers(guest, c)));
     const running = this.#wanted(guest, plan, disks, obstacles);
@@ -77,15 +81,26 @@ export class MigrationSource implements MigrationSourceFacet {
     };
   }
 
-  async open(offer: MigrationOffer, sink: Sink, _c: Call): Promise<OutgoingMigration> {
+  async open(offer: MigrationOffer, sink: Sink, c: Call): Promise<OutgoingMigration> {
     const guest = this.#o.guests.require(offer.plan.uuid);
+    if (offer.plan.mode === "offline") {
+      return this.#cold(
+        guest,
+        offer,
+        sink,
+        c,
+        offer.disks.filter((d) => d.copy),
+      );
+    }
     const outgoing = this.#outgoing(guest, offer, sink);
     await guest.markMigrating({ id: offer.plan.id, side: "out" });
     return outgoing;
   }
 
-  async reopen(offer: MigrationOffer, sink: Sink, _c: Call): Promise<OutgoingMigration | undefined> {
+  async reopen(offer: MigrationOffer, sink: Sink, c: Call): Promise<OutgoingMigration | undefined> {
     const guest = this.#o.guests.get(offer.plan.uuid);
+    // What copied ended with the agent before: there is nothing left to undo.
+    if (guest !== undefined && offer.plan.mode === "offline") return this.#cold(guest, offer, sink, c, []);
     if (guest?.instance === undefined) return undefined;
     const outgoing = this.#outgoing(guest, offer, sink);
     await outgoing.reconcile();
@@ -108,12 +123,47 @@ export class MigrationSource implements MigrationSourceFacet {
     if (copied.length > 0) await this.#o.leftImages.remember(plan.uuid, copied);
   }
 
+  /** A process of QEMU's without a guest copies the disks of one that is off. */
+  async #cold(
+    guest: Guest,
+    offer: MigrationOffer,
+    sink: Sink,
+    c: Call,
+    disks: readonly OfferedDisk[],
+  ): Promise<QemuOutgoing> {
+    const daemon = await StorageDaemon.start(this.#o.runDir, c.signal);
+    try {
+      for (const { target, sourcePath: path, format } of disks)
+        await openImage(daemon.qmp, { node: formatNodeName(target), path, format, readOnly: true });
+    } catch (e) {
+      await daemon[Symbol.asyncDispose]();
+      throw e;
+    }
+    const end = async (): Promise<void> => await daemon[Symbol.asyncDispose]();
+    return new QemuOutgoing(
+      offer,
+      {
+        qmp: daemon.qmp,
+        exited: daemon.exited.then(() => "what copied it has ended"),
+        expectJob: () => undefined,
+        forgetJob: () => undefined,
+        kill: end,
+        released: async () => undefined,
+        retire: async (undefine) => {
+          await end();
+          await this.#retire(guest, offer, undefine);
+        },
+      },
+      this.#o.tlsDir,
+      sink,
+    );
+  }
+
   #outgoing(guest: Guest, offer: MigrationOffer, sink: Sink): QemuOutgoing {
     return new QemuOutgoing(offer, this.#sourceGuest(guest, offer), this.#o.tlsDir, sink);
   }
 
   #sourceGuest(guest: Guest, offer: MigrationOffer): SourceGuest {
-    const { guests } = this.#o;
     return {
       qmp: guest.qmp,
       exited: guest.exited.then(({ code, signal }) =>
@@ -121,17 +171,19 @@ export class MigrationSource implements MigrationSourceFacet {
       ),
       expectJob: (job) => guest.jobs.expect(job),
       forgetJob: (id) => guest.jobs.forget(id),
-      retire: async (undefine) => {
-        await guests.retire(guest, { undefine });
-        await this.#rememberImages(offer);
-      },
+      retire: (undefine) => this.#retire(guest, offer, undefine),
       kill: () => guest.kill(),
       released: () => guest.markMigrating(undefined),
     };
   }
 
+  async #retire(guest: Guest, offer: MigrationOffer, undefine: boolean): Promise<void> {
+    await this.#o.guests.retire(guest, { undefine });
+    await this.#rememberImages(offer);
+  }
+
   #tlsObstacles(plan: MigrationPlan): readonly Obstacle[] {
-    if (plan.mode === "offline") return [];
+    if (plan.mode === "offline" && plan.disks === "shared") return [];
     if (plan.tls && this.#o.tlsDir === undefined) {
       return [
         {
@@ -189,6 +241,28 @@ export class MigrationSource implements MigrationSourceFacet {
       ),
     );
   }
+}
+
+/** What the images of a guest that is off hold. */
+async function offCapacities(
+  guest: Guest,
+  plan: MigrationPlan,
+  c: Call,
+): Promise<ReadonlyMap<string, bigint>> {
+  if (plan.disks === "shared") return new Map();
+  const sizes = await Promise.all(
+    guest.definition.devices.disks.filter(isWritable).map(async (disk) => {
+      const path = sourcePath(disk);
+      if (path === undefined) return [];
+      const format = disk.driver?.type ?? "raw";
+      const answer = await runTool("qemu-img", ["info", "--output=json", "-f", format, path], {
+        signal: c.signal,
+      });
+      const { "virtual-size": size } = JSON.parse(answer) as { readonly "virtual-size": number };
+      return [[formatNodeName(disk.target.dev), BigInt(size)] as const];
+    }),
+  );
+  return new Map(sizes.flat());
 }
 
 function offeredDisks(

@@ -127,6 +127,11 @@ export class QemuIncoming implements IncomingMigration {
   async closeExports(c: Call): Promise<void> {
     if (this.#guest === undefined || this.endpoints.exports.length === 0) return;
     await this.#guest.qmp.execute("nbd-server-stop", undefined, { signal: c.signal });
+    if (this.#offer.plan.mode === "live") return;
+    // All of a guest that is off is there when its images are closed in order.
+    this.#settled = true;
+    await this.#guest.whole();
+    this.#sink({ fact: "loaded" });
   }
 
   async resume(_c: Call): Promise<void> {
@@ -222,7 +227,7 @@ export class QemuIncoming implements IncomingMigration {
   async #prepare(c: Call): Promise<void> {
     const { plan, disks } = this.#offer;
     const copied = disks.filter((d) => d.copy);
-    if (plan.mode === "offline") {
+    if (plan.mode === "offline" && copied.length === 0) {
       // There is nothing to load; said after the answer to this call.
       setImmediate(() => this.#sink({ fact: "loaded" }));
       return;
@@ -239,18 +244,19 @@ export class QemuIncoming implements IncomingMigration {
       plan.tls && this.#site.tlsDir !== undefined
         ? await addTlsObject(qmp, plan.id, "server", this.#site.tlsDir)
         : "";
+    const live = plan.mode === "live";
     const [port] = await Promise.all([
       this.#serveDisks(
         qmp,
         copied.map((d) => d.target),
         tls,
       ),
-      this.#setUpMemory(qmp, tls),
+      live ? this.#setUpMemory(qmp, tls) : undefined,
     ]);
-    const memoryPort = await this.#listenForMemory(qmp);
+    const memoryPort = live ? await this.#listenForMemory(qmp) : 0;
     this.endpoints = {
       ...this.endpoints,
-      memoryAddress: `tcp:${bracketed(this.#site.dataAddress)}:${memoryPort}`,
+      memoryAddress: live ? `tcp:${bracketed(this.#site.dataAddress)}:${memoryPort}` : "",
       exports: copied.map((d) => ({
         target: d.target,
         host: this.#site.dataAddress,

@@ -60,6 +60,8 @@ export class QemuOutgoing implements OutgoingMigration {
   readonly #memory = new MemoryWatch();
   readonly #hearing: Disposable;
   readonly #targets: readonly string[];
+  /** The guest is off: what copies its disks is a process of its own. */
+  readonly #isOff: boolean;
   /** As the user last set it, maybe before what it limits has begun. */
   #tuning: Tuning;
   #tlsObject: string | undefined;
@@ -87,12 +89,15 @@ export class QemuOutgoing implements OutgoingMigration {
     this.#tlsDir = tlsDir;
     this.#sink = sink;
     this.#tuning = offer.plan.tuning;
+    this.#isOff = offer.plan.mode === "offline";
     this.#targets = offer.disks.filter((d) => d.copy).map((d) => d.target);
     this.#mirrors = new MirrorWatch(new Map(this.#targets.map((t) => [jobId(offer, t), t])));
     this.#hearing = guest.qmp.onEvent((event) => this.#hear(event));
     void guest.exited.then((message) => {
       this.#exited = message;
-      if (!this.#leaving) this.#sink({ fact: "sourceExited", message });
+      if (this.#leaving) return;
+      if (!this.#isOff) return this.#sink({ fact: "sourceExited", message });
+      for (const disk of this.#targets) this.#sink({ fact: "mirrorFailed", disk, message });
     });
   }
 
@@ -248,6 +253,12 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async rollBack({ linkLost }: { readonly linkLost: boolean }, _c: Call): Promise<void> {
+    if (this.#isOff) {
+      // With the process that copies, all that it made is gone.
+      this.#leaving = true;
+      await this.#guest.kill();
+      return this.#sink({ fact: "rolledBack" });
+    }
     if (this.#exited !== undefined) return this.#sink({ fact: "sourceExited", message: this.#exited });
     const job = {
       qmp: this.#guest.qmp,
@@ -295,7 +306,8 @@ export class QemuOutgoing implements OutgoingMigration {
   async tune(tuning: Tuning, c: Call): Promise<void> {
     const { qmp } = this.#guest;
     this.#tuning = tuning;
-    await qmp.execute("migrate-set-parameters", tuningParameters(tuning), { signal: c.signal });
+    if (!this.#isOff)
+      await qmp.execute("migrate-set-parameters", tuningParameters(tuning), { signal: c.signal });
     const jobs = await qmp.execute("query-block-jobs", undefined, { signal: c.signal });
     const ours = new Set(this.#targets.map((t) => jobId(this.#offer, t)));
     await Promise.all(
@@ -314,7 +326,7 @@ export class QemuOutgoing implements OutgoingMigration {
   async sample(c: Call): Promise<MigrationSample> {
     const options = { signal: c.signal, timeoutMs: 1_000 };
     const [memory, jobs] = await Promise.all([
-      this.#guest.qmp.execute("query-migrate", undefined, options),
+      this.#isOff ? {} : this.#guest.qmp.execute("query-migrate", undefined, options),
       this.#guest.qmp.execute("query-block-jobs", undefined, options),
     ]);
     return {

@@ -74,6 +74,9 @@ describe("a device of a guest is found", () => {
 describe("a single device", () => {
   it("is read with places of its own", () => {
     expect(() => parseDevice("<disk>\n  <target/>\n</disk>")).toThrow("/disk/target (line 2, column 3)");
+    const ssh =
+      "<disk type='network'>\n  <source protocol='ssh' name='a.img'><host name='h'/></source>\n  <target dev='vda'/></disk>";
+    expect(() => parseDevice(ssh)).toThrow("/disk/source (line 2, column 3)");
     expect(() => parseDevice("<nothing/>")).toThrow("unknown element <nothing>");
     expect(() => parseDevice("<emulator>/x</emulator>")).toThrow("<emulator> is no device");
   });

@@ -1,8 +1,10 @@
 import { VirtError } from "@virtmesh/core/errors";
+import { atPlacesOf } from "../xml/locate.ts";
 import { readXml } from "../xml/read.ts";
 import { errorAt, pathOf, type XmlElement } from "../xml/tree.ts";
 import { type Devices, devicesSchema } from "./devices.ts";
 import type { DomainDefinition } from "./model.ts";
+import { checkLogin } from "./validate/disks.ts";
 
 /** Names of the lists that a guest's devices stand in. */
 export type DeviceListName = {
@@ -30,6 +32,7 @@ export function parseDevice(xml: string): OneDevice {
   };
   const devices = devicesSchema.read(around);
   const found = allDevices(devices)[0];
+  if (found?.list === "disks") atPlacesOf(root, () => checkLogin(found.device, "/disk"));
   if (found) return found;
   throw errorAt("XML_INVALID", `<${root.name}> is no device`, pathOf(root), root, "a device is needed");
 }

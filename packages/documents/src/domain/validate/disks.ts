@@ -1,3 +1,4 @@
+import { refuseAt } from "../../schema/refuse.ts";
 import type { Disk, DiskBus } from "../devices/disk.ts";
 import { busOf, sourcePath } from "../devices/disk.ts";
 import type { Encryption } from "../devices/storage-source.ts";
@@ -91,6 +92,13 @@ function checkSource(disk: Disk, path: string): void {
     refuse(`${path}/source/@startupPolicy`, `a disk of type ${disk.type} is there always`);
 }
 
+/** SSH is the one protocol without anonymous access. @throws XML_INVALID at `path`, the disk's place in its document */
+export function checkLogin(disk: Disk, path: string): void {
+  if (disk.type !== "network" || disk.source?.protocol !== "ssh") return;
+  if ((disk.auth ?? disk.source.auth ?? disk.source.identity) === undefined)
+    refuseAt(`${path}/source`, "nobody logs in at the SSH server", "give <auth> or <identity>");
+}
+
 function checkSecrets(disk: Disk, path: string): void {
   if (disk.auth !== undefined && disk.source?.auth !== undefined)
     refuse(`${path}/auth`, "the source says already who logs in", "leave one of the two out");
@@ -99,7 +107,9 @@ function checkSecrets(disk: Disk, path: string): void {
   const encryption = disk.encryption ?? disk.source?.encryption;
   if (encryption !== undefined) checkEncryption(encryption, disk, path);
   const auth = disk.auth ?? disk.source?.auth;
-  if (auth === undefined || disk.type !== "network") return;
+  if (disk.type !== "network") return;
+  checkLogin(disk, `/domain/${path}`);
+  if (auth === undefined) return;
   const { protocol } = disk.source ?? {};
   const wanted = protocol === "iscsi" ? "iscsi" : protocol === "rbd" ? "ceph" : undefined;
   const type = auth.secret?.type;

@@ -46,6 +46,8 @@ export class Outgoing implements OutgoingMigration {
   #line: Line<FromSource, FromDestination> | undefined;
   #memory: "idle" | "sending" | "waiting" | "pulled" | "broken" | "sent" = "idle";
   #order: Order = "precopy";
+  /** How often pulling was begun: once, and again after each break. */
+  #pulls = 0;
   #memorySent = 0n;
   #over = false;
 
@@ -296,10 +298,13 @@ export class Outgoing implements OutgoingMigration {
   /** Post-copy: what is left of the memory follows, if nothing breaks. */
   #pull(): void {
     this.#memory = "pulled";
+    this.#pulls += 1;
+    const pull = this.#pulls;
     this.#sink({ fact: "postcopyActive" });
     this.#task(async (signal) => {
       await pause(this.#plan.delayOf("migration.pull"), signal);
-      if (this.#memory !== "pulled") return;
+      // One that broke has been taken over by another.
+      if (this.#memory !== "pulled" || pull !== this.#pulls) return;
       this.#memorySent = this.#offer.memoryBytes;
       this.#line?.send({ say: "complete" });
     });

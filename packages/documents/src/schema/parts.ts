@@ -306,7 +306,10 @@ export function amountAttribute(name: string, form: AmountForm = IN_KIB): Requir
     what: `attribute "${name}"`,
     read: (content) => {
       const found = content.takeAttribute(name);
-      return found === undefined ? undefined : readAmount(content, found.value, form, found);
+      if (found !== undefined) return readAmount(content, found.value, form, found);
+      // libvirt takes no notice of a unit of nothing.
+      content.takeAttribute(form.attribute ?? "unit");
+      return undefined;
     },
     write: (bytes, out) => {
       const { count, unit } = written(bytes, form);

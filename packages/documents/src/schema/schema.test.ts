@@ -3,6 +3,7 @@ import { document } from "./document.ts";
 import { big, hex, int, nonEmpty, oneOf, text, unitBytes, yesNo } from "./kinds.ts";
 import {
   amount,
+  amountAttribute,
   attribute,
   child,
   defaulted,
@@ -132,6 +133,12 @@ describe("a schema", () => {
 });
 
 describe("an amount", () => {
+  it("that is not there may have a unit, as libvirt takes no notice of it", () => {
+    const granule = document("granule", element({ bytes: optional(amountAttribute("size")) }));
+    expect(granule.parse("<granule unit='KiB'/>")).toEqual({});
+    expect(granule.parse("<granule size='2' unit='KiB'/>")).toEqual({ bytes: 2048n });
+  });
+
   it("is refused when it has more than 64 bits of bytes", () => {
     const xml = "<cart><name>a</name><size unit='EiB'>16</size></cart>";
     expect(refusal(() => cart.parse(xml)).message).toContain("it must be less than 2^64 bytes");

@@ -3,15 +3,18 @@ import { VirtError } from "@virtmesh/core/errors";
 import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { probeOnce } from "./capabilities/cache.ts";
+import { traitsOf } from "./capabilities/traits.ts";
 import { Guests } from "./domain/guests.ts";
 import type { LaunchSite } from "./domain/launch.ts";
 import { reattach } from "./domain/reattach.ts";
 import { QemuBlockJobs } from "./facets/block-jobs.ts";
 import { Consoles } from "./facets/console.ts";
+import { QemuDevices } from "./facets/devices.ts";
 import { QemuDomains } from "./facets/domains.ts";
 import { QemuHost } from "./facets/host.ts";
 import { MigrationDestination } from "./facets/migration-destination.ts";
 import { MigrationSource } from "./facets/migration-source.ts";
+import { QemuResources } from "./facets/resources.ts";
 import { PortRange } from "./host/ports.ts";
 import { Taps } from "./host/taps.ts";
 import type { QmpObserver } from "./qmp/connection.ts";
@@ -77,6 +80,7 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
       signal: config.signal,
     });
     const { capabilities } = probed;
+    const traits = traitsOf(capabilities);
     const onWriteError = (e: unknown) => logger.error({ err: e }, "the status of a guest cannot be written");
     const vnc = config.vncPorts ?? VNC_PORTS;
     const migrations = config.migrationPorts ?? MIGRATION_PORTS;
@@ -109,7 +113,9 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
       name: "qemu",
       serves: [{ scheme: "qemu", path: "/system" }],
       host: await QemuHost.open(probed),
-      domains: new QemuDomains({ guests, capabilities, sampler, consoles }),
+      domains: new QemuDomains({ guests, capabilities, traits, sampler, consoles }),
+      devices: new QemuDevices({ guests, site, traits }),
+      resources: new QemuResources(guests),
       blockJobs: new QemuBlockJobs(guests),
       migrationSource: new MigrationSource({
         ...{ guests, capabilities, leftImages, tlsDir, allowPlaintext: allowPlaintextMigration },

@@ -34,7 +34,7 @@ export function completeDomain(definition: DomainDefinition): CompletedDomain {
 }
 
 /** One of the prefix that QEMU and libvirt use for KVM guests. */
-function newMac(): string {
+export function newMac(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(3));
   return ["52:54:00", ...[...bytes].map((b) => b.toString(16).padStart(2, "0"))].join(":");
 }

@@ -1,4 +1,5 @@
 import { VirtError } from "@virtmesh/core/errors";
+import { jsonText } from "../qmp/json.ts";
 
 export type Value = string | number | bigint | boolean | undefined;
 
@@ -29,12 +30,6 @@ export class Arguments {
   json(name: string, value: Json): void {
     this.list.push(name, jsonText(value));
   }
-}
-
-/** JSON with whole 64-bit numbers, which JSON.stringify refuses. The mark is a character that XML cannot hold. */
-function jsonText(value: Json): string {
-  const marked = JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `\0${v}` : v));
-  return marked.replaceAll(/"\\u0000(\d+)"/g, "$1");
 }
 
 /** `kind,key=value,...`; undefined values are left out, booleans are on and off. */

@@ -28,10 +28,15 @@ function serialPorts({ definition }: DeviceContext): readonly Serial[] {
   return [first];
 }
 
+/** Id of the host's side of the device that has that id. */
+function hostId(id: string): string {
+  return `char${id}`;
+}
+
 /** The host's side of a device of that kind. */
 function backend(c: DeviceContext, device: Chardev, kind: ChardevKind, i: number): DeviceParts {
   return chardevBackend(c, device, {
-    id: chardevId(kind, i),
+    id: kind === "parallel" ? chardevId(kind, i) : hostId(idOf(device, chardevDeviceId(kind, i))),
     path: `devices/${kind}[${i + 1}]`,
     socket: `${kind}${i}.sock`,
   });
@@ -42,7 +47,8 @@ export function serialParts(c: DeviceContext, serial: Serial, i: number): Device
   const { type: given = "isa-serial", port = i } = serial.target ?? {};
   const type = given === "serial" ? "isa-serial" : given;
   const model = serial.target?.model ?? (type === "isa-debug" ? "isa-debugcon" : type);
-  const common = { id: idOf(serial, chardevDeviceId("serial", i)), chardev: chardevId("serial", i) };
+  const id = idOf(serial, chardevDeviceId("serial", i));
+  const common = { id, chardev: hostId(id) };
   const device = (name: string, place: Json): DeviceParts =>
     joinParts(backend(c, serial, "serial", i), {
       devices: [{ driver: deviceDriver(c, name, path), ...common, ...place }],
@@ -85,7 +91,7 @@ export function consoleParts(c: DeviceContext, device: Serial, i: number): Devic
     devices: [
       {
         driver: deviceDriver(c, "virtconsole", path),
-        chardev: chardevId("console", i),
+        chardev: hostId(idOf(device, chardevDeviceId("console", i))),
         id: idOf(device, chardevDeviceId("console", i)),
         ...portPlace(c, device),
       },
@@ -98,7 +104,7 @@ export function channelParts(c: DeviceContext, channel: Channel, i: number): Dev
   const { type, name } = channel.target;
   const id = idOf(channel, chardevDeviceId("channel", i));
   const host = chardevBackend(c, channel, {
-    id: chardevId("channel", i),
+    id: hostId(id),
     path,
     socket: channelSocketName(i),
     spiceName: "vdagent",
@@ -109,7 +115,7 @@ export function channelParts(c: DeviceContext, channel: Channel, i: number): Dev
         devices: [
           {
             driver: deviceDriver(c, "virtserialport", path),
-            chardev: chardevId("channel", i),
+            chardev: hostId(id),
             id,
             name:
               name ??
@@ -122,7 +128,7 @@ export function channelParts(c: DeviceContext, channel: Channel, i: number): Dev
       const { address = GUESTFWD_ADDRESS, port } = channel.target;
       if (port === undefined)
         throw unsupported(`${path}/target/@port`, "a channel of type guestfwd needs a port");
-      const forward = { str: `tcp:${address}:${port}-chardev:${chardevId("channel", i)}` };
+      const forward = { str: `tcp:${address}:${port}-chardev:${hostId(id)}` };
       return joinParts(host, { netdevs: [{ type: "user", id, guestfwd: [forward] }] });
     }
     case "xen":

@@ -16,6 +16,9 @@ import { Guest } from "./guest.ts";
 import { type Instance, pidfilePath } from "./instance.ts";
 import { removeMemoryFolders } from "./memory-folders.ts";
 import { giveBack, launch, type LaunchSite } from "./launch.ts";
+import { withoutOldDevice } from "../hotplug/device-change.ts";
+import { releaseHostSide } from "../hotplug/release.ts";
+import { reconcileHardware, type TakeUp } from "../hotplug/take-up.ts";
 import { reconcile } from "./reconcile.ts";
 import { endingOf } from "./translate.ts";
 
@@ -326,7 +329,11 @@ export class Guests implements AsyncDisposable {
     let wasRebooting = instance.situation.rebooting;
     let resetting = false;
     instance.listen({
-      event: (body, timeMs) => this.events.emit(guest, body, { timeMs }),
+      event: (body, timeMs) => {
+        if (body.kind === "device" && body.type === "removed")
+          this.#forgetDevice(guest, instance, body.device);
+        this.events.emit(guest, body, { timeMs });
+      },
       changed: () => {
         guest.forgetInfo();
         const { rebooting, shutdown } = instance.situation;
@@ -348,6 +355,23 @@ export class Guests implements AsyncDisposable {
     void instance.exited.then((status) => this.#onExit(guest, instance, status));
   }
 
+  /** Before the event is told, so that who hears it finds the guest without the device. */
+  #forgetDevice(guest: Guest, instance: Instance, alias: string): void {
+    const forgotten = instance.forget(alias, withoutOldDevice);
+    if (forgotten === undefined || instance.unplugging.has(alias)) return;
+    const { before, gone } = forgotten;
+    this.#background(guest, () => releaseHostSide(guest, before, gone, this.#options.site));
+  }
+
+  /** What the hardware of a guest is brought together with after a time in which nobody listened. */
+  takeUpOf(guest: Guest): TakeUp {
+    return {
+      site: this.#options.site,
+      events: this.events,
+      define: (definition) => this.define(definition, guest.cause),
+    };
+  }
+
   #background(guest: Guest, work: () => Promise<void>): void {
     this.#scope.run(work, (e) => {
       if (guest.instance && !guest.instance.process.hasExited) {
@@ -361,6 +385,7 @@ export class Guests implements AsyncDisposable {
     try {
       await instance.connect(this.#scope.signal);
       await reconcile(guest, this.events);
+      await reconcileHardware(guest, this.takeUpOf(guest));
     } catch (e) {
       const waiting = new AbortController();
       const signal = AbortSignal.any([waiting.signal, this.#scope.signal]);

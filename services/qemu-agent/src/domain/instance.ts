@@ -1,12 +1,14 @@
 import type { HypervisorEventBody } from "@virtmesh/core/driver/events";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { formatDomain } from "@virtmesh/documents/domain/document";
+import { aliasOf } from "@virtmesh/documents/domain/find-device";
+import { allDevices, type FoundDevice } from "@virtmesh/documents/domain/one-device";
 import type { HostTap } from "../host/taps.ts";
 import type { ExitStatus, QemuProcess } from "../process/qemu-process.ts";
 import { QmpConnection, type QmpObserver } from "../qmp/connection.ts";
 import type { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
-import type { InstanceMigration, InstanceStatus } from "../state/instance-status.ts";
+import type { HardwareChange, InstanceMigration, InstanceStatus } from "../state/instance-status.ts";
 import type { StatusStore } from "../state/status-store.ts";
 import { StatusWriter } from "../state/status-store.ts";
 import { BlockJobs } from "./jobs.ts";
@@ -42,6 +44,8 @@ export interface InstanceOptions {
   readonly statuses: StatusStore;
   readonly onWriteError: (error: unknown) => void;
   readonly migration?: InstanceMigration;
+  readonly deviations?: readonly string[];
+  readonly change?: HardwareChange;
   readonly observe?: QmpObserver;
 }
 
@@ -61,13 +65,17 @@ export function pidfilePath(directory: string): string {
 
 /** One run of a guest: its QEMU, the connection to it, and what its events have told. */
 export class Instance {
-  readonly allotment: Allotment;
   readonly process: QemuProcess;
   readonly jobs = new BlockJobs();
   /** Resolves when QEMU has ended. */
   readonly exited: Promise<ExitStatus>;
   /** Somebody ordered its end: what follows is no crash. */
   ordered: "destroyed" | "migrated" | "discarded" | undefined;
+  /** Devices by alias that somebody waits for the guest to let go of: who waits clears up behind them. */
+  readonly unplugging = new Set<string>();
+  #allotment: Allotment;
+  #deviations: readonly string[];
+  #change: HardwareChange | undefined;
   #definition: IdentifiedDomain;
   #situation: Situation;
   #migration: InstanceMigration | undefined;
@@ -83,7 +91,9 @@ export class Instance {
   readonly #connected = Promise.withResolvers<void>();
 
   constructor(options: InstanceOptions) {
-    this.allotment = options.allotment;
+    this.#allotment = options.allotment;
+    this.#deviations = options.deviations ?? [];
+    this.#change = options.change;
     this.process = options.process;
     this.exited = options.process.exited;
     this.#definition = options.definition;
@@ -91,6 +101,20 @@ export class Instance {
     this.#migration = options.migration;
     this.#observe = options.observe;
     this.#writer = new StatusWriter(options.statuses, options.onWriteError);
+  }
+
+  get allotment(): Allotment {
+    return this.#allotment;
+  }
+
+  /** Aliases of devices that came or went since the start for this run only. */
+  get deviations(): readonly string[] {
+    return this.#deviations;
+  }
+
+  /** A device that is being plugged in or out. */
+  get change(): HardwareChange | undefined {
+    return this.#change;
   }
 
   /** What runs, with what was allotted to it. */
@@ -160,6 +184,22 @@ export class Instance {
     this.#listener?.changed();
   }
 
+  /** A device is gone. Answers it with the definition that had it; undefined when none has that alias. */
+  forget(
+    alias: string,
+    without: (definition: IdentifiedDomain, gone: FoundDevice) => IdentifiedDomain,
+  ): { readonly before: IdentifiedDomain; readonly gone: FoundDevice } | undefined {
+    const before = this.#definition;
+    const gone = allDevices(before.devices).find((each) => aliasOf(each) === alias);
+    if (gone === undefined) return undefined;
+    const cameLater = this.#deviations.includes(alias);
+    this.#deviations = cameLater
+      ? this.#deviations.filter((each) => each !== alias)
+      : [...this.#deviations, alias];
+    this.setDefinition(without(before, gone));
+    return { before, gone };
+  }
+
   setMigration(migration: InstanceMigration | undefined): void {
     this.#migration = migration;
     const { migrating: _, ...rest } = this.#situation;
@@ -171,6 +211,28 @@ export class Instance {
     this.#definition = definition;
     this.save();
     this.#listener?.changed();
+  }
+
+  /** A change of its hardware begins; durable when it resolves. */
+  async begin(change: HardwareChange): Promise<void> {
+    this.#change = change;
+    this.save();
+    await this.flush();
+  }
+
+  /** The change is over: what runs now, with what was allotted to it meanwhile. */
+  async conclude(now: {
+    readonly definition?: IdentifiedDomain;
+    readonly allotment?: Partial<Pick<Allotment, "taps" | "consoles" | "etag">>;
+    readonly deviations?: readonly string[];
+  }): Promise<void> {
+    // A run that is over is written down no more.
+    if (this.#released) return;
+    this.#change = undefined;
+    this.#allotment = { ...this.#allotment, ...now.allotment };
+    this.#deviations = now.deviations ?? this.#deviations;
+    this.setDefinition(now.definition ?? this.#definition);
+    await this.flush();
   }
 
   /** Of one that was let go of nothing is written any more: its directory is being removed. */
@@ -185,7 +247,7 @@ export class Instance {
   }
 
   status(): InstanceStatus {
-    const { directory: _, ...allotted } = this.allotment;
+    const { directory: _, ...allotted } = this.#allotment;
     const { pid, startTicks } = this.process;
     return {
       format: 1,
@@ -196,6 +258,8 @@ export class Instance {
       situation: this.#situation,
       xml: formatDomain(this.#definition, { secure: true }),
       ...(this.#migration === undefined ? {} : { migration: this.#migration }),
+      ...(this.#deviations.length === 0 ? {} : { deviations: this.#deviations }),
+      ...(this.#change === undefined ? {} : { change: this.#change }),
     };
   }
 
@@ -222,9 +286,16 @@ export class Instance {
     }
     if (changed) this.#listener?.changed();
     for (const body of bodies) this.#tell(body, event.timeMs);
+    if (event.event === "BALLOON_CHANGE") this.#onBalloon(event.data.actual, event.timeMs);
     if (job) this.#tell({ kind: "blockJob", job }, event.timeMs);
     if (changed) this.save();
     for (const listener of [...this.#qmpListeners]) listener(event);
+  }
+
+  /** The guest has given memory back, or taken it. */
+  #onBalloon(actual: number, timeMs: number): void {
+    this.setDefinition({ ...this.#definition, currentMemory: { bytes: BigInt(actual) } });
+    this.#tell(resourcesOf(this.#definition), timeMs);
   }
 
   /** A job that nobody announced: somebody uses the monitor beside us, or QEMU itself does. */
@@ -240,4 +311,14 @@ export class Instance {
     if (this.#announced) this.#listener?.event(body, timeMs);
     else this.#held.push({ body, timeMs });
   }
+}
+
+/** What a guest has of its host, as an event tells it. */
+export function resourcesOf({ memory, currentMemory, vcpu }: IdentifiedDomain): HypervisorEventBody {
+  return {
+    kind: "resource",
+    memoryBytes: currentMemory?.bytes ?? memory.bytes,
+    maxMemoryBytes: memory.bytes,
+    vcpus: vcpu.current ?? vcpu.count,
+  };
 }

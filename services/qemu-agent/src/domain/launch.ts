@@ -4,7 +4,7 @@ import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { QemuCapabilities } from "../capabilities/model.ts";
 import { machineOf } from "../cmdline/machine-types.ts";
 import { buildCommandLine, environmentOf } from "../cmdline/build.ts";
-import { chardevId } from "../cmdline/ids.ts";
+import { withAliases } from "../cmdline/aliases.ts";
 import { rangesOf } from "../cmdline/numbers.ts";
 import { settleCommands } from "../cmdline/settle.ts";
 import { withFirmware } from "../firmware/choose.ts";
@@ -22,6 +22,7 @@ import type { InstanceMigration } from "../state/instance-status.ts";
 import type { StatusStore } from "../state/status-store.ts";
 import { etagOf } from "@virtmesh/agent/guests/definition";
 import { completed } from "./completed.ts";
+import { consoleSockets } from "./console-sockets.ts";
 import { diskPaths } from "./disk-check.ts";
 import { allotPorts, hasAutoport, isScreen, listenAddress } from "./graphics-ports.ts";
 import { refuseNotHonoured } from "./honoured.ts";
@@ -73,7 +74,8 @@ export async function launch(
   site: LaunchSite,
   options: LaunchOptions,
 ): Promise<Instance> {
-  const definition = completed(given, site.capabilities);
+  // Every device has its place and its name from here on, so that others can come and go beside it.
+  const definition = withAliases(completed(given, site.capabilities));
   refuseNotHonoured(definition);
   const accelerator = acceleratorOf(definition, site);
   for (let attempt = 1; ; attempt += 1) {
@@ -142,17 +144,6 @@ async function allot(
     await site.statuses.remove(definition.uuid);
     throw e;
   }
-}
-
-/** A console is a unix socket instead of a pseudo terminal: that outlives the agent, and has one reader. */
-function consoleSockets({ devices }: IdentifiedDomain, directory: string): Readonly<Record<string, string>> {
-  const sockets: Record<string, string> = {};
-  for (const kind of ["serial", "console"] as const) {
-    for (const [index, { type }] of devices[`${kind}s`].entries()) {
-      if (type === "pty") sockets[chardevId(kind, index)] = `${directory}/${kind}${index}.sock`;
-    }
-  }
-  return sockets;
 }
 
 async function start(
@@ -252,8 +243,8 @@ function withAllotment(
         if (port === undefined || !isScreen(graphics)) return graphics;
         return { ...graphics, port, listen: listenAddress(graphics, site.vncAddress) };
       }),
-      interfaces: devices.interfaces.map((nic, index) => {
-        const tap = taps[index];
+      interfaces: devices.interfaces.map((nic) => {
+        const tap = taps[nic.alias ?? ""];
         return tap === undefined ? nic : { ...nic, target: { ...nic.target, dev: tap.ifname } };
       }),
       vsocks: devices.vsocks.map((vsock) =>

@@ -9,6 +9,7 @@ import type { StatusStore } from "../state/status-store.ts";
 import type { Guests } from "./guests.ts";
 import { alivePath, type Allotment, Instance, pidfilePath, qmpPath } from "./instance.ts";
 import { giveBack, type LaunchSite } from "./launch.ts";
+import { reconcileHardware } from "../hotplug/take-up.ts";
 import { reconcile } from "./reconcile.ts";
 import { endingOf } from "./translate.ts";
 
@@ -53,12 +54,15 @@ async function reattachOne(status: InstanceStatus, options: ReattachOptions): Pr
     ...{ definition, allotment, process, statuses, situation: status.situation },
     onWriteError: site.onWriteError,
     ...(status.migration ? { migration: status.migration } : {}),
+    ...(status.deviations ? { deviations: status.deviations } : {}),
+    ...(status.change ? { change: status.change } : {}),
     ...(site.observe ? { observe: site.observe } : {}),
   });
   const guest = guests.takeUp(instance, status.migration?.side === "in" ? "incoming" : "guest");
   try {
     await instance.connect(options.signal, GREETING_TIMEOUT_MS);
     await reconcile(guest, guests.events);
+    if (status.migration === undefined) await reconcileHardware(guest, guests.takeUpOf(guest));
     logger.info({ domain: status.name, pid }, "a running guest was taken up");
   } catch (e) {
     if (process.hasExited) return;

@@ -36,7 +36,7 @@ export async function runtimeOf(
     qmpFd: FIRST_INHERITED_FD,
     directory,
     incoming,
-    taps: new Map(Object.entries(taps).map(([i, { ifname }]): [number, Tap] => [Number(i), { ifname }])),
+    taps: tapsByPlace(definition, taps),
     vhost: false,
     ...screens(definition, site, allotment),
     consoleSockets: new Map(Object.entries(consoles)),
@@ -52,6 +52,16 @@ export async function runtimeOf(
     scsiGeneric: (...place) => generic.get(place.join(":")),
     allowPassthrough: site.allowPassthrough,
   };
+}
+
+/** Interfaces on the host are known by alias, since cards come and go. */
+function tapsByPlace({ devices }: IdentifiedDomain, taps: Allotment["taps"]): ReadonlyMap<number, Tap> {
+  return new Map(
+    devices.interfaces.flatMap(({ alias = "" }, i): [number, Tap][] => {
+      const tap = taps[alias];
+      return tap === undefined ? [] : [[i, { ifname: tap.ifname }]];
+    }),
+  );
 }
 
 function screens(

@@ -1,6 +1,7 @@
 import type { HypervisorEventBody } from "@virtmesh/core/driver/events";
 import type { DomainState, LifecycleType } from "@virtmesh/core/domain/state";
 import { targetOfNode } from "../cmdline/node-names.ts";
+import { isRefusedEjection } from "./ejection.ts";
 import type { QmpEvent } from "../qmp/events.ts";
 
 /** What is known of a running guest when an event of its QEMU arrives. */
@@ -129,9 +130,15 @@ const TABLE: { readonly [E in EventName]?: Translate<E> } = {
     };
     return unchanged(data.action === "stop" ? { ...now, stopCause: "io-error" } : now, body);
   },
-  DEVICE_DELETED: ({ device, path }, now) => unchanged(now, deviceEvent("removed", device ?? path, "")),
+  // Parts of a device end with it, and have no id.
+  DEVICE_DELETED: ({ device }, now) =>
+    device === undefined ? unchanged(now) : unchanged(now, deviceEvent("removed", device, "")),
   DEVICE_UNPLUG_GUEST_ERROR: ({ device, path }, now) =>
     unchanged(now, deviceEvent("removalFailed", device ?? path, "the guest refused")),
+  ACPI_DEVICE_OST: ({ info }, now) =>
+    info.device === undefined || !isRefusedEjection(info)
+      ? unchanged(now)
+      : unchanged(now, deviceEvent("removalFailed", info.device, "the guest refused")),
   DEVICE_TRAY_MOVED: (data, now) =>
     unchanged(now, deviceEvent("trayChanged", data.id, data["tray-open"] ? "open" : "closed")),
   VSERPORT_CHANGE: ({ id, open }, now) =>

@@ -21,5 +21,5 @@ export function infoOf(guest: Guest): DomainInfo {
 
 function isUpdated({ instance, persistentDefinition }: Guest): boolean {
   if (instance === undefined || persistentDefinition === undefined) return false;
-  return instance.allotment.etag !== etagOf(persistentDefinition);
+  return instance.deviations.length > 0 || instance.allotment.etag !== etagOf(persistentDefinition);
 }

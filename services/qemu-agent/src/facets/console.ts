@@ -60,7 +60,7 @@ function socketOf(guest: Guest, device: string): string {
   const named = [device, `char${device}`, device.replace(/^(?:char)?console/, "charserial")];
   const path =
     device === ""
-      ? (consoles["charserial0"] ?? consoles["charconsole0"])
+      ? (consoles["charserial0"] ?? Object.values(consoles)[0])
       : named.map((n) => consoles[n]).find(Boolean);
   if (path !== undefined) return path;
   const known = Object.keys(consoles).map((id) => id.replace(/^char/, ""));

@@ -14,13 +14,13 @@ import type { DomainUuid } from "@virtmesh/core/ids";
 import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
-import { completeQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/complete";
 import { validateQemuDomain } from "@virtmesh/documents/domain/semantics/qemu/validate";
+import type { QemuTraits } from "@virtmesh/documents/domain/semantics/qemu/traits";
 import type { QemuCapabilities } from "../capabilities/model.ts";
-import { traitsOf } from "../capabilities/traits.ts";
 import { withMachine } from "../cmdline/machine-types.ts";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
+import { withSparePorts } from "../hotplug/spare-ports.ts";
 import type { ExecuteOptions } from "../qmp/connection.ts";
 import type { StatsSampler } from "../stats/sampler.ts";
 import type { Consoles } from "./console.ts";
@@ -29,6 +29,7 @@ import { takeScreenshot } from "./screenshot.ts";
 export interface DomainsOptions {
   readonly guests: Guests;
   readonly capabilities: QemuCapabilities;
+  readonly traits: QemuTraits;
   readonly sampler: StatsSampler;
   readonly consoles: Consoles;
 }
@@ -71,11 +72,8 @@ export class QemuDomains implements DomainFacet {
         { violations: [{ field: "/domain/@type", description: 'must be "kvm" or "qemu"' }] },
       );
     }
-    const { capabilities } = this.#o;
-    const meant = completeQemuDomain(withMachine(parsed, capabilities), {
-      traits: traitsOf(capabilities),
-      newDomain: true,
-    });
+    const { capabilities, traits } = this.#o;
+    const meant = withSparePorts(withMachine(parsed, capabilities), traits);
     validateQemuDomain(meant);
     const { definition, uuidGenerated } = completeDomain(meant);
     const { uuid, name } = definition;

@@ -19,16 +19,16 @@ export class Taps {
   readonly #reserved = new Set<string>();
 
   /**
-   * The taps of a guest by place in `devices.interfaces`. What was made is gone again when it throws.
+   * The taps of a guest by alias of the card. What was made is gone again when it throws.
    * @throws CONFIG_UNSUPPORTED for kinds of network this agent cannot make; HOST_SETUP
    */
   async make(definition: IdentifiedDomain): Promise<Readonly<Record<string, HostTap>>> {
     const made: Record<string, HostTap> = {};
     try {
-      for (const [index, nic] of definition.devices.interfaces.entries()) {
+      for (const nic of definition.devices.interfaces) {
         const place = hostPlace(definition.name, nic);
         if (place === undefined) continue;
-        made[index] = place.existing
+        made[nic.alias ?? ""] = place.existing
           ? { ifname: place.existing, made: false }
           : await this.#make(nic, place.bridge);
       }

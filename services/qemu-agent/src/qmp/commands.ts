@@ -56,6 +56,17 @@ export interface QmpCommands {
     Nothing,
   ];
   device_del: [{ readonly id: string }, Nothing];
+  "chardev-add": [
+    {
+      readonly id: string;
+      readonly backend: { readonly type: string; readonly data: Readonly<Record<string, unknown>> };
+    },
+    Nothing,
+  ];
+  "chardev-remove": [{ readonly id: string }, Nothing];
+  netdev_add: [{ readonly type: string; readonly id: string; readonly [option: string]: unknown }, Nothing];
+  netdev_del: [{ readonly id: string }, Nothing];
+  "query-hotpluggable-cpus": [undefined, readonly QmpHotpluggableCpu[]];
   "human-monitor-command": [{ readonly "command-line": string }, string];
 
   cont: [undefined, Nothing];
@@ -70,7 +81,6 @@ export interface QmpCommands {
   ];
   set_link: [{ readonly name: string; readonly up: boolean }, Nothing];
   "blockdev-open-tray": [{ readonly id: string; readonly force?: boolean }, Nothing];
-  block_set_io_throttle: [{ readonly id: string; readonly [limit: string]: string | number }, Nothing];
   set_password: [{ readonly protocol: "vnc" | "spice"; readonly password: string }, Nothing];
   expire_password: [{ readonly protocol: "vnc" | "spice"; readonly time: string }, Nothing];
   balloon: [{ readonly value: number }, Nothing];
@@ -92,6 +102,10 @@ export interface QmpCommands {
     { readonly driver: string; readonly "node-name": string; readonly [option: string]: unknown },
     Nothing,
   ];
+  "blockdev-close-tray": [{ readonly id: string }, Nothing];
+  "blockdev-remove-medium": [{ readonly id: string }, Nothing];
+  "blockdev-insert-medium": [{ readonly id: string; readonly "node-name": string }, Nothing];
+  block_set_io_throttle: [QmpThrottle, Nothing];
   "blockdev-del": [{ readonly "node-name": string }, Nothing];
   "blockdev-mirror": [BlockdevMirror, Nothing];
   "block-job-cancel": [{ readonly device: string; readonly force?: boolean }, Nothing];
@@ -209,6 +223,27 @@ export interface QmpCpuModel {
   readonly typename?: string;
   readonly "alias-of"?: string;
   readonly deprecated: boolean;
+}
+
+/** A place for a CPU; one that is plugged in has a path. */
+export interface QmpHotpluggableCpu {
+  readonly type: string;
+  readonly "vcpus-count": number;
+  readonly props: Readonly<Record<string, number>>;
+  readonly "qom-path"?: string;
+}
+
+/** Limits a second, 0 for none; `id` is that of the device in the guest (qapi/block-core.json). */
+export interface QmpThrottle {
+  readonly id: string;
+  readonly bps: number;
+  readonly bps_rd: number;
+  readonly bps_wr: number;
+  readonly iops: number;
+  readonly iops_rd: number;
+  readonly iops_wr: number;
+  readonly group?: string;
+  readonly [burst: string]: number | string | undefined;
 }
 
 export interface QmpBlockDevice {

@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import type { QmpArguments, QmpCommand, QmpResult, QmpVersion } from "./commands.ts";
 import { QmpError } from "./errors.ts";
 import type { QmpEvent, QmpEventListener } from "./events.ts";
+import { jsonText } from "./json.ts";
 import { LineSplitter } from "./lines.ts";
 
 export interface QmpOptions {
@@ -215,9 +216,7 @@ export class QmpConnection implements Disposable {
     pending.sent = true;
     if (!pending.outOfBand) this.#inFlight += 1;
     const verb = pending.outOfBand ? "exec-oob" : "execute";
-    this.#socket.write(
-      `${JSON.stringify({ [verb]: pending.command, arguments: pending.args, id: pending.id })}\n`,
-    );
+    this.#socket.write(`${jsonText({ [verb]: pending.command, arguments: pending.args, id: pending.id })}\n`);
   }
 
   #read(chunk: Buffer): void {

@@ -37,8 +37,19 @@ export interface QmpEvents {
   MIGRATION_PASS: { readonly pass: number };
   DEVICE_DELETED: { readonly device?: string; readonly path: string };
   DEVICE_UNPLUG_GUEST_ERROR: { readonly device?: string; readonly path: string };
+  /** What the guest's ACPI says of a request (_OST, ACPI specification 6.3.5); source 3 and 0x103 are ejections. */
+  ACPI_DEVICE_OST: {
+    readonly info: {
+      readonly device?: string;
+      readonly slot: string;
+      readonly "slot-type": "DIMM" | "CPU";
+      readonly source: number;
+      readonly status: number;
+    };
+  };
   DEVICE_TRAY_MOVED: { readonly device: string; readonly id: string; readonly "tray-open": boolean };
   VSERPORT_CHANGE: { readonly id: string; readonly open: boolean };
+  MEMORY_DEVICE_SIZE_CHANGE: { readonly id?: string; readonly size: number; readonly "qom-path": string };
   BALLOON_CHANGE: { readonly actual: number };
   NIC_RX_FILTER_CHANGED: { readonly name?: string; readonly path: string };
   BLOCK_EXPORT_DELETED: { readonly id: string };

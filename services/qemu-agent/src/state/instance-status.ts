@@ -19,12 +19,26 @@ export interface InstanceStatus {
   readonly logPath: string;
   /** Host ports by place in `devices.graphics`. */
   readonly vncPorts: Readonly<Record<string, number>>;
-  /** Interfaces on the host by place in `devices.interfaces`; those that were made for it go with it. */
+  /** Interfaces on the host by alias; those that were made for it go with it. */
   readonly taps: Readonly<Record<string, { readonly ifname: string; readonly made: boolean }>>;
   /** Unix sockets of consoles by chardev id. */
   readonly consoles: Readonly<Record<string, string>>;
   /** It waits for, or is part of, a migration. An incoming guest is no guest of this host before it was adopted. */
   readonly migration?: InstanceMigration;
+  /** Devices by alias in which what runs differs from the definition of the next start since it was started. */
+  readonly deviations?: readonly string[];
+  /** A device that was being plugged in or out: an agent that finds that brings it to an end. */
+  readonly change?: HardwareChange;
+}
+
+export interface HardwareChange {
+  readonly kind: "attach" | "detach";
+  /** What runs when it is done. */
+  readonly xml: string;
+  /** The definition for the next start when it is done, where that changes too. */
+  readonly persistentXml?: string;
+  /** Interfaces on the host that were made for it, by alias. */
+  readonly taps: Readonly<Record<string, { readonly ifname: string; readonly made: boolean }>>;
 }
 
 export interface InstanceMigration {

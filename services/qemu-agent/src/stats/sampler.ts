@@ -101,9 +101,9 @@ export class StatsSampler implements AsyncDisposable {
   }
 
   #interfaces({ allotment, definition }: Instance): readonly InterfaceStats[] {
-    return Object.entries(allotment.taps).flatMap(([index, { ifname }]) => {
+    return Object.entries(allotment.taps).flatMap(([alias, { ifname }]) => {
       const counters = readHostCounters(ifname);
-      const mac = definition.devices.interfaces[Number(index)]?.mac?.address ?? "";
+      const mac = definition.devices.interfaces.find((nic) => nic.alias === alias)?.mac?.address ?? "";
       return counters === undefined ? [] : [interfaceStats(ifname, mac, counters)];
     });
   }

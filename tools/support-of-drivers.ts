@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { supportOf } from "@virtmesh/core/driver/driver";
 import { createQemuDriver } from "@virtmesh/qemu-agent/driver";
+import { unconnectedEsxDriver } from "@virtmesh/esx-agent/driver";
 import { createLxcDriver } from "@virtmesh/lxc-agent/driver";
 import { silentLogger } from "@virtmesh/mesh/logger";
 import { createTestDriver } from "@virtmesh/test-driver/test-driver";
@@ -25,8 +26,12 @@ export async function supportOfDrivers(): Promise<DriverSupport[]> {
       runDir: join(dir, "run"),
       logger: silentLogger,
     });
+    await using esx = unconnectedEsxDriver();
     await using test = createTestDriver();
-    return [qemu, lxc, test].map((driver) => ({ name: driver.name, methods: new Set(supportOf(driver)) }));
+    return [qemu, lxc, esx, test].map((driver) => ({
+      name: driver.name,
+      methods: new Set(supportOf(driver)),
+    }));
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-import type { Driver } from "@virtmesh/core/driver/driver";
+import { type Driver, need } from "@virtmesh/core/driver/driver";
 import { createTestDriver } from "@virtmesh/test-driver/test-driver";
 import { driverContract } from "@virtmesh/testkit/contract/contract";
 import { unsupportedContract } from "@virtmesh/testkit/contract/unsupported";
@@ -47,7 +47,7 @@ function bareDriver(): Driver {
       xml: (uuid, form, c) => domains.xml(uuid, form, c),
       define: (parsed, c) => domains.define(parsed, c),
       undefine: (uuid, c) => domains.undefine(uuid, c),
-      create: (parsed, options, c) => domains.create(parsed, options, c),
+      create: need(whole, "domains", "create"),
       start: (uuid, options, c) => domains.start(uuid, options, c),
       destroy: (uuid, c) => domains.destroy(uuid, c),
     },

@@ -1,4 +1,5 @@
 import { ownCall } from "@virtmesh/core/call";
+import { need } from "@virtmesh/core/driver/driver";
 import type { MigrationOffer, MigrationPlan } from "@virtmesh/core/driver/migration";
 import { domainUuid, generation, newMigrationId } from "@virtmesh/core/ids";
 import type { DestinationHypervisorFact, SourceHypervisorFact } from "@virtmesh/core/migration/facts";
@@ -215,7 +216,8 @@ describe("a migration between two test hosts", () => {
   it("names everything that stands in the way on the destination", async () => {
     await using hosts = await twoHosts();
     const { destination, offer } = hosts;
-    await destination.domains.create(destination.domains.parse(guestXml()), { paused: false }, call);
+    const create = need(destination, "domains", "create");
+    await create(destination.domains.parse(guestXml()), { paused: false }, call);
     const { obstacles } = await destination.migrationDestination.examine(offer, call);
     expect(obstacles.map((o) => o.type)).toEqual(["DISK_EXISTS", "DISK_EXISTS"]);
     const self = await hosts.source.migrationDestination.examine(offer, call);

@@ -1,5 +1,5 @@
 import { ownCall } from "@virtmesh/core/call";
-import { FACET_METHODS, supportOf } from "@virtmesh/core/driver/driver";
+import { FACET_METHODS, need, supportOf } from "@virtmesh/core/driver/driver";
 import type { HypervisorEvent } from "@virtmesh/core/driver/events";
 import { domainUuid } from "@virtmesh/core/ids";
 import { createTestDriver, type TestDriver } from "./test-driver.ts";
@@ -84,7 +84,11 @@ describe("the test hypervisor", () => {
 
   it("forgets a transient guest when it stops", async () => {
     await using driver = createTestDriver({ guests: [] });
-    const info = await driver.domains.create(driver.domains.parse(guestXml("job")), { paused: true }, call);
+    const info = await need(driver, "domains", "create")(
+      driver.domains.parse(guestXml("job")),
+      { paused: true },
+      call,
+    );
     expect(info).toMatchObject({ state: "paused", persistent: false });
     await driver.domains.destroy(info.uuid, call);
     expect(driver.domains.list()).toEqual([]);
@@ -167,7 +171,8 @@ describe("the faults of a test guest", () => {
       "<memory",
       `<uuid>${SEED}</uuid><memory`,
     );
-    const create = () => driver.domains.create(driver.domains.parse(xml), { paused: false }, call);
+    const create = () =>
+      need(driver, "domains", "create")(driver.domains.parse(xml), { paused: false }, call);
     await expect(create()).rejects.toMatchObject({ reason: "HYPERVISOR_FAILED" });
     await expect(create()).resolves.toMatchObject({ state: "running" });
   });

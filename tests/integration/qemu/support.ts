@@ -121,6 +121,7 @@ export class QemuHostFixture implements AsyncDisposable {
 }
 
 type Extras =
+  | "create"
   | "shutdown"
   | "reboot"
   | "reset"

@@ -78,6 +78,7 @@ export async function createDomain(
   request: CreateDomainRequest,
   call: Call,
 ): Promise<Domain> {
+  const create = need(c.driver, "domains", "create");
   const parsed = c.driver.domains.parse(request.xml);
   const check = (): void => {
     const existing = checkIdentity(c, parsed);
@@ -98,9 +99,7 @@ export async function createDomain(
   }
   const info = await c.queue.run(parsed, { verb: "create", trace: call.trace }, call, async () => {
     check();
-    return await withToken(c, parsed, call, () =>
-      c.driver.domains.create(parsed, { paused: request.paused }, call),
-    );
+    return await withToken(c, parsed, call, () => create(parsed, { paused: request.paused }, call));
   });
   return toWireDomain(info, placeOf(c, info.uuid));
 }

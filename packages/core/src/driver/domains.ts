@@ -151,7 +151,7 @@ export interface DomainFacet {
   define(parsed: ParsedDomain, c: Call): Promise<DomainInfo>;
   undefine(uuid: DomainUuid, c: Call): Promise<void>;
   /** Creates and starts a transient guest. */
-  create(parsed: ParsedDomain, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo>;
+  create?(parsed: ParsedDomain, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo>;
   /** Boots, or goes on from a managed save, which is used up then. */
   start(uuid: DomainUuid, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo>;
   destroy(uuid: DomainUuid, c: Call): Promise<DomainInfo>;

@@ -16,7 +16,7 @@ export interface UpdateSink {
   /** Nothing heard so far counts any more: everything there is follows. Also at the beginning. */
   restart(): void;
   update(update: ObjectUpdate): void;
-  /** All that the server knew since `restart` has been told. */
+  /** All that the server knows at this moment has been told: at first everything, later what has changed together. */
   synced(): void;
   /** The connection broke; it is tried again until the signal. */
   interrupted(error: unknown): void;
@@ -49,11 +49,18 @@ export async function watchUpdates(
     } catch (e) {
       if (signal.aborted) return;
       if (isVimFault(e, "NotAuthenticated")) {
-        await session.renew(signal).catch((cause: unknown) => sink.interrupted(cause));
-        continue;
+        try {
+          await session.renew(signal);
+          continue;
+        } catch (cause) {
+          if (isVimFault(cause)) throw cause;
+        }
       }
       // The collector ended with an earlier session, or its version is too old to go on from.
-      const beginAgain = isVimFault(e, "ManagedObjectNotFound") || isVimFault(e, "InvalidCollectorVersion");
+      const beginAgain =
+        isVimFault(e, "NotAuthenticated") ||
+        isVimFault(e, "ManagedObjectNotFound") ||
+        isVimFault(e, "InvalidCollectorVersion");
       if (isVimFault(e) && !beginAgain) throw e;
       if (!beginAgain) sink.interrupted(e);
       await delay(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)], undefined, { signal }).catch(
@@ -81,7 +88,6 @@ async function watchOnce(
   try {
     await session.callOnce("CreateFilter", collector, { spec, partialUpdates: false }, { signal });
     let version = "";
-    let telling = true;
     sink.restart();
     while (!signal.aborted) {
       const args = { version, options: { maxWaitSeconds: MAX_WAIT_S } };
@@ -96,10 +102,7 @@ async function watchOnce(
       version = textAt(set, "version") ?? "";
       for (const part of childrenOf(set, "filterSet"))
         for (const update of childrenOf(part, "objectSet")) sink.update(readUpdate(update));
-      if (telling && textAt(set, "truncated") !== "true") {
-        telling = false;
-        sink.synced();
-      }
+      if (textAt(set, "truncated") !== "true") sink.synced();
     }
   } finally {
     // Not with the watcher's signal, which may have ended this; a server that does not answer forgets it by itself.

@@ -1,0 +1,117 @@
+import { childrenOf, numberAt, textAt, at, type VimNode } from "../vim/node.ts";
+import type { DiskPlace } from "./disk-places.ts";
+
+/** vSphere's types of SCSI controllers by libvirt's model. */
+export const SCSI_MODELS = {
+  buslogic: "VirtualBusLogicController",
+  lsilogic: "VirtualLsiLogicController",
+  lsisas1068: "VirtualLsiLogicSASController",
+  vmpvscsi: "ParaVirtualSCSIController",
+} as const;
+
+/** vSphere's types of network cards by libvirt's model. */
+export const NIC_MODELS = {
+  vlance: "VirtualPCNet32",
+  vmxnet: "VirtualVmxnet",
+  vmxnet2: "VirtualVmxnet2",
+  vmxnet3: "VirtualVmxnet3",
+  e1000: "VirtualE1000",
+  e1000e: "VirtualE1000e",
+} as const;
+
+export type ScsiModel = keyof typeof SCSI_MODELS;
+export type NicModel = keyof typeof NIC_MODELS;
+
+/** Something that disks hang at. */
+export interface Controller {
+  readonly key: number;
+  readonly type: string;
+  readonly bus: DiskPlace["bus"];
+  readonly number: number;
+  readonly model: ScsiModel | undefined;
+}
+
+export interface PlacedDisk {
+  readonly key: number;
+  readonly type: string;
+  readonly place: DiskPlace;
+  readonly device: "disk" | "cdrom";
+  /** `[datastore] folder/file`; empty for an empty drive and for one that is no file. */
+  readonly file: string;
+  /** The whole backing is not a file: a device of the host, or of whoever has its console open. */
+  readonly other: boolean;
+}
+
+export interface PlacedNic {
+  readonly key: number;
+  readonly type: string;
+  readonly model: NicModel | undefined;
+  readonly mac: string;
+  readonly backing: VimNode | undefined;
+}
+
+/** The devices of a configuration that a definition speaks of. */
+export interface Hardware {
+  readonly controllers: readonly Controller[];
+  readonly disks: readonly PlacedDisk[];
+  readonly nics: readonly PlacedNic[];
+}
+
+export function hardwareOf(config: VimNode): Hardware {
+  const devices = childrenOf(at(config, "hardware"), "device");
+  const controllers = devices.flatMap(controllerOf);
+  return {
+    controllers,
+    disks: devices.flatMap((device) => diskOf(device, controllers)),
+    nics: devices.flatMap(nicOf),
+  };
+}
+
+function controllerOf(device: VimNode): readonly Controller[] {
+  const model = modelOf(SCSI_MODELS, device.type);
+  const bus =
+    model !== undefined
+      ? "scsi"
+      : device.type === "VirtualIDEController"
+        ? "ide"
+        : device.type === "VirtualAHCIController"
+          ? "sata"
+          : undefined;
+  if (bus === undefined) return [];
+  return [{ key: keyOf(device), type: device.type, bus, number: numberAt(device, "busNumber") ?? 0, model }];
+}
+
+function diskOf(device: VimNode, controllers: readonly Controller[]): readonly PlacedDisk[] {
+  if (device.type !== "VirtualDisk" && device.type !== "VirtualCdrom") return [];
+  const owner = controllers.find((each) => each.key === numberAt(device, "controllerKey"));
+  if (owner === undefined) return [];
+  const file = textAt(device, "backing", "fileName") ?? "";
+  const backing = at(device, "backing")?.type ?? "";
+  return [
+    {
+      key: keyOf(device),
+      type: device.type,
+      place: { bus: owner.bus, controller: owner.number, unit: numberAt(device, "unitNumber") ?? 0 },
+      device: device.type === "VirtualCdrom" ? "cdrom" : "disk",
+      file,
+      other: file === "" && device.type === "VirtualDisk" && backing !== "",
+    },
+  ];
+}
+
+function nicOf(device: VimNode): readonly PlacedNic[] {
+  const mac = textAt(device, "macAddress");
+  if (mac === undefined) return [];
+  const model = modelOf(NIC_MODELS, device.type);
+  return [
+    { key: keyOf(device), type: device.type, model, mac: mac.toLowerCase(), backing: at(device, "backing") },
+  ];
+}
+
+function keyOf(device: VimNode): number {
+  return numberAt(device, "key") ?? 0;
+}
+
+function modelOf<M extends string>(models: Readonly<Record<M, string>>, type: string): M | undefined {
+  return (Object.keys(models) as M[]).find((model) => models[model] === type);
+}

@@ -1,0 +1,250 @@
+import { VirtError } from "@virtmesh/core/errors";
+import type { Disk } from "@virtmesh/documents/domain/devices/disk";
+import { sourcePath } from "@virtmesh/documents/domain/devices/disk";
+import type { Interface } from "@virtmesh/documents/domain/devices/interface";
+import { formatDomain } from "@virtmesh/documents/domain/document";
+import type { DomainDefinition, IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { anyString, type VimObject } from "../vim/encode.ts";
+import { textAt, type VimNode } from "../vim/node.ts";
+import { type DiskPlace, placeOf, targetOf } from "./disk-places.ts";
+import {
+  type Controller,
+  type Hardware,
+  hardwareOf,
+  NIC_MODELS,
+  type NicModel,
+  type PlacedDisk,
+  type PlacedNic,
+  SCSI_MODELS,
+  type ScsiModel,
+} from "./hardware.ts";
+import { METADATA_KEY, TITLE_KEY } from "./kept.ts";
+
+const MIB = 1n << 20n;
+const NOTHING: Hardware = { controllers: [], disks: [], nics: [] };
+
+/** A VirtualMachineConfigSpec that makes a guest so. `datastore` takes its own files. */
+export function specForNew(definition: IdentifiedDomain, datastore: string): VimObject {
+  const { name, uuid, os } = definition;
+  return {
+    ...{ name, uuid },
+    guestId: guestIdOf(definition),
+    annotation: definition.description ?? "",
+    files: { vmPathName: `[${datastore}]` },
+    ...resources(definition),
+    ...plugged(definition, NOTHING, []),
+    ...limits(definition),
+    extraConfig: extraConfig(definition),
+    firmware: os.firmwareKind === "efi" ? "efi" : "bios",
+  };
+}
+
+/** A VirtualMachineConfigSpec that makes the guest of such a configuration so. */
+export function specForChange(definition: IdentifiedDomain, config: VimNode): VimObject {
+  const now = hardwareOf(config);
+  checkControllers(definition, now);
+  const guestId = guestIdOf(definition);
+  return {
+    name: definition.name,
+    // A more exact one of the same architecture stays.
+    ...(is64(guestId) === is64(textAt(config, "guestId") ?? "") ? {} : { guestId }),
+    annotation: definition.description ?? "",
+    ...resources(definition),
+    ...plugged(definition, now, unplugged(definition, now)),
+    ...limits(definition),
+    extraConfig: extraConfig(definition),
+    firmware: definition.os.firmwareKind === "efi" ? "efi" : "bios",
+  };
+}
+
+function guestIdOf({ os }: DomainDefinition): string {
+  return os.type.arch === "i686" ? "otherGuest" : "otherGuest64";
+}
+
+function is64(guestId: string): boolean {
+  return guestId.includes("64");
+}
+
+/** @throws CONFIG_UNSUPPORTED for another model of a controller that is there: its disks hang at it */
+function checkControllers(definition: DomainDefinition, now: Hardware): void {
+  for (const { bus, number, model } of now.controllers) {
+    if (bus !== "scsi" || !scsiNumbers(definition).includes(number)) continue;
+    const wanted = scsiModel(definition, number);
+    if (wanted === model) continue;
+    throw new VirtError(
+      "CONFIG_UNSUPPORTED",
+      `SCSI controller ${number} of guest "${definition.name}" is of the model ${model} and cannot become ${wanted}; take it out of the definition first`,
+      { resource: { type: "domain", name: definition.name } },
+    );
+  }
+}
+
+function scsiNumbers({ devices }: DomainDefinition): readonly number[] {
+  return devices.controllers.flatMap((each) => (each.type === "scsi" ? [each.index ?? 0] : []));
+}
+
+function resources({ vcpu, memory }: DomainDefinition): VimObject {
+  return { numCPUs: vcpu.count, memoryMB: memory.bytes / MIB };
+}
+
+/** -1 is no limit. */
+function limits({ memory, currentMemory }: DomainDefinition): VimObject {
+  const bytes = currentMemory?.bytes ?? memory.bytes;
+  return { memoryAllocation: { limit: bytes < memory.bytes ? bytes / MIB : -1n } };
+}
+
+function extraConfig(definition: DomainDefinition): readonly VimObject[] {
+  return [
+    { key: TITLE_KEY, value: anyString(definition.title ?? "") },
+    { key: METADATA_KEY, value: anyString(metadataOf(definition)) },
+  ];
+}
+
+/** A definition that has nothing but them, since metadata may use names of its surroundings. */
+function metadataOf({ type, name, memory, os, vcpu, devices, metadata }: DomainDefinition): string {
+  if (metadata === undefined) return "";
+  const bare = Object.fromEntries(Object.keys(devices).map((list) => [list, []]));
+  return formatDomain({
+    ...BARE,
+    ...{ type, name, memory, os, vcpu, metadata },
+    devices: { ...devices, ...bare },
+  });
+}
+
+const BARE = { sysinfo: [], seclabels: [] };
+
+/** Devices that the definition has no more, or has otherwise. */
+function unplugged(definition: DomainDefinition, now: Hardware): readonly VimObject[] {
+  const { disks, interfaces } = definition.devices;
+  const numbers = scsiNumbers(definition);
+  const gone = [
+    ...now.disks.filter((disk) => !disk.other && !disks.some((wanted) => isSameDisk(wanted, disk))),
+    ...now.nics.filter((nic) => !interfaces.some((wanted) => isSameNic(wanted, nic))),
+    ...now.controllers.filter(({ bus, number }) => bus === "scsi" && !numbers.includes(number)),
+  ];
+  return gone.map(({ key, type }) => ({ operation: "remove", device: { $type: type, key } }));
+}
+
+/** What is to be removed, and what is not there yet with the controllers that it needs. */
+function plugged(definition: DomainDefinition, now: Hardware, removed: readonly VimObject[]): VimObject {
+  const { disks, interfaces } = definition.devices;
+  let next = -1;
+  const controllers: Controller[] = [...now.controllers];
+  const added: VimObject[] = [];
+  const add = (device: VimObject): void => void added.push({ operation: "add", device });
+  const ownerOf = (place: DiskPlace): Controller => {
+    const found = controllers.find((each) => each.bus === place.bus && each.number === place.controller);
+    if (found !== undefined) return found;
+    // Every machine has its two IDE controllers, at these keys.
+    if (place.bus === "ide")
+      return {
+        key: 200 + place.controller,
+        type: "VirtualIDEController",
+        bus: "ide",
+        number: place.controller,
+        model: undefined,
+      };
+    const model = place.bus === "scsi" ? scsiModel(definition, place.controller) : undefined;
+    const type = model === undefined ? "VirtualAHCIController" : SCSI_MODELS[model];
+    const made: Controller = { key: next--, type, bus: place.bus, number: place.controller, model };
+    controllers.push(made);
+    add({
+      $type: type,
+      ...{ key: made.key, busNumber: made.number },
+      ...(model === undefined ? {} : { sharedBus: "noSharing" }),
+    });
+    return made;
+  };
+  for (const controller of scsiNumbers(definition)) ownerOf({ bus: "scsi", controller, unit: 0 });
+  for (const disk of disks) {
+    if (now.disks.some((there) => isSameDisk(disk, there))) continue;
+    const place = placeOfDisk(definition, disk);
+    add(diskDevice(disk, next--, ownerOf(place).key, place.unit));
+  }
+  for (const nic of interfaces) {
+    if (!now.nics.some((there) => isSameNic(nic, there))) add(nicDevice(nic, next--));
+  }
+  const deviceChange = [...removed, ...added];
+  return deviceChange.length === 0 ? {} : { deviceChange };
+}
+
+function scsiModel({ devices }: DomainDefinition, number: number): ScsiModel {
+  const found = devices.controllers.find((each) => each.type === "scsi" && (each.index ?? 0) === number);
+  return found?.model !== undefined && found.model in SCSI_MODELS ? (found.model as ScsiModel) : "lsilogic";
+}
+
+function placeOfDisk({ name }: DomainDefinition, { target }: Disk): DiskPlace {
+  const place =
+    target.bus === "scsi" || target.bus === "ide" || target.bus === "sata"
+      ? placeOf(target.bus, target.dev)
+      : undefined;
+  if (place !== undefined) return place;
+  throw new VirtError(
+    "CONFIG_UNSUPPORTED",
+    `guest "${name}" cannot have a disk ${target.dev} on the bus ${target.bus ?? "of that name"}: vSphere has scsi (sda), sata (sda) and ide (hda)`,
+    { resource: { type: "device", name: target.dev } },
+  );
+}
+
+function diskDevice(disk: Disk, key: number, controllerKey: number, unitNumber: number): VimObject {
+  const file = sourcePath(disk) ?? "";
+  const where = { controllerKey, unitNumber };
+  if (disk.device === "cdrom") {
+    const backing =
+      file === ""
+        ? { $type: "VirtualCdromRemotePassthroughBackingInfo", deviceName: "", exclusive: false }
+        : { $type: "VirtualCdromIsoBackingInfo", fileName: file };
+    return {
+      ...{ $type: "VirtualCdrom", key, backing },
+      connectable: { startConnected: file !== "", allowGuestControl: true, connected: file !== "" },
+      ...where,
+    };
+  }
+  const backing = { $type: "VirtualDiskFlatVer2BackingInfo", fileName: file, diskMode: "persistent" };
+  // The size of a disk that exists is its own.
+  return { $type: "VirtualDisk", key, backing, ...where, capacityInKB: 0 };
+}
+
+function nicDevice(nic: Interface, key: number): VimObject {
+  const model = nic.model !== undefined && nic.model in NIC_MODELS ? (nic.model as NicModel) : "e1000";
+  return {
+    ...{ $type: NIC_MODELS[model], key, backing: nicBacking(nic) },
+    connectable: { startConnected: true, allowGuestControl: true, connected: true },
+    ...{ addressType: "manual", macAddress: nic.mac?.address },
+  };
+}
+
+function nicBacking(nic: Interface): VimObject {
+  if (nic.type === "vds") {
+    const { switchid, portgroupid } = nic.source;
+    return {
+      $type: "VirtualEthernetCardDistributedVirtualPortBackingInfo",
+      port: { switchUuid: switchid, portgroupKey: portgroupid },
+    };
+  }
+  const network = nic.type === "bridge" ? (nic.source?.bridge ?? "") : "";
+  return { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName: network };
+}
+
+function isSameDisk(wanted: Disk, there: PlacedDisk): boolean {
+  return (
+    wanted.target.dev === targetOf(there.place) &&
+    wanted.target.bus === there.place.bus &&
+    wanted.device === there.device &&
+    (sourcePath(wanted) ?? "") === there.file
+  );
+}
+
+function isSameNic(wanted: Interface, there: PlacedNic): boolean {
+  const is = (field: string, value: string | undefined): boolean =>
+    value === (textAt(there.backing, field) ?? textAt(there.backing, "port", field));
+  const isThere =
+    wanted.type === "vds"
+      ? is("portgroupKey", wanted.source.portgroupid)
+      : wanted.type === "bridge" && is("deviceName", wanted.source?.bridge);
+  return (
+    isThere &&
+    wanted.mac?.address.toLowerCase() === there.mac &&
+    (wanted.model ?? there.model) === there.model
+  );
+}

@@ -1,0 +1,49 @@
+import type { Driver } from "@virtmesh/core/driver/driver";
+import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
+import { EsxDevices } from "./facets/devices.ts";
+import { EsxDomains } from "./facets/domains.ts";
+import { EsxHost } from "./facets/host.ts";
+import { EsxResources } from "./facets/resources.ts";
+import { EsxSnapshots } from "./facets/snapshots.ts";
+import { EsxServer } from "./server.ts";
+import type { Credentials } from "./vim/session.ts";
+import type { Endpoint } from "./vim/transport.ts";
+
+export interface EsxDriverConfig {
+  readonly endpoint: Endpoint;
+  readonly credentials: Credentials;
+  /** Which host of a vCenter; empty for an ESX host by itself. */
+  readonly path: string;
+  readonly logger: MeshLogger;
+  readonly signal: AbortSignal;
+}
+
+/** The guests of one host, by itself or of a vCenter. Disposing ends the session, and the guests run on. */
+export async function createEsxDriver(config: EsxDriverConfig): Promise<Driver> {
+  const server = new EsxServer(config.logger);
+  try {
+    await server.connect(config.endpoint, config.credentials, config.path, config.signal);
+    return facetsOf(server, config.path);
+  } catch (e) {
+    await server[Symbol.asyncDispose]();
+    throw e;
+  }
+}
+
+/** The same without a server: it says what it can do, and can do nothing. */
+export function unconnectedEsxDriver(): Driver {
+  return facetsOf(new EsxServer(silentLogger), "");
+}
+
+function facetsOf(server: EsxServer, path: string): Driver {
+  return {
+    name: "esx",
+    serves: [path === "" ? { scheme: "esx", path: "/" } : { scheme: "vpx", path: `/${path}` }],
+    host: new EsxHost(server),
+    domains: new EsxDomains(server),
+    devices: new EsxDevices(server),
+    resources: new EsxResources(server),
+    snapshots: new EsxSnapshots(server),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}

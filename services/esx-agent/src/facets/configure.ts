@@ -1,0 +1,59 @@
+import type { Call } from "@virtmesh/core/call";
+import type { ChangeScope } from "@virtmesh/core/driver/change-scope";
+import type { DomainInfo } from "@virtmesh/core/driver/domains";
+import { VirtError } from "@virtmesh/core/errors";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { settled } from "../definition/check.ts";
+import { specForChange } from "../definition/write.ts";
+import { readFacts, WATCHED } from "../guests/facts.ts";
+import type { Guest } from "../guests/guest.ts";
+import type { EsxServer } from "../server.ts";
+
+/** Makes a guest as the definition says, and waits until the server has told of it. */
+export async function configure(
+  server: EsxServer,
+  guest: Guest,
+  definition: IdentifiedDomain,
+  c: Call,
+): Promise<DomainInfo> {
+  const spec = specForChange(settled(definition), guest.facts.config);
+  const what = `the configuration of guest "${guest.name}" cannot be changed`;
+  await server.guests.during(
+    guest.uuid,
+    c,
+    async () => {
+      await server.task(what, guest, "ReconfigVM_Task", { spec }, c);
+      await caughtUp(server, guest.object, guest.uuid, c);
+    },
+    true,
+  );
+  return guest.info;
+}
+
+/** Resolves when the stream has told what the server says of a guest when it is asked. */
+export async function caughtUp(
+  server: EsxServer,
+  object: Guest["object"],
+  uuid: Guest["uuid"],
+  c: Call,
+): Promise<void> {
+  const now = readFacts(object, await server.read(object, WATCHED, c));
+  await server.guests.until(
+    uuid,
+    (told) => told !== undefined && (told.etag === now?.etag || told.modified > (now?.modified ?? "")),
+    c,
+  );
+}
+
+/**
+ * vSphere has one configuration for what runs and for the next start alike. @throws CONFIG_UNSUPPORTED for a change that
+ * is to count at the next start only
+ */
+export function checkScope(guest: Guest, { live }: ChangeScope): void {
+  if (live || guest.facts.power === "poweredOff") return;
+  throw new VirtError(
+    "CONFIG_UNSUPPORTED",
+    `guest "${guest.name}" runs, and vSphere keeps no other configuration for its next start; change it live, or shut it down first`,
+    { resource: { type: "domain", name: guest.name } },
+  );
+}

@@ -58,7 +58,11 @@ export class EsxServer implements AsyncDisposable {
       failed.promise.catch(() => undefined);
       await Promise.race([this.guests.ready, failed.promise]);
     } catch (e) {
-      throw asVirtError(e, `${endpoint.host}:${endpoint.port} cannot be used`);
+      const remedy =
+        e instanceof Error && e.name === "VimCertificateError"
+          ? " (name its authority with --server-ca, or the certificate itself with --server-fingerprint)"
+          : "";
+      throw asVirtError(e, `${endpoint.host}:${endpoint.port} cannot be used${remedy}`);
     }
   }
 

@@ -21,7 +21,7 @@ export function targetOf({ bus, controller, unit }: DiskPlace): string {
 export function placeOf(bus: DiskPlace["bus"], target: string): DiskPlace | undefined {
   const [, prefix, tail] = /^([a-z]d)([a-z]{1,2})$/.exec(target) ?? [];
   if (tail === undefined || prefix !== PREFIX[bus]) return undefined;
-  const number = [...tail].reduce((n, letter) => n * 26 + letter.charCodeAt(0) - 96, 0) - 1;
+  const number = Array.from(tail).reduce((n, letter) => n * 26 + letter.charCodeAt(0) - 96, 0) - 1;
   const within = number % PER_CONTROLLER[bus];
   return {
     bus,

@@ -73,7 +73,7 @@ function diskDevice({ place, device, file }: PlacedDisk): Disk {
   return {
     ...{ type: "file", device, target },
     ...(file === "" ? {} : { source: { file, seclabels: [] } }),
-  } as Disk;
+  };
 }
 
 function controllerDevice({ bus, number, model }: Controller): readonly ControllerDevice[] {

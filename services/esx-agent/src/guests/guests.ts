@@ -85,14 +85,8 @@ export class Guests implements UpdateSink {
       if (isSo(this.#factsOf(uuid))) reached.resolve();
     };
     const stop = (): void => {
-      c.signal.aborted
-        ? reached.reject(c.signal.reason)
-        : reached.reject(
-            new VirtError(
-              "HYPERVISOR_UNRESPONSIVE",
-              `the change of guest ${uuid} was made, and the server has not told of it for ${STREAM_LAG_MS / 1000} s; look at it again later`,
-            ),
-          );
+      const late = `the change of guest ${uuid} was made, and the server has not told of it for ${STREAM_LAG_MS / 1000} s; look at it again later`;
+      reached.reject(c.signal.aborted ? c.signal.reason : new VirtError("HYPERVISOR_UNRESPONSIVE", late));
     };
     this.#waiters.add(look);
     signal.addEventListener("abort", stop, { once: true });

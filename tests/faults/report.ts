@@ -8,14 +8,14 @@ import type { KeptResult } from "./recordings.ts";
 
 const REPORT = "docs/fault-matrix.md";
 
-/** Writes the report: of each cell its last rounds, as far as they were kept on this computer. */
+/** Writes the report of every round that was run in this checkout, those that failed among them. */
 export async function writeReport(results: readonly KeptResult[]): Promise<void> {
   await writeFile(join(repositoryRoot(), REPORT), `${reportOf(results).join("\n")}\n`);
 }
 
 export function reportOf(all: readonly KeptResult[]): readonly string[] {
   const known = new Set(CELLS.map((c) => c.name));
-  const results = latest(all.filter((r) => known.has(r.cell)));
+  const results = all.filter((r) => known.has(r.cell));
   const cells = new Set(results.map((r) => r.cell));
   const failed = results.filter((r) => !r.ok);
   const times = results.filter((r) => r.ok).map((r) => r.safe_ms);
@@ -34,7 +34,8 @@ export function reportOf(all: readonly KeptResult[]): readonly string[] {
     "what was struck is started again, which is up to 2 s, and 4 s for what stands still or is swallowed.",
     "",
     "**M** moved: the guest runs on the destination. **S** stayed: it runs on the source as before. **N** nowhere: its own",
-    "QEMU was killed. A number is the time to safety in seconds, the longest of all rounds. Empty: there is no such thing then.",
+    "QEMU was killed. A number is the time to safety in seconds, the longest of all rounds. **-**: there is such a cell, and it",
+    "was not run here. Empty: there is no such thing then.",
     "",
     ...tableOf(results),
     "",
@@ -56,15 +57,6 @@ export function reportOf(all: readonly KeptResult[]): readonly string[] {
   ];
 }
 
-/** The rounds of each cell since it last failed, or that failure: what was mended since is no news. */
-function latest(results: readonly KeptResult[]): readonly KeptResult[] {
-  return [...new Set(results.map((r) => r.cell))].flatMap((cell) => {
-    const rounds = results.filter((r) => r.cell === cell);
-    const lastBad = rounds.findLastIndex((r) => !r.ok);
-    return lastBad === rounds.length - 1 ? rounds.slice(-1) : rounds.slice(lastBad + 1);
-  });
-}
-
 const LETTERS = {
   moved: "M",
   stayed: "S",
@@ -80,14 +72,13 @@ function tableOf(results: readonly KeptResult[]): readonly string[] {
   return [
     row(["", ...VICTIMS.map((v) => v.name)]),
     row(["---", ...VICTIMS.map(() => "---")]),
-    ...MOMENTS.map((m) =>
-      row([m.name, ...VICTIMS.map((v) => entryOf(results.filter((r) => r.cell === `${m.name}/${v.name}`)))]),
-    ),
+    ...MOMENTS.map((m) => row([m.name, ...VICTIMS.map((v) => entryOf(`${m.name}/${v.name}`, results))])),
   ];
 }
 
-function entryOf(rounds: readonly KeptResult[]): string {
-  if (rounds.length === 0) return "";
+function entryOf(cell: string, results: readonly KeptResult[]): string {
+  const rounds = results.filter((r) => r.cell === cell);
+  if (rounds.length === 0) return CELLS.some((c) => c.name === cell) ? "-" : "";
   const letters = [...new Set(rounds.map((r) => LETTERS[r.outcome]))].toSorted((a, b) => a.localeCompare(b));
   const worst = Math.max(...rounds.map((r) => r.safe_ms));
   const bad = rounds.some((r) => !r.ok) ? " **FAILED**" : "";

@@ -53,6 +53,7 @@ const CALLS: Readonly<Record<string, string>> = {
   "conversion.toNative": "ConversionService.ConvertToNative",
   "blockJobs.list": "BlockJobService.ListBlockJobs",
   "blockJobs.cancel": "BlockJobService.CancelBlockJob",
+  "diskMoves.move": "DiskMoveService.MoveDisk",
   "migrationSource.examine": "MigrationService.MigrateDomain with `validate_only`",
   "migrationSource.open": "MigrationService.MigrateDomain",
 };

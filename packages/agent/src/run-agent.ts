@@ -23,6 +23,7 @@ import { startTelemetry } from "@virtmesh/kit/telemetry";
 import { startAgent } from "./agent.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { SocketFaultPoints } from "./migration/fault-points.ts";
+import { diskMoveModule } from "./disk-moves/module.ts";
 import { migrationModule } from "./migration/module.ts";
 import { DEFAULT_LIMITS, MAX_MIGRATIONS } from "./traffic/limits.ts";
 
@@ -207,7 +208,7 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
           logger,
           metrics: createMetrics({ service: program.name, host }),
           telemetry,
-          modules: [(chassis) => migrationModule(chassis, points)],
+          modules: [(chassis) => migrationModule(chassis, points), diskMoveModule],
           createDriver: (context) => program.createDriver(context, extra),
           signal: scope.signal,
           ...(c.dataAddress === undefined ? {} : { dataAddress: c.dataAddress }),

@@ -7,6 +7,7 @@ import { traitsOf } from "./capabilities/traits.ts";
 import { Guests } from "./domain/guests.ts";
 import type { LaunchSite } from "./domain/launch.ts";
 import { reattach } from "./domain/reattach.ts";
+import { QemuDiskMoves } from "./facets/disk-moves.ts";
 import { QemuBlockJobs } from "./facets/block-jobs.ts";
 import { Consoles } from "./facets/console.ts";
 import { QemuDevices } from "./facets/devices.ts";
@@ -117,6 +118,7 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
       devices: new QemuDevices({ guests, site, traits }),
       resources: new QemuResources(guests),
       blockJobs: new QemuBlockJobs(guests),
+      diskMoves: new QemuDiskMoves(guests, stateDir),
       migrationSource: new MigrationSource({
         ...{ guests, capabilities, leftImages, tlsDir, allowPlaintext: allowPlaintextMigration },
         runDir: config.runDir,

@@ -2,6 +2,7 @@ import { VirtError } from "../errors.ts";
 import type { BlockJobFacet } from "./block-jobs.ts";
 import type { ConversionFacet } from "./conversion.ts";
 import type { DeviceFacet } from "./devices.ts";
+import type { DiskMoveFacet } from "./disk-moves.ts";
 import type { DomainFacet } from "./domains.ts";
 import type { GuestInfoFacet } from "./guest-info.ts";
 import type { HostFacet } from "./host.ts";
@@ -20,6 +21,7 @@ export interface Facets {
   readonly guestInfo: GuestInfoFacet;
   readonly conversion: ConversionFacet;
   readonly blockJobs: BlockJobFacet;
+  readonly diskMoves: DiskMoveFacet;
   readonly migrationSource: MigrationSourceFacet;
   readonly migrationDestination: MigrationDestinationFacet;
 }
@@ -55,6 +57,7 @@ export const FACET_METHODS = {
   guestInfo: ["addresses", "system"],
   conversion: ["formats", "fromNative", "toNative"],
   blockJobs: ["list", "cancel"],
+  diskMoves: ["move", "pending", "resume"],
   migrationSource: ["examine", "open", "reopen", "retireGone"],
   migrationDestination: ["examine", "prepare", "reopen"],
 } as const satisfies { readonly [F in keyof Facets]: readonly (keyof Facets[F] & string)[] };

@@ -7,6 +7,7 @@ import {
   DeviceServiceService,
   UpdateDeviceRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/device";
+import { DiskMoveServiceService, MoveDiskRequest } from "@virtmesh/api/gen/virtmesh/v1/disk_move";
 import { DomainServiceService, type OpenConsoleRequest } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import {
   GuestInfoServiceService,
@@ -120,6 +121,11 @@ const ASKED: Readonly<Record<string, (subject: Subject, domain: string) => Promi
     client.unary(BlockJobServiceService.listBlockJobs, { uri, domain }),
   "blockJobs.cancel": ({ client, uri }, domain) =>
     client.unary(BlockJobServiceService.cancelBlockJob, { uri, requestId: "", domain, job: "vda" }),
+  "diskMoves.move": ({ client, uri }, domain) =>
+    client.unary(
+      DiskMoveServiceService.moveDisk,
+      MoveDiskRequest.fromPartial({ uri, domain, disk: "vda", path: "/none/x" }),
+    ),
   "migrationSource.open": ({ client, uri }, domain) =>
     client.unary(
       MigrationServiceService.migrateDomain,

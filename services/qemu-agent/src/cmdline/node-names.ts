@@ -10,5 +10,6 @@ export function storageNodeName(target: string): string {
 
 /** Target of the disk whose node that is; undefined for any other node. */
 export function targetOfNode(node: string): string | undefined {
-  return /^disk-(.+)-(?:format|storage)$/.exec(node)?.[1];
+  // The second pair of names is that of a disk that was moved while its guest ran.
+  return /^disk-(.+)-(?:format|storage)(?:-2)?$/.exec(node)?.[1];
 }

@@ -120,6 +120,24 @@ export class Guests implements AsyncDisposable {
     return guest;
   }
 
+  /** What runs and what is kept are another definition from here on; durable when it resolves. */
+  async changeDefinitions(
+    guest: Guest,
+    change: (definition: IdentifiedDomain) => IdentifiedDomain,
+  ): Promise<void> {
+    const { persistentDefinition: kept, instance } = guest;
+    if (kept !== undefined) {
+      const changed = change(kept);
+      await this.#options.definitions.save(changed);
+      guest.persistentDefinition = changed;
+      this.events.lifecycle(guest, "defined", "updated");
+    }
+    if (instance !== undefined) {
+      instance.setDefinition(change(instance.definition));
+      await instance.flush();
+    }
+  }
+
   /** A guest that runs goes on as a transient one. */
   async undefine(guest: Guest, cause?: Call): Promise<void> {
     await this.#options.definitions.remove(guest.uuid);

@@ -7,8 +7,14 @@ import { runTool } from "@virtmesh/agent/machine/run-tool";
 /** Formats that a copy can be made in. */
 export const IMAGE_FORMATS: ReadonlySet<string> = new Set(["raw", "qcow2"]);
 
+/** An image to be made. */
+export type NewImage = Pick<
+  OfferedDisk,
+  "target" | "destinationPath" | "destinationFormat" | "capacityBytes"
+>;
+
 /** Makes an empty image of exactly that size; a mirror needs both sides equal. @throws when there is one already. */
-async function createImage(disk: OfferedDisk, taken: string[], signal: AbortSignal): Promise<void> {
+export async function createImage(disk: NewImage, taken: string[], signal: AbortSignal): Promise<void> {
   const path = disk.destinationPath;
   // Made by us and empty first, so that a file of somebody else's is never written to.
   const file = await open(path, "wx", 0o600).catch((e: unknown) => {

@@ -9,6 +9,7 @@ import type { DiskExport, Endpoints } from "@virtmesh/core/migration/endpoints";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { SourceHypervisorFact } from "@virtmesh/core/migration/facts";
 import { formatNodeName } from "../cmdline/node-names.ts";
+import { rootNode } from "../disk-moves/nodes.ts";
 import type { ExpectedJob } from "../domain/jobs.ts";
 import type { QmpMigration } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
@@ -140,7 +141,9 @@ export class QemuOutgoing implements OutgoingMigration {
         "blockdev-mirror",
         {
           "job-id": id,
-          device: formatNodeName(target),
+          device: this.#isOff
+            ? formatNodeName(target)
+            : ((await rootNode(qmp, target)) ?? formatNodeName(target)),
           target: remoteNode(target),
           sync: "full",
           "copy-mode": plan.copyMode,

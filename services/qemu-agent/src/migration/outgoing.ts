@@ -16,6 +16,7 @@ import type { QmpConnection } from "../qmp/connection.ts";
 import type { QmpEvent } from "../qmp/events.ts";
 import { type MemoryFact, memoryFact, MemoryWatch } from "./memory-watch.ts";
 import { awaitEvent } from "./await-event.ts";
+import { limitCopies } from "./limit-copies.ts";
 import { MirrorWatch } from "./mirror-watch.ts";
 import { capabilitiesOf, parametersOf, tuningParameters } from "./parameters.ts";
 import { rollBack, type Undoing } from "./roll-back.ts";
@@ -311,19 +312,8 @@ export class QemuOutgoing implements OutgoingMigration {
     this.#tuning = tuning;
     if (!this.#isOff)
       await qmp.execute("migrate-set-parameters", tuningParameters(tuning), { signal: c.signal });
-    const jobs = await qmp.execute("query-block-jobs", undefined, { signal: c.signal });
-    const ours = new Set(this.#targets.map((t) => jobId(this.#offer, t)));
-    await Promise.all(
-      jobs
-        .filter((job) => ours.has(job.device))
-        .map((job) =>
-          qmp.execute(
-            "block-job-set-speed",
-            { device: job.device, speed: Number(tuning.diskBandwidth) },
-            { signal: c.signal },
-          ),
-        ),
-    );
+    const ids = this.#targets.map((t) => jobId(this.#offer, t));
+    await limitCopies(qmp, ids, tuning.diskBandwidth, c.signal);
   }
 
   async sample(c: Call): Promise<MigrationSample> {

@@ -22,6 +22,19 @@ describe("a destination whose agent was killed and started again", () => {
     expect(effects).toContainEqual({ effect: "adopt", generation: NEXT });
   });
 
+  it("never promises for a guest that may have run before the restart, when its QEMU ends only later", () => {
+    const restarted = restartDestination("resuming", NEXT, true);
+    const record = { fact: "recordDestination", generation: NEXT } as const;
+    const confirmed = stepDestination({ ...restarted.state, has: "all" } as DestinationState, record);
+    expect(confirmed.effects).toEqual([{ effect: "resume" }]);
+    const { state, effects } = stepDestination(confirmed.state, {
+      fact: "incomingFailed",
+      message: "killed",
+    });
+    expect(state.phase).toBe("running");
+    expect(effects.map((e) => e.effect)).toEqual(["tellResumed", "journal", "adopt", "finish"]);
+  });
+
   it.each([true, false])(
     "ends what an operator took back meanwhile, whether it is there (%s) or not",
     (alive) => {

@@ -39,6 +39,8 @@ export type DestinationState =
       readonly gone: boolean;
       /** Started again, it asks first whether an operator took the guest back; `alive`: its process is there. */
       readonly confirming?: { readonly alive: boolean };
+      /** Started again after the guest was to run: it may have, whatever is seen of it now. */
+      readonly mayHaveRun?: true;
     }
   /** The guest runs here without all of its memory. Stranded: the connection to the rest broke. */
   | { readonly phase: "pulling"; readonly stranded: boolean; readonly gone: boolean }
@@ -318,17 +320,11 @@ function withdrawn(state: In<"prepared" | "loaded">, fact: DestinationFact): Des
 function confirming(state: In<"resuming">, alive: boolean, fact: DestinationFact): DestinationStep {
   switch (fact.fact) {
     case "recordDestination": {
+      if (!alive) return crashedHere(state.generation);
       const { confirming: _, ...confirmed } = state;
-      if (alive) return { state: confirmed, effects: state.has === "nothing" ? [] : [{ effect: "resume" }] };
-      // Gone after the decision: it may have run, so it crashed here and must not run where it came from.
       return {
-        state: { phase: "running" },
-        effects: [
-          { effect: "tellResumed", downtimeMs: 0 },
-          { effect: "journal", entry: "resumed" },
-          { effect: "adopt", generation: state.generation },
-          { effect: "finish" },
-        ],
+        state: { ...confirmed, mayHaveRun: true },
+        effects: state.has === "nothing" ? [] : [{ effect: "resume" }],
       };
     }
     case "recordSource":
@@ -413,7 +409,9 @@ function resuming(state: In<"resuming">, fact: DestinationFact): DestinationStep
     case "resumeFailed":
       return discard({ failure: "MIGRATION_FAILED", message: fact.message });
     case "incomingFailed":
-      return discard({ failure: "MIGRATION_FAILED", message: fact.message });
+      return state.mayHaveRun === true
+        ? crashedHere(state.generation)
+        : discard({ failure: "MIGRATION_FAILED", message: fact.message });
     case "sourceMirrorsConcluded":
       return { state, effects: [{ effect: "closeExports" }] };
     case "sourceDecided":
@@ -438,6 +436,19 @@ function resuming(state: In<"resuming">, fact: DestinationFact): DestinationStep
         ? discard({ failure: fact.reason, message: fact.message })
         : stay(state);
   }
+}
+
+/** Gone after it may have run: it crashed here, and must not run where it came from. */
+function crashedHere(generation: Generation): DestinationStep {
+  return {
+    state: { phase: "running" },
+    effects: [
+      { effect: "tellResumed", downtimeMs: 0 },
+      { effect: "journal", entry: "resumed" },
+      { effect: "adopt", generation },
+      { effect: "finish" },
+    ],
+  };
 }
 
 function came(state: In<"resuming">, has: Has): DestinationStep {

@@ -174,7 +174,8 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
 
   async #guarded(work: () => Promise<void>): Promise<void> {
     const { signal, logger } = this.#options;
-    while (!signal.aborted) {
+    // Once in any case: an agent that ends gives back what its guests have left.
+    do {
       try {
         return await work();
       } catch (e) {
@@ -184,7 +185,7 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
         if (!this.#isConnected()) return;
         await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }
-    }
+    } while (!signal.aborted);
   }
 
   #isConnected(): boolean {

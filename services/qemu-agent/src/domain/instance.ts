@@ -294,6 +294,7 @@ export class Instance {
 
   /** The guest has given memory back, or taken it. */
   #onBalloon(actual: number, timeMs: number): void {
+    if (this.#definition.currentMemory?.bytes === BigInt(actual)) return;
     this.setDefinition({ ...this.#definition, currentMemory: { bytes: BigInt(actual) } });
     this.#tell(resourcesOf(this.#definition), timeMs);
   }

@@ -26,7 +26,14 @@ export class QemuResources implements ResourceFacet {
       if (bytes > memory.bytes) throw tooMuch(definition, "memory_bytes", `${memory.bytes} bytes`);
       return { ...definition, currentMemory: { bytes } };
     };
-    return this.#change(uuid, scope, c, change, (guest) => balloonTo(guest, bytes, c.signal));
+    return this.#change(uuid, scope, c, change, async (guest) => {
+      await balloonTo(guest, bytes, c.signal);
+      const { running } = guest;
+      if (running.definition.currentMemory?.bytes === bytes) return;
+      // QEMU tells of a balloon once a second at most: it is there, and the event is yet to come.
+      running.setDefinition({ ...running.definition, currentMemory: { bytes } });
+      this.#guests.events.emit(guest, resourcesOf(running.definition));
+    });
   }
 
   setMaxMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {

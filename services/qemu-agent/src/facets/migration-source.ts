@@ -16,6 +16,9 @@ import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { QemuCapabilities } from "../capabilities/model.ts";
 import { formatNodeName } from "../cmdline/node-names.ts";
+import { traitsOf } from "../capabilities/traits.ts";
+import { withMachine } from "../cmdline/machine-types.ts";
+import { withSparePorts } from "../hotplug/spare-ports.ts";
 import { completed } from "../domain/completed.ts";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
@@ -217,7 +220,9 @@ export class MigrationSource implements MigrationSourceFacet {
     const own = movedDefinition(guest.definition, plan, disks, this.#o.capabilities);
     if (plan.destinationXml === "") return own;
     const { capabilities } = this.#o;
-    const asked = completed(parseDomain(plan.destinationXml), capabilities);
+    // Read as a new definition is: what it leaves open is what it was given when it was defined here.
+    const machine = withMachine(parseDomain(plan.destinationXml), capabilities);
+    const asked = completed(withSparePorts(machine, traitsOf(capabilities)), capabilities);
     const given = movedDefinition(asked, plan, disks, capabilities);
     for (const { path, from, to } of compareAbi(own, given)) {
       obstacles.push({

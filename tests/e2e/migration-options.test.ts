@@ -8,7 +8,6 @@ import {
   MigrationPhase,
   MigrationMode,
   MigrationServiceService,
-  MigrationStorage,
   MirrorCopyMode,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { refusal } from "./guests.ts";

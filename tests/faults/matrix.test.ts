@@ -29,7 +29,6 @@ const CHOSEN = [
   "preparing/destination-folder",
   "mirroring/source-read-error",
   "deciding/clock-jump",
-  "deciding/nats-killed",
   "sending/nats-killed",
   "decided/nats-paused",
   "sending/cancel",

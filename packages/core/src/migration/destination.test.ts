@@ -1,5 +1,11 @@
 import { generation } from "../ids.ts";
-import { type DestinationState, restartDestination, standingOf, stepDestination } from "./destination.ts";
+import {
+  type DestinationState,
+  type DestinationStep,
+  restartDestination,
+  standingOf,
+  stepDestination,
+} from "./destination.ts";
 import type { DestinationFact } from "./facts.ts";
 
 const NEXT = generation(7n);
@@ -64,6 +70,34 @@ function after(...facts: readonly DestinationFact[]) {
 }
 
 const effects = (...facts: readonly DestinationFact[]) => after(...facts).effects.map((e) => e.effect);
+
+describe("a destination whose QEMU ends after the decision", () => {
+  const DIED: DestinationFact = { fact: "incomingFailed", message: "killed" };
+  const ALL: DestinationState = { phase: "loaded", withdrawing: false };
+  const died = (began: DestinationState, ...facts: readonly DestinationFact[]) =>
+    facts.reduce((s, fact) => stepDestination(s.state, fact), {
+      state: began,
+      effects: [],
+    } as DestinationStep);
+  const names = ({ effects: all }: DestinationStep) => all.map((e) => e.effect);
+
+  it("promises never to have run it when it had not been told to run", () => {
+    expect(died(ALL, DECIDED, JOURNALLED, DIED).state.phase).toBe("discarding");
+  });
+
+  it("keeps a guest as crashed here, and promises nothing, when it may have run before it was known to run", () => {
+    const { state, effects: done } = died(ALL, DECIDED, JOURNALLED, { ...DIED, mayHaveRun: true });
+    expect(state.phase).toBe("running");
+    expect(done.map((e) => e.effect)).toEqual(["tellResumed", "journal", "adopt", "finish"]);
+  });
+
+  it("says of a post-copy that the guest is lost, when it may have run on half its memory", () => {
+    const facts = [DECIDED, JOURNALLED, { fact: "loadedPartly" } as const];
+    const step = died(PREPARED, ...facts, { ...DIED, mayHaveRun: true });
+    expect(names(step)).toEqual(["tellLostGuest", "journal", "adopt", "finish"]);
+    expect(died(PREPARED, ...facts, DIED).state.phase).toBe("discarding");
+  });
+});
 
 describe("a destination of a post-copy", () => {
   it("accepts a decision before device state has come, when that is durable and not before", () => {

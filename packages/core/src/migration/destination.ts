@@ -14,8 +14,8 @@ import type { DestinationFact, Standing } from "./facts.ts";
  * ```
  *
  * Invariants. `resume` is issued only in `resuming`, which is entered only by the recorded decision, and only
- * after that was journalled here. A promise is given only after the incoming process is gone and is durable
- * before it is said. Before memory was complete the source cannot have decided, so a lost source means that
+ * after that was journalled here. A promise is given only after the incoming process is gone, never when that may have
+ * run the guest, and is durable before it is said. Before memory was complete the source cannot have decided, so a lost source means that
  * everything is discarded; after that the record is asked, and a destination that withdraws does it by
  * compare-and-set on that record.
  *
@@ -407,11 +407,12 @@ function resuming(state: In<"resuming">, fact: DestinationFact): DestinationStep
             ],
           };
     case "resumeFailed":
-      return discard({ failure: "MIGRATION_FAILED", message: fact.message });
+      return endedHere(state, { failure: "MIGRATION_FAILED", message: fact.message });
     case "incomingFailed":
-      return state.mayHaveRun === true
-        ? crashedHere(state.generation)
-        : discard({ failure: "MIGRATION_FAILED", message: fact.message });
+      return endedHere(fact.mayHaveRun === true ? { ...state, mayHaveRun: true } : state, {
+        failure: "MIGRATION_FAILED",
+        message: fact.message,
+      });
     case "sourceMirrorsConcluded":
       return { state, effects: [{ effect: "closeExports" }] };
     case "sourceDecided":
@@ -433,9 +434,15 @@ function resuming(state: In<"resuming">, fact: DestinationFact): DestinationStep
       return stay(state);
     case "commandFailed":
       return fact.effect === "resume"
-        ? discard({ failure: fact.reason, message: fact.message })
+        ? endedHere(state, { failure: fact.reason, message: fact.message })
         : stay(state);
   }
+}
+
+/** It will not go on here. Only one that has never run may run where it came from: that is what is promised. */
+function endedHere(state: In<"resuming">, why: Why): DestinationStep {
+  if (state.mayHaveRun !== true) return discard(why);
+  return state.has === "part" ? lostGuest(why.message, state.generation) : crashedHere(state.generation);
 }
 
 /** Gone after it may have run: it crashed here, and must not run where it came from. */

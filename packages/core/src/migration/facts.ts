@@ -50,8 +50,14 @@ export type DestinationHypervisorFact =
   | { readonly fact: "postcopyPaused"; readonly message: string }
   /** A door is open for the rest of the memory, after its connection broke. */
   | { readonly fact: "recoverable"; readonly address: string }
-  | { readonly fact: "incomingFailed"; readonly message: string }
+  | {
+      readonly fact: "incomingFailed";
+      readonly message: string;
+      /** Its process had been told to let the guest run, and has not refused. */
+      readonly mayHaveRun?: true;
+    }
   | { readonly fact: "running"; readonly downtimeMs: number }
+  /** The hypervisor refused, and has never run the guest. */
   | { readonly fact: "resumeFailed"; readonly message: string }
   | { readonly fact: "discarded"; readonly leftovers: readonly string[] };
 

@@ -377,17 +377,17 @@ function resultOf(header: JournalHeader, outcome: Outcome) {
   }
   if (outcome.outcome === "moved") throw new VirtError("INTERNAL", "a migration ended without its report");
   const { offer, destinationUri, sourceUri } = header;
-  const where = outcome.guestLost
-    ? outcome.reason === "GUEST_LOST"
-      ? `the guest runs nowhere: it ended in post-copy, and is ${destinationUri}'s, off`
-      : "the guest runs nowhere: it stopped on the source"
-    : `the guest is on ${sourceUri}, as before`;
+  const where = {
+    here: "the guest runs nowhere: it stopped on the source",
+    there: `the guest runs nowhere: it ended in post-copy, and is ${destinationUri}'s, off`,
+    nowhere: `the guest is on ${sourceUri}, as before`,
+  }[outcome.guestLost || "nowhere"];
   const left = outcome.leftovers.length === 0 ? "" : `; left behind: ${outcome.leftovers.join("; ")}`;
   throw new VirtError(
     reasonOf(outcome),
     `guest "${offer.name}" was not migrated to ${destinationUri}: ${outcome.message}; ${where}${left}`,
     {
-      metadata: { migration: offer.plan.id, ran_on: outcome.guestLost ? "" : sourceUri },
+      metadata: { migration: offer.plan.id, ran_on: outcome.guestLost === false ? sourceUri : "" },
       resource: { type: "domain", name: offer.name },
     },
   );

@@ -444,6 +444,9 @@ export class SourceRunner implements AsyncDisposable {
       case "rollBack":
         if (this.#outgoing === undefined) return this.tell({ fact: "rolledBack" });
         return this.#outgoing.rollBack({ linkLost: effect.linkLost }, this.#call);
+      case "end":
+        if (this.#outgoing?.end !== undefined) return this.#outgoing.end(this.#call);
+        return this.tell({ fact: "sourceExited", message: "its process is not there any more" });
       case "surrender":
         this.#surrendering = this.#c.tokens.surrender(plan.uuid, {
           host: parseConnectionUri(this.header.destinationUri).host,

@@ -56,11 +56,14 @@ export class World {
   memoryComplete = false;
   runsOnSource = true;
   runsOnDestination = false;
+  /** It has run there, if only for a moment. */
+  hasRunThere = false;
   clean = new Set<string>();
   spoiled = false;
   finished = false;
   /** The process died between the journalled decision and its first instruction: a crash on the destination. */
   crashedThere = false;
+  restartedThere = false;
   /** Things that will happen, in no particular order between owners. */
   readonly pending: { readonly owner: "source" | "destination" | "world"; readonly run: () => void }[] = [];
 
@@ -242,6 +245,11 @@ export class World {
           this.runsOnSource = true;
           this.toSource({ fact: "rolledBack" });
         });
+      case "end":
+        return this.later("source", () => {
+          this.sourceProcess = false;
+          this.toSource({ fact: "sourceExited", message: "ended" });
+        });
       case "surrender":
         return;
       case "retire":
@@ -376,6 +384,8 @@ export class World {
       case "resume":
         if (!this.incoming) return this.toDestination({ fact: "resumeFailed", message: "gone" });
         this.runsOnDestination = true;
+        this.hasRunThere = true;
+        this.check();
         return this.later("destination", () => this.toDestination({ fact: "running", downtimeMs: 1 }));
       case "adopt":
         return;
@@ -416,7 +426,10 @@ export class World {
         this.door = this.incoming && this.memory === "broken";
         return this.door ? this.toDestination({ fact: "recoverable", address: "tcp:b:2" }) : undefined;
       case "abandon":
-        return this.later("destination", () => this.killIncoming());
+        // It asks its hypervisor first.
+        return this.later("destination", () =>
+          this.memoryComplete ? this.toDestination({ fact: "complete" }) : this.killIncoming(),
+        );
       case "tellLoaded":
         return this.send("source", () => this.toSource({ fact: "peerLoaded" }));
       case "tellResumed":
@@ -460,6 +473,8 @@ export class World {
         if (this.destination === undefined) return;
         this.drop("destination");
         this.destination = undefined;
+        this.restartedThere = true;
+        if (!this.incoming) this.noteCrash();
         if (this.session) {
           this.session = false;
           this.toSource({ fact: "peerLost", message: "killed" });
@@ -494,7 +509,6 @@ export class World {
         if (this.memory === "held" && !this.memoryComplete && this.streaming) return this.killIncoming();
         return this.breakMemory();
       case 7: // the destination's process dies, running or not
-        if (!this.incoming || (this.runsOnDestination && this.memoryComplete)) return;
         return this.killIncoming();
       case 8:
         if (this.clean.size > 0) return;
@@ -517,12 +531,19 @@ export class World {
 
   killIncoming(): void {
     if (!this.incoming) return;
-    const last = this.destinationJournal.at(-1);
-    this.crashedThere = last === "resuming" || last === "pulling";
+    this.noteCrash();
     this.incoming = false;
     this.runsOnDestination = false;
     this.breakMemory();
-    this.toDestination({ fact: "incomingFailed", message: "killed" });
+    const ran: { mayHaveRun?: true } = this.hasRunThere ? { mayHaveRun: true } : {};
+    this.toDestination({ fact: "incomingFailed", message: "killed", ...ran });
+  }
+
+  /** One that was started again does not know whether it had let the guest run: then it has crashed there. */
+  noteCrash(): void {
+    const last = this.destinationJournal.at(-1);
+    const mayHave = this.restartedThere && (last === "resuming" || last === "pulling");
+    this.crashedThere ||= this.hasRunThere || mayHave;
   }
 
   /** The user destroys the guest, as far as the source lets it go. @returns whether it did */
@@ -548,6 +569,7 @@ export class World {
       throw new Error("runs on a half copy");
     if (this.runsOnDestination && !this.memoryComplete && this.memory === "held")
       throw new Error("runs without its memory");
+    if (this.runsOnSource && this.hasRunThere) throw new Error(`runs here again: ${this.where()}`);
     const whole = this.sourceProcess || this.memoryComplete || this.memory === "held";
     if (this.runsOnSource && !whole) throw new Error("runs on half its memory");
   }

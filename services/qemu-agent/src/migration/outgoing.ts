@@ -284,21 +284,25 @@ export class QemuOutgoing implements OutgoingMigration {
     if (linkLost) await rollBack.breakLinks(job);
     // Whatever is being started has started, or failed to, before it is undone.
     await this.#starting?.catch(() => undefined);
-    if (await rollBack.isTooLate(job)) return this.#giveUpGuest();
+    if (await rollBack.isTooLate(job)) {
+      return this.#endGuest(
+        "its post-copy broke before the destination ran it, and QEMU cannot take it back from there",
+      );
+    }
     await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
     for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
     await this.#guest.released();
     this.#sink({ fact: "rolledBack" });
   }
 
-  /** QEMU does not take a guest back whose post-copy broke, though its memory is still here: it wedges as it cancels. */
-  async #giveUpGuest(): Promise<void> {
+  async end(_c: Call): Promise<void> {
+    await this.#endGuest("neither host has all of its memory");
+  }
+
+  async #endGuest(message: string): Promise<void> {
     this.#leaving = true;
-    this.#sink({
-      fact: "sourceExited",
-      message: "its post-copy broke before the destination ran it, and QEMU cannot take it back from there",
-    });
-    await this.#guest.kill();
+    if (this.#exited === undefined) await this.#guest.kill();
+    this.#sink({ fact: "sourceExited", message });
   }
 
   async retire({ undefine }: { readonly undefine: boolean }, _c: Call): Promise<void> {

@@ -23,10 +23,10 @@ const ENDED: ReadonlySet<MigrationStatus> = new Set(["none", "completed", "faile
 
 export const rollBack = { all, breakLinks, isTooLate };
 
-/** A broken post-copy: `migrate_cancel` never ends there. */
+/** QEMU does not take a guest back from post-copy, though its memory is still here: `migrate_cancel` wedges when its link is broken. */
 async function isTooLate({ qmp }: Undoing): Promise<boolean> {
   const { status } = await qmp.execute("query-migrate");
-  return status === "postcopy-paused" || status === "postcopy-recover";
+  return status === "postcopy-active" || status === "postcopy-paused" || status === "postcopy-recover";
 }
 
 /**

@@ -27,4 +27,12 @@ describe("the support matrix", () => {
     expect(text).toMatch(/libvirt has too, of \d+: here \| 3 \| 1 \|/);
     expect(text).toMatch(/\| all that libvirt's driver implements, of 257 \| 94 \| no driver \|/);
   });
+
+  it("says what guests can be", () => {
+    const text = supportDocument([
+      { name: "one", methods: new Set(["domains.pausedStart"]) },
+      { name: "two", methods: new Set() },
+    ]);
+    expect(text).toContain("| `domains.pausedStart`: started with their CPUs stopped | yes | - |");
+  });
 });

@@ -1,3 +1,4 @@
+import { DOMAIN_TRAITS, type DomainTrait } from "@virtmesh/core/driver/domains";
 import { FACET_METHODS } from "@virtmesh/core/driver/driver";
 import { LIBVIRT_MEMBERS, libvirtFunction } from "./libvirt-functions.ts";
 
@@ -59,6 +60,11 @@ const CALLS: Readonly<Record<string, string>> = {
   "migrationSource.open": "MigrationService.MigrateDomain",
 };
 
+const TRAITS: Readonly<Record<DomainTrait, string>> = {
+  pausedStart: "started with their CPUs stopped",
+  nextDefinition: "defined anew for the next start while they run",
+};
+
 /** docs/support-matrix.md: a row for every method a driver can have, a column for every driver, beside libvirt's. */
 export function supportDocument(drivers: readonly DriverSupport[]): string {
   const names = drivers.map((driver) => driver.name);
@@ -84,6 +90,13 @@ export function supportDocument(drivers: readonly DriverSupport[]): string {
       });
       lines.push(row([`\`${method}\``, CALLS[full] ?? "inside the chassis", theirs?.name ?? "", ...cells]));
     }
+  }
+  lines.push("", "## What guests can be", "", ...table(["", ...names]));
+  for (const trait of DOMAIN_TRAITS) {
+    const word = `domains.${trait}`;
+    lines.push(
+      row([`\`${word}\`: ${TRAITS[trait]}`, ...drivers.map((driver) => mark(driver.methods.has(word)))]),
+    );
   }
   return `${lines.join("\n")}\n`;
 }

@@ -1,4 +1,5 @@
 import { ownCall } from "@virtmesh/core/call";
+import { DOMAIN_TRAITS } from "@virtmesh/core/driver/domains";
 import { FACET_METHODS, need, supportOf } from "@virtmesh/core/driver/driver";
 import type { HypervisorEvent } from "@virtmesh/core/driver/events";
 import { domainUuid } from "@virtmesh/core/ids";
@@ -65,7 +66,7 @@ describe("a disk of a test guest that moves", () => {
 describe("the test hypervisor", () => {
   it("can do everything a driver can", async () => {
     await using driver = createTestDriver();
-    expect(supportOf(driver)).toHaveLength(Object.values(FACET_METHODS).flat().length);
+    expect(supportOf(driver)).toHaveLength(Object.values(FACET_METHODS).flat().length + DOMAIN_TRAITS.length);
   });
 
   it("begins with the running guest that libvirt's own has", async () => {

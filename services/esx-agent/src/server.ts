@@ -6,7 +6,7 @@ import { asVirtError } from "./faults.ts";
 import { WATCHED } from "./guests/facts.ts";
 import type { Guest } from "./guests/guest.ts";
 import { Guests } from "./guests/guests.ts";
-import { findPlace, type Place } from "./inventory/place.ts";
+import { findPlace, HOST_WATCHED, type Place } from "./inventory/place.ts";
 import type { Reference, VimObject } from "./vim/encode.ts";
 import { childOf, type VimNode } from "./vim/node.ts";
 import { propertiesOf } from "./vim/retrieve.ts";
@@ -135,13 +135,16 @@ export class EsxServer implements AsyncDisposable {
   }
 }
 
-/** All guests of a host, those to come too. */
+/** All guests of a host, those to come too, and the host itself. */
 function guestsOf(host: Reference): VimObject {
   return {
-    propSet: { type: "VirtualMachine", pathSet: WATCHED },
+    propSet: [
+      { type: "VirtualMachine", pathSet: WATCHED },
+      { type: "HostSystem", pathSet: HOST_WATCHED },
+    ],
     objectSet: {
       obj: host,
-      skip: true,
+      skip: false,
       selectSet: { $type: "TraversalSpec", type: "HostSystem", path: "vm", skip: false },
     },
   };

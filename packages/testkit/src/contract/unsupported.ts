@@ -45,6 +45,14 @@ const V = SavedStateServiceService;
 /** How each optional method is asked for. */
 const ASKED: Readonly<Record<string, (subject: Subject, domain: string) => Promise<unknown>>> = {
   "host.capabilities": ({ client, uri }) => client.unary(HostServiceService.getCapabilities, { uri }),
+  "domains.create": ({ client, uri }) =>
+    client.unary(D.createDomain, {
+      uri,
+      requestId: "",
+      xml: "<domain/>",
+      paused: false,
+      validateOnly: false,
+    }),
   "domains.shutdown": ({ client, uri }, domain) =>
     client.unary(D.shutdownDomain, { uri, requestId: "", domain, timeout: undefined }),
   "domains.reboot": ({ client, uri }, domain) =>

@@ -5,7 +5,7 @@ import { VirtError } from "@virtmesh/core/errors";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { settled } from "../definition/check.ts";
 import { specForChange } from "../definition/write.ts";
-import { readFacts, WATCHED } from "../guests/facts.ts";
+import { type Power, powerOf, readFacts, WATCHED } from "../guests/facts.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { EsxServer } from "../server.ts";
 
@@ -43,6 +43,14 @@ export async function caughtUp(
     (told) => told !== undefined && (told.etag === now?.etag || told.modified > (now?.modified ?? "")),
     c,
   );
+}
+
+/** The same for whether it runs, which is answered. */
+export async function powerCaughtUp(server: EsxServer, guest: Guest, c: Call): Promise<Power> {
+  const now = await server.read(guest.object, ["runtime.powerState"], c);
+  const power = powerOf(now.get("runtime.powerState")?.text);
+  await server.guests.until(guest.uuid, (told) => told?.power === power, c);
+  return power;
 }
 
 /**

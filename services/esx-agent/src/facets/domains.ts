@@ -19,10 +19,11 @@ import type { Guest } from "../guests/guest.ts";
 import type { Intent } from "../guests/story.ts";
 import type { EsxServer } from "../server.ts";
 import { referenceOf } from "../vim/session.ts";
-import { caughtUp, configure } from "./configure.ts";
+import { caughtUp, configure, powerCaughtUp } from "./configure.ts";
 import { statsOf } from "./stats.ts";
 
 export class EsxDomains implements DomainFacet {
+  readonly lacks = ["pausedStart", "nextDefinition"] as const;
   readonly #server: EsxServer;
 
   constructor(server: EsxServer) {
@@ -117,14 +118,16 @@ export class EsxDomains implements DomainFacet {
   }
 
   async destroy(uuid: DomainUuid, c: Call): Promise<DomainInfo> {
-    return await this.#power(
-      this.#active(uuid),
-      "PowerOffVM_Task",
-      "poweredOff",
-      "be powered off",
-      c,
-      "destroy",
-    );
+    const guest = this.#active(uuid);
+    try {
+      return await this.#power(guest, "PowerOffVM_Task", "poweredOff", "be powered off", c, "destroy");
+    } catch (e) {
+      if (!VirtError.is(e) || e.reason !== "WRONG_STATE") throw e;
+      // It went off by itself, and the stream has not told that yet.
+      await powerCaughtUp(this.#server, guest, c);
+      this.#active(uuid);
+      throw e;
+    }
   }
 
   async shutdown(uuid: DomainUuid, c: Call): Promise<void> {

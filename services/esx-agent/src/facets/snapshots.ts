@@ -13,6 +13,7 @@ import { parseSnapshot } from "@virtmesh/documents/snapshot/document";
 import type { Guest } from "../guests/guest.ts";
 import { type PlacedSnapshot, snapshotTree } from "../guests/snapshot-tree.ts";
 import type { EsxServer } from "../server.ts";
+import { powerCaughtUp } from "./configure.ts";
 
 /** vSphere's own snapshots: disks, and the memory of a guest that runs. */
 export class EsxSnapshots implements SnapshotFacet {
@@ -68,9 +69,7 @@ export class EsxSnapshots implements SnapshotFacet {
     await guests.during(uuid, c, async () => {
       guest.intent = "destroy";
       await this.#server.taskAt(what, object, "RevertToSnapshot_Task", {}, c, guest.name);
-      const now = await this.#server.read(guest.object, ["runtime.powerState"], c);
-      const power = now.get("runtime.powerState")?.text;
-      await guests.until(uuid, (told) => told?.power === power, c);
+      const power = await powerCaughtUp(this.#server, guest, c);
       await this.#until(guest, (tree) => tree.some(({ info }) => info.name === name && info.current), c);
       this.#tell(guest, "reverted", name);
       if (state === "running" && power !== "poweredOn") {

@@ -1,4 +1,6 @@
-import type { DomainStats } from "@virtmesh/core/driver/domains";
+import type { BlockStats, DomainStats } from "@virtmesh/core/driver/domains";
+import { targetOf } from "../definition/disk-places.ts";
+import { hardwareOf, type PlacedDisk } from "../definition/hardware.ts";
 import type { Guest } from "../guests/guest.ts";
 
 const MIB = 1n << 20n;
@@ -18,7 +20,21 @@ export function statsOf(guest: Guest): DomainStats {
     memoryBytes: active ? info.memoryBytes : 0n,
     maxMemoryBytes: info.maxMemoryBytes,
     rssBytes: active ? BigInt(guest.facts.memoryMib) * MIB : 0n,
-    blocks: [],
+    blocks: active
+      ? hardwareOf(guest.facts.config)
+          .disks.filter((disk) => !disk.other)
+          .map(blockOf)
+      : [],
     interfaces: [],
+  };
+}
+
+function blockOf({ place, file, capacityBytes }: PlacedDisk): BlockStats {
+  return {
+    ...{ target: targetOf(place), source: file },
+    ...{ readRequests: 0n, readBytes: 0n, readTimeNs: 0n },
+    ...{ writeRequests: 0n, writeBytes: 0n, writeTimeNs: 0n },
+    ...{ flushRequests: 0n, flushTimeNs: 0n },
+    ...{ allocationBytes: 0n, capacityBytes, physicalBytes: 0n },
   };
 }

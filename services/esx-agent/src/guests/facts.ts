@@ -63,6 +63,6 @@ function definitionAt(config: VimNode): IdentifiedDomain {
   return definition;
 }
 
-function powerOf(text: string | undefined): Power {
+export function powerOf(text: string | undefined): Power {
   return text === "poweredOn" || text === "suspended" ? text : "poweredOff";
 }

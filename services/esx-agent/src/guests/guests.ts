@@ -3,7 +3,7 @@ import type { Call } from "@virtmesh/core/call";
 import { VirtError } from "@virtmesh/core/errors";
 import { type DomainUuid, parseUuid } from "@virtmesh/core/ids";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
-import { keyOf } from "../vim/encode.ts";
+import { keyOf, type Reference } from "../vim/encode.ts";
 import type { ObjectUpdate, UpdateSink } from "../vim/updates.ts";
 import { type Facts, readFacts } from "./facts.ts";
 import { Guest } from "./guest.ts";
@@ -58,6 +58,11 @@ export class Guests implements UpdateSink {
     throw new VirtError("DOMAIN_NOT_FOUND", `there is no guest ${uuid} on this host`, {
       resource: { type: "domain", name: uuid },
     });
+  }
+
+  /** What the server last told of an object, which need not be a guest. */
+  told(object: Reference): Properties {
+    return this.#told.get(keyOf(object))?.properties ?? new Map();
   }
 
   /** A change of one guest: what it causes is told as the caller's. `held`: as one change, at its end. */

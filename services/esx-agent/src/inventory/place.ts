@@ -25,6 +25,9 @@ export interface HostFacts {
   readonly bootTimeMs: number;
 }
 
+/** What changes of a host all the time. */
+export const HOST_WATCHED = ["summary.quickStats"] as const;
+
 const KINDS: readonly { readonly type: string; readonly paths: readonly string[] }[] = [
   {
     type: "HostSystem",

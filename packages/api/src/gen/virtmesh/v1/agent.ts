@@ -92,6 +92,7 @@ export interface GetSupportRequest {
 }
 
 export interface GetSupportResponse {
+  /** `domains.start` and so on, and what guests can be: `domains.pausedStart`, `domains.nextDefinition`. */
   methods: string[];
 }
 

@@ -6,7 +6,7 @@ import type { Host } from "./hosts.ts";
 import { repositoryRoot } from "./repository.ts";
 import { freePort, Service } from "./service.ts";
 
-export type AgentKind = "qemu" | "lxc" | "test";
+export type AgentKind = "qemu" | "lxc" | "esx" | "test";
 
 /** Where an agent is to run. */
 export interface Place {
@@ -34,7 +34,7 @@ export interface MeshHost {
 
 /** The host name in the certificates of NATS and the gateway. */
 export const HUB = "hub";
-const PATHS = { qemu: "/system", lxc: "/system", test: "/default" } as const satisfies Record<
+const PATHS = { qemu: "/system", lxc: "/system", esx: "/", test: "/default" } as const satisfies Record<
   AgentKind,
   string
 >;

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtError } from "@virtmesh/core/errors";
 import { ensurePackages, VCSIM_NEEDS } from "./apt.ts";
 import { cacheFolder, downloadSource } from "./debian-source.ts";
 import { Child, run } from "./process.ts";
+import { makeRunFolder, removeRunFolder } from "./run-folder.ts";
 
 /** Debian's name for govmomi, the library that VMware's simulator is a part of. */
 const SOURCE = "golang-github-vmware-govmomi";
@@ -89,7 +89,7 @@ export interface Vcsim extends AsyncDisposable {
 
 export async function startVcsim(options: VcsimOptions): Promise<Vcsim> {
   const program = await vcsimProgram();
-  const dir = await mkdtemp(join(tmpdir(), "virtmesh-vcsim-"));
+  const dir = await makeRunFolder("vcsim");
   const [cert, key] = [join(dir, "cert.pem"), join(dir, "key.pem")];
   try {
     // The one that is built in is too weak for OpenSSL.
@@ -119,11 +119,11 @@ export async function startVcsim(options: VcsimOptions): Promise<Vcsim> {
       },
       [Symbol.asyncDispose]: async () => {
         await child.stop();
-        await rm(dir, { recursive: true, force: true });
+        await removeRunFolder(dir);
       },
     };
   } catch (e) {
-    await rm(dir, { recursive: true, force: true });
+    await removeRunFolder(dir);
     throw e;
   }
 }

@@ -1,0 +1,129 @@
+import { numbersOf, rangesOf } from "@virtmesh/documents/domain/number-sets";
+import type { DomainDefinition } from "@virtmesh/documents/domain/model";
+import type { Timer } from "@virtmesh/documents/domain/clock";
+import { BOOT_LETTERS, keyOf, TSC_MODES } from "./names.ts";
+import { type Dialect, type Pair, unsupported, type Value } from "./setting.ts";
+
+/** Name, memory, processors, features, clock and what follows an end: alike for xl and xm. */
+export function machineSettings(definition: DomainDefinition, dialect: Dialect): readonly Pair[] {
+  const { name, uuid, onPoweroff, onReboot, onCrash, devices } = definition;
+  return [
+    ["name", name],
+    ...some("uuid", uuid),
+    ["maxmem", mib(definition.memory.bytes)],
+    ["memory", mib(definition.currentMemory?.bytes ?? definition.memory.bytes)],
+    ...cpuSettings(definition, dialect),
+    ...featureSettings(definition),
+    ...clockSettings(definition),
+    ...some("on_poweroff", onPoweroff),
+    ...some("on_reboot", onReboot),
+    ...some("on_crash", onCrash),
+    ...some("device_model_override", devices.emulator),
+  ];
+}
+
+/** A setting, where there is something to set. */
+export function some(key: string, value: Value | undefined): readonly Pair[] {
+  return value === undefined ? [] : [[key, value]];
+}
+
+export function isHvm({ os }: DomainDefinition): boolean {
+  return os.type.kind === "hvm";
+}
+
+/** Drives in the order in which firmware tries them. */
+export function bootSetting({ os }: DomainDefinition): Pair {
+  const letters = os.boot.map(({ dev }) => keyOf(BOOT_LETTERS, dev) ?? "");
+  return ["boot", letters.length === 0 ? "c" : letters.join("")];
+}
+
+function mib(bytes: bigint): number {
+  return Number((bytes + (1n << 20n) - 1n) >> 20n);
+}
+
+function cpuSettings({ vcpu, cputune }: DomainDefinition, dialect: Dialect): readonly Pair[] {
+  const { count, current = count } = vcpu;
+  const pins = dialect === "xl" ? (cputune?.vcpupins ?? []) : [];
+  const shares = dialect === "xl" ? cputune?.shares : undefined;
+  return [
+    ...(current < count ? [["maxvcpus", count] as const] : []),
+    ["vcpus", current],
+    ...some("cpus", pins.length === 0 ? setOfCpus(vcpu.cpuset) : pinned(count, pins, vcpu.cpuset)),
+    ...some("cpu_weight", shares === undefined ? undefined : Number(shares)),
+  ];
+}
+
+function setOfCpus(cpuset: string | undefined): string | undefined {
+  return cpuset === undefined ? undefined : rangesOf(numbersOf(cpuset));
+}
+
+/** The host's processors for each of the guest's. */
+function pinned(
+  count: number,
+  pins: readonly { readonly vcpu: number; readonly cpuset: string }[],
+  otherwise = "all",
+): readonly string[] {
+  return Array.from(
+    { length: count },
+    (_, vcpu) => pins.find((pin) => pin.vcpu === vcpu)?.cpuset ?? otherwise,
+  );
+}
+
+function featureSettings(definition: DomainDefinition): readonly Pair[] {
+  const { features, clock } = definition;
+  const flag = (value: unknown) => (value === undefined || value === false ? 0 : 1);
+  const own: readonly Pair[] = isHvm(definition)
+    ? [
+        ["pae", flag(features?.pae)],
+        ["acpi", flag(features?.acpi)],
+        ["apic", flag(features?.apic)],
+        ...(features?.hap?.state === false ? [["hap", 0] as const] : []),
+        ["viridian", flag(features?.viridian)],
+      ]
+    : some("e820_host", features?.xen?.e820Host?.state === true ? 1 : undefined);
+  const passthrough = features?.xen?.passthrough;
+  return [
+    ...own,
+    ...some("passthrough", passthrough?.state === true ? (passthrough.mode ?? "enabled") : undefined),
+    ...(clock?.timers ?? []).flatMap((timer, i) => timerSetting(definition, timer, `clock/timer[${i + 1}]`)),
+  ];
+}
+
+function timerSetting(definition: DomainDefinition, timer: Timer, path: string): readonly Pair[] {
+  if (timer.name === "tsc") {
+    const mode = timer.mode ?? "auto";
+    if (mode === "smpsafe") throw unsupported("Xen has no mode smpsafe of the timer tsc", `${path}/@mode`);
+    return [["tsc_mode", TSC_MODES[mode]]];
+  }
+  if (timer.name === "hpet" && isHvm(definition)) return [["hpet", timer.present === false ? 0 : 1]];
+  throw unsupported(
+    `a guest of Xen ${isHvm(definition) ? "" : "without its own hardware "}has no timer ${timer.name}`,
+    path,
+  );
+}
+
+function clockSettings(definition: DomainDefinition): readonly Pair[] {
+  const clock = definition.clock ?? { offset: "utc", timers: [] };
+  const hvm = isHvm(definition);
+  switch (clock.offset) {
+    case "utc":
+    case "localtime": {
+      // Paravirtualised guests begin with the host's time each time.
+      if (clock.adjustment !== undefined && (hvm || clock.adjustment !== "reset"))
+        throw unsupported(`Xen cannot adjust a clock by "${clock.adjustment}"`, "clock/@adjustment");
+      const localtime = clock.offset === "localtime" ? 1 : 0;
+      return [...some("rtc_timeoffset", hvm ? 0 : undefined), ["localtime", localtime]];
+    }
+    case "variable":
+      if (!hvm) break;
+      return [
+        ["rtc_timeoffset", clock.adjustment ?? 0],
+        ["localtime", clock.basis === "localtime" ? 1 : 0],
+      ];
+    default:
+  }
+  throw unsupported(
+    `the clock of ${hvm ? "a" : "a paravirtualised"} guest of Xen cannot have the offset ${clock.offset}`,
+    "clock/@offset",
+  );
+}

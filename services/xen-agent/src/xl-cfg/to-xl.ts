@@ -1,0 +1,184 @@
+import { parseDomain } from "@virtmesh/documents/domain/document";
+import type { DomainDefinition } from "@virtmesh/documents/domain/model";
+import { completeXenDomain } from "@virtmesh/documents/domain/semantics/xen";
+import { joinFields } from "./fields.ts";
+import { xlDefinition } from "./from-xl.ts";
+import { checkLosses } from "./losses.ts";
+import { CPU_FEATURES, HVMLOADER, OVMF, SOUNDS } from "./names.ts";
+import { type Pair, unsupported } from "./setting.ts";
+import { cardSettings } from "./to-cards.ts";
+import { portSettings } from "./to-chardev.ts";
+import { diskSettings } from "./to-disks.ts";
+import { pciSettings, usbSettings } from "./to-host-devices.ts";
+import { bootSetting, isHvm, machineSettings, some } from "./to-machine.ts";
+import { screenSettings } from "./to-screens.ts";
+import { writeSettings } from "./write.ts";
+
+/** An xl.cfg out of a libvirt document. @throws XML_*, CONFIG_UNSUPPORTED naming the place of what xl cannot be told */
+export function toXl(xml: string): string {
+  return xlConfig(parseDomain(xml));
+}
+
+/** The file that xl starts a guest with. @throws XML_INVALID, CONFIG_UNSUPPORTED naming the place of what xl cannot be told */
+export function xlConfig(definition: DomainDefinition): string {
+  const completed = completeXenDomain(definition);
+  const text = writeSettings(xlSettings(completed));
+  checkLosses(completed, xlDefinition(text), "xl");
+  return text;
+}
+
+function xlSettings(definition: DomainDefinition): readonly Pair[] {
+  return [
+    ...machineSettings(definition, "xl"),
+    ...screenSettings(definition, "xl"),
+    ...cardSettings(definition, "xl"),
+    ...pciSettings(definition, "xl"),
+    ...portSettings(definition, "xl"),
+    ...soundSettings(definition),
+    ...osSettings(definition),
+    ...cpuidSettings(definition),
+    ...vnumaSettings(definition),
+    ...xenbusSettings(definition),
+    ...diskSettings(definition),
+    ...inputSettings(definition),
+    ...usbSettings(definition),
+    ...channelSettings(definition),
+    ...some(
+      "device_model_args",
+      definition.xenCommandline?.args.map(({ value }) => value),
+    ),
+  ];
+}
+
+function osSettings(definition: DomainDefinition): readonly Pair[] {
+  const { os, bootloader, bootloaderArgs } = definition;
+  const kernel = [
+    ...some("kernel", os.kernel),
+    ...some("ramdisk", os.initrd),
+    ...some("cmdline", os.cmdline),
+  ];
+  if (!isHvm(definition)) {
+    return [
+      ...(os.type.kind === "xenpvh" ? [["type", "pvh"] as const] : []),
+      ...some("bootloader", bootloader),
+      ...some(
+        "bootloader_args",
+        bootloaderArgs?.split(/\s+/).filter((word) => word !== ""),
+      ),
+      ...kernel,
+    ];
+  }
+  return [
+    ["builder", "hvm"],
+    ...firmwareSettings(definition),
+    ...some("acpi_firmware", os.acpi?.find(({ type }) => type === "slic")?.path),
+    ...kernel,
+    bootSetting(definition),
+    ...nestedSettings(definition),
+  ];
+}
+
+function firmwareSettings({ os }: DomainDefinition): readonly Pair[] {
+  const { loader, firmwareKind } = os;
+  const path = loader?.path;
+  if (loader?.type === "pflash" || firmwareKind === "efi")
+    return [["bios", "ovmf"], ...some("bios_path_override", path === OVMF ? undefined : path)];
+  return some("firmware_override", path === HVMLOADER ? undefined : path);
+}
+
+/** Whether the guest can run guests itself: vmx stands for what the processor of the host has. */
+function nestedSettings({ cpu }: DomainDefinition): readonly Pair[] {
+  if (cpu?.mode !== "host-passthrough") return [];
+  const isOff = cpu.features.some(
+    ({ name, policy }) => (name === "vmx" || name === "svm") && (policy === "disable" || policy === "forbid"),
+  );
+  return [["nestedhvm", isOff ? 0 : 1]];
+}
+
+function cpuidSettings({ cpu }: DomainDefinition): readonly Pair[] {
+  if (cpu?.mode !== "host-passthrough") return [];
+  const features = cpu.features.flatMap(({ name, policy }) => {
+    const value = { disable: "0", forbid: "0", optional: "x", force: "1", require: "1" }[policy ?? "require"];
+    // nestedhvm says that one already.
+    return name === "vmx" && value === "0" ? [] : [`${CPU_FEATURES[name] ?? name}=${value}`];
+  });
+  return some("cpuid", features.length === 0 ? undefined : ["host", ...features].join(","));
+}
+
+/** How far the memory of a node is, where nothing is said. */
+const LOCAL = 10;
+const REMOTE = 20;
+
+function vnumaSettings({ cpu }: DomainDefinition): readonly Pair[] {
+  const cells = cpu?.numa?.cells ?? [];
+  const nodes = cells.map(({ bytes, cpus, distances }, node) => {
+    if (cpus === undefined)
+      throw unsupported("a node of a guest of Xen has processors", `cpu/numa/cell[${node + 1}]`);
+    const values = cells.map(
+      (_, to) => distances?.find(({ id }) => id === to)?.value ?? (node === to ? LOCAL : REMOTE),
+    );
+    return [`pnode=${node}`, `size=${bytes >> 20n}`, `vcpus=${cpus}`, `vdistances=${values.join(",")}`];
+  });
+  return some("vnuma", nodes.length === 0 ? undefined : nodes);
+}
+
+function xenbusSettings({ devices }: DomainDefinition): readonly Pair[] {
+  return devices.controllers.flatMap((controller) =>
+    controller.type === "xenbus"
+      ? [
+          ...some("max_event_channels", controller.maxEventChannels),
+          ...some("max_grant_frames", controller.maxGrantFrames),
+        ]
+      : [],
+  );
+}
+
+function soundSettings({ devices }: DomainDefinition): readonly Pair[] {
+  const models = devices.sounds.map(({ model }) => SOUNDS[model] ?? model);
+  return some("soundhw", models.length === 0 ? undefined : models.join(","));
+}
+
+/** Pointers and keyboards on USB; the others are there anyway. */
+function inputSettings(definition: DomainDefinition): readonly Pair[] {
+  const types = definition.devices.inputs.flatMap(({ bus, type }) => (bus === "usb" ? [type] : []));
+  const [first] = types;
+  if (first === undefined || !isHvm(definition)) return [];
+  return [
+    ["usb", 1],
+    ["usbdevice", types.length === 1 ? first : types],
+  ];
+}
+
+function channelSettings({ devices }: DomainDefinition): readonly Pair[] {
+  const channels = devices.channels.map((channel, i) => {
+    const path = `devices/channel[${i + 1}]`;
+    const { type, name } = channel.target;
+    if (type !== "xen")
+      throw unsupported(
+        `a channel of a guest of Xen is of the type xen, not ${type}`,
+        `${path}/target/@type`,
+      );
+    if (channel.type === "pty")
+      return joinFields(
+        [
+          ["connection", "pty"],
+          ["name", name],
+        ],
+        path,
+      );
+    if (channel.type === "unix")
+      return joinFields(
+        [
+          ["connection", "socket"],
+          ["path", channel.source?.path],
+          ["name", name],
+        ],
+        path,
+      );
+    throw unsupported(
+      `a channel of a guest of Xen ends in pty or unix, not in ${channel.type}`,
+      `${path}/@type`,
+    );
+  });
+  return some("channel", channels.length === 0 ? undefined : channels);
+}

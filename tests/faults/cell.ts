@@ -131,6 +131,7 @@ class CellRun {
     await victim.mend?.(scene);
     if (moment.approach === "record-unreachable") mesh.nats.resume();
     await this.#over(AbortSignal.timeout(END_MS));
+    await victim.tidy?.(scene);
     await mesh.complete();
     const findings = await this.#settled();
     this.outcome = findings.outcome;

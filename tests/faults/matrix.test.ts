@@ -28,6 +28,7 @@ const CHOSEN = [
   "copying/destination-unwritable",
   "preparing/destination-folder",
   "mirroring/source-read-error",
+  "sending/clock-jump",
   "deciding/clock-jump",
   "sending/nats-killed",
   "decided/nats-paused",

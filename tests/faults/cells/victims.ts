@@ -36,6 +36,8 @@ export interface Victim {
   strike(on: Scene): Promise<void>;
   /** Brings back what keeps the survivors from going on. */
   mend?(on: Scene): Promise<void>;
+  /** Puts right, when the migration is over, what the survivors must go on with. */
+  tidy?(on: Scene): Promise<void>;
   /** The guest's own process is among the dead: it may run nowhere. */
   readonly deadly?: "source" | "destination";
   /** It disturbs nothing: the guest goes where it would have gone. */
@@ -187,12 +189,16 @@ export const VICTIMS: readonly Victim[] = [
     name: "clock-jump",
     says: "the source's clock jumps an hour ahead and the destination's an hour back",
     harmless: true,
-    strike: ({ stage, source, destination }) =>
-      stage.shim.setClocks([
-        { host: source.namespace, ms: HOUR_MS },
-        { host: destination.namespace, ms: -HOUR_MS },
-      ]),
-    mend: ({ stage }) => stage.shim.setClocks([]),
+    strike: (on) => jump(on, HOUR_MS),
+    tidy: ({ stage }) => stage.shim.setClocks([]),
+  },
+  {
+    name: "clock-back",
+    says: "the source's clock is put back by an hour and the destination's jumps ahead",
+    from: "copying",
+    to: "concluded",
+    strike: (on) => jump(on, -HOUR_MS),
+    tidy: ({ stage }) => stage.shim.setClocks([]),
   },
   {
     name: "source-agent-stopped",
@@ -265,6 +271,14 @@ async function allowing(reasons: readonly string[], work: () => Promise<void>): 
 async function stop({ agent }: StageHost): Promise<void> {
   agent.pause();
   await untilStopped(agent.pid);
+}
+
+/** The source's clock, and the destination's the other way. */
+async function jump({ stage, source, destination }: Scene, ms: number): Promise<void> {
+  await stage.shim.setClocks([
+    { host: source.namespace, ms },
+    { host: destination.namespace, ms: -ms },
+  ]);
 }
 
 async function killHypervisors(stage: Stage, host: StageHost): Promise<void> {

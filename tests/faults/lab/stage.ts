@@ -26,6 +26,8 @@ export const BLOCK_BYTES = 65_536;
 export const UNTOUCHED_FROM = 8 * MIB;
 
 const BOOT_MS = 60_000;
+/** Longer than anything here is held or paused at a place where nothing comes forward. */
+const STALL = "10s";
 const CALL_MS = 10_000;
 
 /** A host of the stage, which is always one of network namespaces. */
@@ -78,7 +80,7 @@ export class Stage implements AsyncDisposable {
           netns: true,
           dir,
           env: { ...shim.env, VIRTMESH_FAULT_POINTS: points.path },
-          agentArguments: ["--qemu", shim.qemu],
+          agentArguments: ["--qemu", shim.qemu, "--migration-stall", STALL],
         }),
       );
       const beats = scope.own(await HeartbeatCollector.listen(join(dir, "hb.sock")));

@@ -29,6 +29,8 @@ export interface MigrationContext
   readonly outgoing: OutgoingGate;
   readonly incoming: IncomingGate;
   readonly budget: Budget;
+  /** For how long nothing of a migration may come forward before it ends; 0 for ever. */
+  readonly stallMs: number;
   /** Tells the world (events, metrics, the operation). */
   readonly news: MigrationNews;
   /** Only in tests. */

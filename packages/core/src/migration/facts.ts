@@ -132,8 +132,8 @@ export type UserFact =
   | { readonly fact: "recoverWanted" }
   /** It is time for another try. */
   | { readonly fact: "recoverDue" }
-  /** The caller's limit for the whole migration. */
-  | { readonly fact: "timedOut" }
+  /** The caller's limit for the whole migration is over, or (`stalled`) nothing has come forward for too long. */
+  | { readonly fact: "timedOut"; readonly stalled?: string }
   /** An operator has made sure that the destination is off; the record and the run token say so already. */
   | { readonly fact: "takenBack"; readonly actor: string }
   /** An operator leaves the guest to a destination that does not answer. */

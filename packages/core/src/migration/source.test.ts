@@ -241,3 +241,17 @@ describe("a source whose guest is off and has disks to copy", () => {
     expect(failed.state.phase).toBe("aborting");
   });
 });
+
+describe("a source of whose migration nothing comes forward", () => {
+  const stalled = "nothing came forward for 120 s while it was sending";
+
+  it("goes back, tearing itself from a network that it may wait for, and says what stood still", () => {
+    const { state, effects } = after(...LOADED.slice(0, 2), { fact: "timedOut", stalled });
+    expect(state).toMatchObject({ phase: "aborting", cause: { reason: "DEADLINE", message: stalled } });
+    expect(effects).toContainEqual({ effect: "rollBack", linkLost: true });
+  });
+
+  it("stays where it is once the decision is on its way", () => {
+    expect(after(...LOADED, { fact: "timedOut", stalled }).state.phase).toBe("deciding");
+  });
+});

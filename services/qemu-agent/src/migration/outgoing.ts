@@ -72,7 +72,7 @@ export class QemuOutgoing implements OutgoingMigration {
   #rolling: Promise<void> | undefined;
   /** Memory has begun to flow. */
   readonly #flowing = Promise.withResolvers<void>();
-  /** Until then a connection that was asked for may still come about. */
+  /** Until then, by a clock that does not jump, a connection that was asked for may still come about. */
   #connectingUntilMs = 0;
   /** Why its process has ended. */
   #exited: string | undefined;
@@ -240,8 +240,8 @@ export class QemuOutgoing implements OutgoingMigration {
     if (status === "postcopy-recover") await this.breakPostcopy(c);
     else if (status !== "postcopy-paused") return this.#tell(memoryFact(status));
     // QEMU dies of a second connection while it makes one, and does not say when it has given one up.
-    if (Date.now() < this.#connectingUntilMs) return;
-    this.#connectingUntilMs = Date.now() + CONNECT_AT_MOST_MS;
+    if (performance.now() < this.#connectingUntilMs) return;
+    this.#connectingUntilMs = performance.now() + CONNECT_AT_MOST_MS;
     await qmp.execute("migrate", { uri: address, resume: true }, { signal: c.signal });
   }
 
@@ -289,9 +289,13 @@ export class QemuOutgoing implements OutgoingMigration {
         "its post-copy broke before the destination ran it, and QEMU cannot take it back from there",
       );
     }
-    await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
-    for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
-    await this.#guest.released();
+    try {
+      await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
+    } finally {
+      // Whatever could not be undone, the guest is its own again.
+      for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
+      await this.#guest.released();
+    }
     this.#sink({ fact: "rolledBack" });
   }
 

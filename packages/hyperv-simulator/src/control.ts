@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Credentials, isBasicOf } from "./auth/basic.ts";
+import { readBody } from "./body.ts";
+import { textOf } from "./cim/value.ts";
+import { enterState, isGuest } from "./host/guests.ts";
+import type { GuestState } from "./host/guest-state.ts";
+import type { Host } from "./host/host.ts";
+import type { SettingsPatch } from "./host/settings.ts";
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/**
+ * What tests tell the simulator, and no Hyper-V has: `PUT /simulator/settings` with a part of the settings in JSON,
+ * `GET /simulator/refused` for what it refused, and `PUT /simulator/guests/NAME` with `{"state":"off"}` for what
+ * somebody at the host itself does.
+ */
+export class Control {
+  readonly #host: Host;
+  readonly #credentials: Credentials;
+
+  constructor(host: Host, credentials: Credentials) {
+    this.#host = host;
+    this.#credentials = credentials;
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request, MAX_BODY_BYTES);
+    if (!isBasicOf(request.headers.authorization ?? "", this.#credentials))
+      return void response.writeHead(401, { "www-authenticate": 'Basic realm="simulator"' }).end();
+    const answer = this.#answer(`${request.method} ${request.url}`, body?.toString() ?? "");
+    if (answer === undefined) return void response.writeHead(404).end();
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+  }
+
+  #answer(what: string, body: string): unknown {
+    if (what === "PUT /simulator/settings") {
+      this.#host.change(JSON.parse(body) as SettingsPatch);
+      return this.#host.settings();
+    }
+    if (what === "GET /simulator/refused") return this.#host.refused;
+    const name = /^PUT \/simulator\/guests\/([^/]+)$/.exec(what)?.[1];
+    const guest = this.#host.repository
+      .all("Msvm_ComputerSystem")
+      .find((g) => isGuest(this.#host, g) && textOf(g, "ElementName") === decodeURIComponent(name ?? ""));
+    if (name === undefined || guest === undefined) return undefined;
+    const { state } = JSON.parse(body) as { readonly state: GuestState };
+    enterState(this.#host, textOf(guest, "Name"), state);
+    return { state };
+  }
+}

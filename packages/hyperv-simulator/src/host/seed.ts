@@ -1,0 +1,56 @@
+import type { Locale } from "./texts.ts";
+
+export interface SeedDisk {
+  readonly path: string;
+  readonly sizeBytes?: number;
+}
+
+/** A guest that there is from the beginning. */
+export interface SeedGuest {
+  readonly name: string;
+  /** Its GUID; made up when there is none. */
+  readonly id?: string;
+  readonly state?: "running" | "off" | "saved" | "paused";
+  readonly memoryMiB?: number;
+  readonly processors?: number;
+  readonly generation?: 1 | 2;
+  readonly disks?: readonly SeedDisk[];
+  /** MAC addresses of its ports, which are on the first switch. */
+  readonly macs?: readonly string[];
+  readonly notes?: string;
+}
+
+export interface SeedSwitch {
+  readonly name: string;
+  readonly id?: string;
+}
+
+/** What the host is and has at the beginning. */
+export interface Seed {
+  readonly hostName: string;
+  readonly hostUuid?: string;
+  readonly locale: Locale;
+  readonly processors: number;
+  readonly memoryMiB: number;
+  readonly guests: readonly SeedGuest[];
+  readonly switches: readonly SeedSwitch[];
+}
+
+export const DEFAULT_SEED: Seed = {
+  hostName: "HVHOST1",
+  locale: "en-US",
+  processors: 8,
+  memoryMiB: 32_768,
+  guests: [
+    {
+      name: "web-1",
+      state: "running",
+      memoryMiB: 1024,
+      processors: 2,
+      disks: [{ path: "C:\\VMs\\web-1.vhdx" }],
+      macs: ["00155D010101"],
+    },
+    { name: "db-1", state: "off", memoryMiB: 2048, generation: 2 },
+  ],
+  switches: [{ name: "Default Switch" }],
+};

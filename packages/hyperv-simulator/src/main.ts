@@ -1,0 +1,77 @@
+// A Hyper-V host as seen through WS-Management, for tests. It prints where it answers, and goes on until it is ended.
+import { readFileSync } from "node:fs";
+import { defineConfig, integer, text, toggle } from "@virtmesh/kit/config";
+import { runMain } from "@virtmesh/kit/process";
+import { DEFAULT_SEED, type Seed } from "./host/seed.ts";
+import type { SettingsPatch } from "./host/settings.ts";
+import { startSimulator } from "./server.ts";
+
+const config = defineConfig(
+  {
+    address: {
+      ...{ flag: "address", env: "VIRTMESH_HYPERV_SIMULATOR_ADDRESS", type: text, default: "127.0.0.1" },
+      help: "address to listen at",
+    },
+    port: {
+      ...{ flag: "port", env: "VIRTMESH_HYPERV_SIMULATOR_PORT", type: integer(0, 65_535), default: 0 },
+      help: "port to listen at; 0 for any that is free",
+    },
+    user: {
+      ...{ flag: "user", env: "VIRTMESH_HYPERV_SIMULATOR_USER", type: text, default: "Administrator" },
+      help: "the user that is let in",
+    },
+    password: {
+      ...{ flag: "password", env: "VIRTMESH_HYPERV_SIMULATOR_PASSWORD", type: text, required: true },
+      help: "the password of the user",
+    },
+    seed: {
+      ...{ flag: "seed", env: "VIRTMESH_HYPERV_SIMULATOR_SEED", type: text },
+      help: "JSON file of the host's name, language, guests and switches; each part may be left out",
+    },
+    settings: {
+      ...{ flag: "settings", env: "VIRTMESH_HYPERV_SIMULATOR_SETTINGS", type: text },
+      help: "JSON file of how it behaves; each part may be left out",
+    },
+    cert: {
+      ...{ flag: "tls-cert", env: "VIRTMESH_HYPERV_SIMULATOR_TLS_CERT", type: text },
+      help: "PEM of its certificate; with it and its key HTTPS is spoken",
+    },
+    key: {
+      ...{ flag: "tls-key", env: "VIRTMESH_HYPERV_SIMULATOR_TLS_KEY", type: text },
+      help: "PEM of the key of the certificate",
+    },
+    allowUnencrypted: {
+      ...{ flag: "allow-unencrypted", env: "VIRTMESH_HYPERV_SIMULATOR_ALLOW_UNENCRYPTED" },
+      ...{ type: toggle, default: false },
+      help: "takes messages that are neither sealed nor sent over TLS",
+    },
+    allowBasic: {
+      ...{ flag: "allow-basic", env: "VIRTMESH_HYPERV_SIMULATOR_ALLOW_BASIC", type: toggle, default: true },
+      help: "lets in with a name and a password",
+    },
+  },
+  { name: "hyperv-simulator", version: "0.1.0", summary: "a Hyper-V host as seen through WS-Management" },
+);
+
+function readJson(path: string | undefined): unknown {
+  return path === undefined ? {} : JSON.parse(readFileSync(path, "utf8"));
+}
+
+await runMain(async (scope) => {
+  const values = config.parse(process.argv.slice(2), process.env);
+  const { cert, key } = values;
+  const simulator = scope.own(
+    await startSimulator({
+      ...{ address: values.address, port: values.port },
+      credentials: { user: values.user, password: values.password },
+      seed: { ...DEFAULT_SEED, ...(readJson(values.seed) as Partial<Seed>) },
+      settings: readJson(values.settings) as SettingsPatch,
+      ...{ allowUnencrypted: values.allowUnencrypted, allowBasic: values.allowBasic },
+      ...(cert === undefined || key === undefined
+        ? {}
+        : { tls: { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } }),
+    }),
+  );
+  const scheme = cert === undefined ? "http" : "https";
+  console.log(`listening at ${scheme}://${values.address}:${simulator.port}/wsman`);
+});

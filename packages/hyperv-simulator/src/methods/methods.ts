@@ -1,0 +1,41 @@
+import type { CimClass } from "../schema/classes.ts";
+import { initiateReboot, initiateShutdown, requestStateChange } from "./computer-system.ts";
+import { pressKey } from "./keyboard.ts";
+import type { Method } from "./method.ts";
+import { addResourceSettings, modifyResourceSettings, removeResourceSettings } from "./resource-settings.ts";
+import { defineSystem, destroySystem, modifySystemSettings } from "./system-settings.ts";
+
+interface Entry {
+  readonly method: Method;
+  /** Windows answers it with a job. */
+  readonly isJob?: true;
+}
+
+const METHODS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
+  Msvm_ComputerSystem: { RequestStateChange: { method: requestStateChange, isJob: true } },
+  Msvm_ShutdownComponent: {
+    InitiateShutdown: { method: initiateShutdown },
+    InitiateReboot: { method: initiateReboot },
+  },
+  Msvm_VirtualSystemManagementService: {
+    DefineSystem: { method: defineSystem },
+    DestroySystem: { method: destroySystem, isJob: true },
+    ModifySystemSettings: { method: modifySystemSettings, isJob: true },
+    AddResourceSettings: { method: addResourceSettings },
+    ModifyResourceSettings: { method: modifyResourceSettings, isJob: true },
+    RemoveResourceSettings: { method: removeResourceSettings },
+  },
+  Msvm_Keyboard: {
+    PressKey: { method: pressKey },
+    ReleaseKey: { method: pressKey },
+    TypeKey: { method: pressKey },
+    TypeText: { method: pressKey },
+    TypeScancodes: { method: pressKey },
+    TypeCtrlAltDel: { method: pressKey },
+  },
+};
+
+/** What the simulator does for a method; undefined for what Windows has and it has not. */
+export function findMethod(cimClass: CimClass, name: string): Entry | undefined {
+  return METHODS[cimClass.name]?.[name];
+}

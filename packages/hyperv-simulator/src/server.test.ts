@@ -1,0 +1,231 @@
+import { DEFAULT_SEED } from "./host/seed.ts";
+import type { SettingsPatch } from "./host/settings.ts";
+import { type Simulator, startSimulator } from "./server.ts";
+import { faultOf, referenceParameter, selectorsOf, textAt, WireClient } from "./testing/client.ts";
+import { child } from "./xml/node.ts";
+
+const WEB = "A1B2C3D4-0001-4000-8000-000000000001";
+const SEED = {
+  ...DEFAULT_SEED,
+  guests: [
+    { name: "web-1", id: WEB, state: "running" as const },
+    { name: "db-1", state: "off" as const },
+  ],
+};
+
+async function start(settings: SettingsPatch = {}): Promise<Simulator & { readonly client: WireClient }> {
+  const simulator = await startSimulator({
+    ...{ seed: SEED, settings, address: "127.0.0.1", port: 0, allowUnencrypted: true },
+    credentials: { user: "Administrator", password: "secret" },
+  });
+  return Object.assign(simulator, { client: new WireClient(simulator.port, "Administrator", "secret") });
+}
+
+const OF_WEB = { CreationClassName: "Msvm_ComputerSystem", Name: WEB };
+
+describe("WS-Management at a Hyper-V host", () => {
+  it("lets in nobody with a wrong password, and says how to come in", async () => {
+    await using simulator = await start();
+    const answer = await new WireClient(simulator.port, "Administrator", "wrong").enumerate(
+      "Msvm_ComputerSystem",
+    );
+    expect(answer.status).toBe(401);
+  });
+
+  it("says what it is before anybody has said who they are", async () => {
+    await using simulator = await start();
+    const identify =
+      '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body>' +
+      '<wsmid:Identify xmlns:wsmid="http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"/>' +
+      "</s:Body></s:Envelope>";
+    const stranger = new WireClient(simulator.port, "nobody", "");
+    const answer = await stranger.post(identify, { wsmanidentify: "unauthenticated" });
+    expect(textAt(answer.body, "ProductVendor")).toBe("Microsoft Corporation");
+  });
+
+  it("gives one item an answer, and a new context each time, until the last", async () => {
+    await using simulator = await start();
+    const first = textAt(
+      (await simulator.client.enumerate("Msvm_ComputerSystem")).body,
+      "EnumerationContext",
+    );
+    const host = await simulator.client.pull("Msvm_ComputerSystem", first ?? "");
+    expect(textAt(host.body, "Items", "Msvm_ComputerSystem", "Name")).toBe("HVHOST1");
+    const second = textAt(host.body, "EnumerationContext") ?? "";
+    expect(second).not.toBe(first);
+    expect(faultOf(await simulator.client.pull("Msvm_ComputerSystem", first ?? "")).subcode).toBe(
+      "n:InvalidEnumerationContext",
+    );
+    const rest = await simulator.client.pull(
+      "Msvm_ComputerSystem",
+      second,
+      "<n:MaxElements>10</n:MaxElements>",
+    );
+    expect(child(rest.body, "Items")?.children).toHaveLength(2);
+    expect(rest.body.children.map((node) => node.name)).toEqual(["Items", "EndOfSequence"]);
+  });
+
+  it("forgets an enumeration that nobody goes on with", async () => {
+    await using simulator = await start({ quotas: { enumerationTimeoutMs: 0 } });
+    const context = textAt(
+      (await simulator.client.enumerate("Msvm_ComputerSystem")).body,
+      "EnumerationContext",
+    );
+    await new Promise((later) => setTimeout(later, 5));
+    const late = await simulator.client.pull("Msvm_ComputerSystem", context ?? "");
+    expect(faultOf(late).subcode).toBe("n:InvalidEnumerationContext");
+  });
+
+  it("finds guests by WQL, and what belongs to them by their associations", async () => {
+    await using simulator = await start();
+    const guests = await simulator.client.query("SELECT * FROM Msvm_ComputerSystem WHERE Name != __SERVER");
+    expect(guests.map((guest) => textAt(guest, "ElementName"))).toEqual(["web-1", "db-1"]);
+    const [settings] = await simulator.client.query(
+      `ASSOCIATORS OF {Msvm_ComputerSystem.CreationClassName='Msvm_ComputerSystem',Name='${WEB.toLowerCase()}'} ` +
+        "WHERE AssocClass = Msvm_SettingsDefineState ResultClass = Msvm_VirtualSystemSettingData",
+    );
+    expect(textAt(settings, "InstanceID")).toBe(`Microsoft:${WEB}`);
+  });
+
+  it.each([
+    ["class", "SELECT * FROM Msvm_Nothing", "there is no class Msvm_Nothing"],
+    ["property", "SELECT * FROM Msvm_ComputerSystem WHERE Colour = 1", "has no property Colour"],
+    ["word", "SELECT * FROM Msvm_ComputerSystem WHERE Name ~ 1", "is no part of WQL"],
+  ])("refuses a query with a %s that Microsoft's reference does not know", async (_, wql, why) => {
+    await using simulator = await start();
+    await expect(simulator.client.query(wql)).rejects.toThrow(why);
+  });
+
+  it.each([
+    ["a part of its keys", { Name: WEB }, "a:DestinationUnreachable"],
+    ["a key that it has not", { ...OF_WEB, Colour: "red" }, "w:InvalidSelectors"],
+    ["the keys of nobody", { ...OF_WEB, Name: "nobody" }, "a:DestinationUnreachable"],
+  ])("does not get a guest by %s", async (_, selectors, subcode) => {
+    await using simulator = await start();
+    const answer = await simulator.client.get("Msvm_ComputerSystem", selectors);
+    expect([answer.status, faultOf(answer).subcode]).toEqual([500, subcode]);
+  });
+
+  it("changes the state of a guest by a job, which tells when it is done", async () => {
+    await using simulator = await start({ jobs: { durationMs: 0 } });
+    const { host, client } = simulator;
+    const over = new Promise((resolve) =>
+      host.repository.onChange((change) => {
+        if (change.target.className === "Msvm_ConcreteJob" && change.target.values["JobState"] === 7)
+          resolve(null);
+      }),
+    );
+    const answer = await client.invoke(
+      ...(["Msvm_ComputerSystem", "RequestStateChange", OF_WEB] as const),
+      "<p:RequestedState>3</p:RequestedState>",
+    );
+    expect(textAt(answer.body, "ReturnValue")).toBe("4096");
+    await over;
+    const job = await client.get("Msvm_ConcreteJob", selectorsOf(child(answer.body, "Job")));
+    expect(textAt(job.body, "JobState")).toBe("7");
+    expect(textAt((await client.get("Msvm_ComputerSystem", OF_WEB)).body, "EnabledState")).toBe("3");
+  });
+
+  it("answers that a state does not allow what is asked", async () => {
+    await using simulator = await start();
+    const answer = await simulator.client.invoke(
+      ...(["Msvm_ComputerSystem", "RequestStateChange", OF_WEB] as const),
+      "<p:RequestedState>2</p:RequestedState>",
+    );
+    expect(textAt(answer.body, "ReturnValue")).toBe("32775");
+    expect(child(answer.body, "Job")?.attributes).toContainEqual(
+      expect.objectContaining({ name: "nil", value: "true" }),
+    );
+  });
+
+  it.each([
+    ["method", "Dance", "", "a:ActionNotSupported"],
+    ["parameter", "RequestStateChange", "<p:Colour>1</p:Colour>", "w:InvalidParameter"],
+    ["value", "RequestStateChange", "<p:RequestedState>70000</p:RequestedState>", "w:InvalidParameter"],
+  ])("refuses a %s that the class does not have", async (_, method, parameters, subcode) => {
+    await using simulator = await start();
+    const answer = await simulator.client.invoke("Msvm_ComputerSystem", method, OF_WEB, parameters);
+    expect(faultOf(answer).subcode).toBe(subcode);
+  });
+
+  it("defines a guest, and destroys it", async () => {
+    await using simulator = await start({ jobs: { durationMs: 0 } });
+    const { client } = simulator;
+    const service = "Msvm_VirtualSystemManagementService";
+    const settings = instance("Msvm_VirtualSystemSettingData", { ElementName: ["string", "new-1"] });
+    const defined = await client.invoke(
+      service,
+      "DefineSystem",
+      {},
+      `<p:SystemSettings>${settings}</p:SystemSettings>`,
+    );
+    const made = selectorsOf(child(defined.body, "ResultingSystem"));
+    expect(textAt((await client.get("Msvm_ComputerSystem", made)).body, "ElementName")).toBe("new-1");
+    const gone = new Promise((resolve) =>
+      simulator.host.repository.onChange((change) => {
+        if (change.kind === "deleted" && change.target.values["Name"] === made["Name"]) resolve(null);
+      }),
+    );
+    await client.invoke(
+      service,
+      "DestroySystem",
+      {},
+      referenceParameter("AffectedSystem", "Msvm_ComputerSystem", made),
+    );
+    await gone;
+    expect(faultOf(await client.get("Msvm_ComputerSystem", made)).subcode).toBe("a:DestinationUnreachable");
+  });
+
+  it.each([
+    ["class", instance("Msvm_Nothing", {}), "Msvm_Nothing"],
+    ["property", instance("Msvm_VirtualSystemSettingData", { Colour: ["string", "red"] }), "Colour"],
+    ["type", instance("Msvm_VirtualSystemSettingData", { ElementName: ["uint8", "1"] }), "uint8"],
+  ])("takes no settings with a %s that Microsoft's reference does not know", async (_, settings, why) => {
+    await using simulator = await start();
+    const answer = await simulator.client.invoke(
+      ...(["Msvm_VirtualSystemManagementService", "DefineSystem", {}] as const),
+      `<p:SystemSettings>${settings}</p:SystemSettings>`,
+    );
+    expect(textAt(answer.body, "ReturnValue")).toBe("32773");
+    expect(simulator.host.refused.at(-1)).toContain(why);
+  });
+
+  it.each(["drop before", "drop after"] as const)("ends a connection when it is told to %s", async (does) => {
+    await using simulator = await start({ disturbances: [{ operation: "Get", does, times: 1 }] });
+    await expect(simulator.client.get("Msvm_ComputerSystem", OF_WEB)).rejects.toThrow("socket hang up");
+    expect((await simulator.client.get("Msvm_ComputerSystem", OF_WEB)).status).toBe(200);
+  });
+
+  it("ends a job as an exception when it is told to, and lets the guest be as it was", async () => {
+    const failure = { method: "RequestStateChange", code: 32768, description: "Datenträger voll" };
+    await using simulator = await start({ jobs: { durationMs: 0 }, jobFailures: [failure] });
+    const { host, client } = simulator;
+    const over = new Promise((resolve) =>
+      host.repository.onChange((change) => {
+        if (change.target.className === "Msvm_ConcreteJob" && change.target.values["JobState"] === 10)
+          resolve(null);
+      }),
+    );
+    const answer = await client.invoke(
+      ...(["Msvm_ComputerSystem", "RequestStateChange", OF_WEB] as const),
+      "<p:RequestedState>9</p:RequestedState>",
+    );
+    await over;
+    const job = await client.get("Msvm_ConcreteJob", selectorsOf(child(answer.body, "Job")));
+    expect([textAt(job.body, "ErrorCode"), textAt(job.body, "ErrorDescription")]).toEqual([
+      "32768",
+      "Datenträger voll",
+    ]);
+    expect(textAt((await client.get("Msvm_ComputerSystem", OF_WEB)).body, "EnabledState")).toBe("2");
+  });
+});
+
+function instance(
+  className: string,
+  properties: Readonly<Record<string, readonly [string, string]>>,
+): string {
+  const written = Object.entries(properties).map(
+    ([name, [type, value]]) => `<PROPERTY NAME="${name}" TYPE="${type}"><VALUE>${value}</VALUE></PROPERTY>`,
+  );
+  return `<![CDATA[<INSTANCE CLASSNAME="${className}">${written.join("")}</INSTANCE>]]>`;
+}

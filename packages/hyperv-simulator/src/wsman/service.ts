@@ -1,0 +1,144 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Admitted, type Gate, SOAP_TYPE } from "../auth/gate.ts";
+import { readBody } from "../body.ts";
+import type { Host } from "../host/host.ts";
+import type { Disturbance } from "../host/settings.ts";
+import { XmlError, type XmlNode } from "../xml/node.ts";
+import { readXml } from "../xml/node.ts";
+import { Dispatcher, identifyBody, IDENTIFY } from "./dispatch.ts";
+import { ADDRESSING_FAULT_ACTION, envelope, FAULT_ACTION } from "./envelope.ts";
+import { CODES, Fault, faultBody, isFault } from "./faults.ts";
+import { readRequest, type Request } from "./request.ts";
+
+/** WS-Management over HTTP: one message a request. */
+export class Service {
+  readonly #host: Host;
+  readonly #gate: Gate;
+  readonly #dispatcher: Dispatcher;
+  readonly #running = new Map<string, number>();
+
+  constructor(host: Host, gate: Gate) {
+    this.#host = host;
+    this.#gate = gate;
+    this.#dispatcher = new Dispatcher(host);
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request, this.#host.settings().quotas.maxEnvelopeBytes * 2);
+    if (body === undefined) return void response.writeHead(413).end();
+    if (request.method !== "POST") return void response.writeHead(405, { allow: "POST" }).end();
+    if (!/^\/wsman\b/.test(request.url ?? "")) return void response.writeHead(404).end();
+    if (request.headers["wsmanidentify"] === "unauthenticated") return this.#identify(response, body);
+    const admitted = this.#gate.admit(request, body);
+    if (admitted.kind === "refused")
+      return void response.writeHead(admitted.status, { "www-authenticate": [...admitted.challenges] }).end();
+    if (admitted.message.length === 0) return void response.writeHead(200).end();
+    await this.#serve(response, admitted);
+  }
+
+  #identify(response: ServerResponse, body: Buffer): void {
+    const isIdentify = isIdentifyBody(body);
+    const answer = isIdentify ? this.#envelope(undefined, { action: "", body: identifyBody() }) : "";
+    response.writeHead(isIdentify ? 200 : 401, { "content-type": SOAP_TYPE }).end(answer);
+  }
+
+  async #serve(response: ServerResponse, admitted: Admitted): Promise<void> {
+    const send = (status: number, text: string): void => {
+      const { contentType, body } = admitted.wrap(Buffer.from(text));
+      response.writeHead(status, { "content-type": contentType, "content-length": body.length }).end(body);
+    };
+    let request: Request | undefined;
+    using operation = this.#count(admitted.user);
+    try {
+      const text = admitted.message.toString("utf8");
+      if (isIdentifyBody(admitted.message))
+        return send(200, this.#envelope(undefined, { action: "", body: identifyBody() }));
+      request = readRequest(text);
+      if (operation.count > this.#host.settings().quotas.maxConcurrentOperationsPerUser)
+        throw new Fault("w:QuotaLimit", "The user has too many operations in progress.", {
+          code: CODES.quota,
+        });
+      const disturbance = this.#host.takeDisturbance(Dispatcher.operationOf(request));
+      if (!(await this.#disturb(disturbance, response))) return;
+      const reply = await this.#dispatcher.answer(request, closed(response));
+      if (disturbance?.does === "drop after") return void response.destroy();
+      send(200, this.#envelope(request, reply));
+    } catch (e) {
+      const fault = e instanceof XmlError ? new Fault("w:SchemaValidationError", `${e.message}.`) : e;
+      if (!isFault(fault)) throw e;
+      send(fault.options.httpStatus ?? 500, this.#fault(request, fault));
+    }
+  }
+
+  /** Lets happen what was ordered; false when there is to be no answer. @throws Fault */
+  async #disturb(disturbance: Disturbance | undefined, response: ServerResponse): Promise<boolean> {
+    switch (disturbance?.does) {
+      case undefined:
+      case "drop after":
+        return true;
+      case "drop before":
+        response.destroy();
+        return false;
+      case "unauthorized": {
+        const { status, challenges } = this.#gate.refuse();
+        response.writeHead(status, { "www-authenticate": [...challenges] }).end();
+        return false;
+      }
+      case "delay":
+        await new Promise<void>((done) => this.#host.timers.after(disturbance.delayMs ?? 0, done));
+        return true;
+      case "fault":
+        throw new Fault(disturbance.subcode ?? "w:InternalError", "The simulator was told to fail.");
+    }
+  }
+
+  #envelope(
+    request: Request | undefined,
+    reply: {
+      readonly action: string;
+      readonly body: string;
+      readonly prefixes?: Parameters<typeof envelope>[0]["prefixes"];
+    },
+  ): string {
+    return envelope({
+      ...{ action: reply.action, body: reply.body, prefixes: reply.prefixes ?? [] },
+      ...{ relatesTo: request?.messageId ?? "", locale: this.#host.seed.locale },
+    });
+  }
+
+  #fault(request: Request | undefined, fault: Fault): string {
+    const { hostName, locale } = this.#host.seed;
+    return envelope({
+      action: fault.subcode.startsWith("a:") ? ADDRESSING_FAULT_ACTION : FAULT_ACTION,
+      relatesTo: request?.messageId ?? "",
+      ...{ locale, body: faultBody(fault, hostName, locale), prefixes: ["n", "x", "e", "w"] },
+    });
+  }
+
+  #count(user: string): Disposable & { readonly count: number } {
+    const count = (this.#running.get(user) ?? 0) + 1;
+    this.#running.set(user, count);
+    return {
+      count,
+      [Symbol.dispose]: () => void this.#running.set(user, (this.#running.get(user) ?? 1) - 1),
+    };
+  }
+}
+
+function isIdentifyBody(body: Buffer): boolean {
+  try {
+    const soapBody = readXml(body.toString("utf8")).children.find((c: XmlNode) => c.name === "Body");
+    const [first] = soapBody?.children ?? [];
+    return first?.name === IDENTIFY.name && first.uri === IDENTIFY.uri;
+  } catch (e) {
+    if (e instanceof XmlError) return false;
+    throw e;
+  }
+}
+
+/** Aborted when whoever asked is gone. */
+function closed(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  return gone.signal;
+}

@@ -1,0 +1,138 @@
+import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { VirtError } from "@virtmesh/core/errors";
+import type { Seed } from "@virtmesh/hyperv-simulator/host/seed";
+import type { SettingsPatch } from "@virtmesh/hyperv-simulator/host/settings";
+import type { GuestState } from "@virtmesh/hyperv-simulator/host/guest-state";
+import { ensurePackages } from "./apt.ts";
+import { Child, run } from "./process.ts";
+import { repositoryRoot } from "./repository.ts";
+
+export interface HypervSimulatorOptions {
+  /** What the host has at the beginning; parts that are left out are the simulator's own. */
+  readonly seed?: Partial<Seed>;
+  /** How it behaves; see `settings`. */
+  readonly settings?: SettingsPatch;
+  /** `sealed`: HTTP, with messages sealed by NTLM, as Windows is delivered. `plain`: HTTP, sealed or not. */
+  readonly transport?: "tls" | "sealed" | "plain";
+  /** 0 for any that is free. */
+  readonly port?: number;
+}
+
+/** A running Hyper-V simulator; what it holds is in its memory and ends with it. */
+export interface HypervSimulator extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** PEM of the certificate it shows, which is its own authority; empty without TLS. */
+  readonly ca: string;
+  /** Changes how it behaves from now on. */
+  settings(patch: SettingsPatch): Promise<void>;
+  /** Does what somebody at the host itself does to a guest. */
+  setGuest(name: string, state: GuestState): Promise<void>;
+  /** Every request so far that was refused, and why. */
+  refused(): Promise<readonly string[]>;
+  /** Ends it and starts it again at the same port: it is as in the beginning. */
+  restart(): Promise<void>;
+}
+
+export async function startHypervSimulator(options: HypervSimulatorOptions = {}): Promise<HypervSimulator> {
+  const { transport = "tls" } = options;
+  const dir = await mkdtemp(join(tmpdir(), "virtmesh-hyperv-"));
+  try {
+    const [cert, key] = [join(dir, "cert.pem"), join(dir, "key.pem")];
+    if (transport === "tls") await makeCertificate(cert, key);
+    const [user, password] = ["Administrator", crypto.randomUUID()];
+    const [seed, settings] = [join(dir, "seed.json"), join(dir, "settings.json")];
+    await writeFile(seed, JSON.stringify(options.seed ?? {}));
+    await writeFile(settings, JSON.stringify(options.settings ?? {}));
+    const start = async (at: number): Promise<{ readonly child: Child; readonly port: number }> => {
+      const child = await Child.start(
+        [
+          ...[process.execPath, join(repositoryRoot(), "packages/hyperv-simulator/src/main.ts")],
+          ...["--port", String(at), "--user", user, "--seed", seed, "--settings", settings],
+          ...(transport === "tls" ? ["--tls-cert", cert, "--tls-key", key] : []),
+          ...(transport === "plain" ? ["--allow-unencrypted"] : []),
+        ],
+        { name: "hyperv-simulator", cwd: dir, env: { VIRTMESH_HYPERV_SIMULATOR_PASSWORD: password } },
+      );
+      const [, bound] = await child.line(/^listening at \S+:(\d+)\/wsman$/);
+      return { child, port: Number(bound) };
+    };
+    let { child, port } = await start(options.port ?? 0);
+    const ca = transport === "tls" ? await readFile(cert, "utf8") : "";
+    const control = async (method: string, path: string, body?: unknown): Promise<unknown> =>
+      await tell({ method, path, body, port, ca, authorization: basic(user, password) });
+    return {
+      ...{ host: "127.0.0.1", port, user, password, ca },
+      settings: async (patch) => void (await control("PUT", "settings", patch)),
+      setGuest: async (name, state) =>
+        void (await control("PUT", `guests/${encodeURIComponent(name)}`, { state })),
+      refused: async () => (await control("GET", "refused")) as readonly string[],
+      restart: async () => {
+        await child.stop();
+        ({ child, port } = await start(port));
+      },
+      [Symbol.asyncDispose]: async () => {
+        await child.stop();
+        await rm(dir, { recursive: true, force: true });
+      },
+    };
+  } catch (e) {
+    await rm(dir, { recursive: true, force: true });
+    throw e;
+  }
+}
+
+async function makeCertificate(cert: string, key: string): Promise<void> {
+  await ensurePackages([{ package: "openssl", file: "openssl" }]);
+  await run([
+    ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=hyperv"],
+    ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+  ]);
+}
+
+function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}
+
+interface Told {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  readonly port: number;
+  readonly ca: string;
+  readonly authorization: string;
+}
+
+/** One request to what the simulator has for tests. @throws HOST_SETUP */
+function tell({ method, path, body, port, ca, authorization }: Told): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const options = {
+    ...{ method, host: "127.0.0.1", port, path: `/simulator/${path}`, headers: { authorization } },
+    ...(ca === "" ? {} : { ca }),
+  };
+  const take = (response: IncomingMessage): void => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.on("end", () => {
+      const text = Buffer.concat(chunks).toString();
+      if (response.statusCode === 200) resolve(JSON.parse(text));
+      else
+        reject(
+          new VirtError(
+            "HOST_SETUP",
+            `the Hyper-V simulator answered ${response.statusCode} to ${method} ${path}`,
+          ),
+        );
+    });
+  };
+  const call = ca === "" ? httpRequest(options, take) : httpsRequest(options, take);
+  call.on("error", reject);
+  call.end(body === undefined ? undefined : JSON.stringify(body));
+  return promise;
+}

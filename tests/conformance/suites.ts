@@ -23,7 +23,7 @@ import { secret } from "./suites/secret.ts";
 import { snapshot } from "./suites/snapshot.ts";
 import { storagePool } from "./suites/storage-pool.ts";
 import { storageVolume } from "./suites/storage-volume.ts";
-import { xl } from "./suites/xl.ts";
+import { xl, xm } from "./suites/xen-config.ts";
 
 /** Every suite, in the order in which they run. A new one is a file in suites/ and a line here. */
 export const SUITES: readonly Suite[] = [
@@ -53,4 +53,5 @@ export const SUITES: readonly Suite[] = [
   cpu,
   lxcconf,
   xl,
+  xm,
 ];

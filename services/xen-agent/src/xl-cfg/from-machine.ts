@@ -1,7 +1,10 @@
 import { numbersOf, rangesOf } from "@virtmesh/documents/domain/number-sets";
 import type { Clock, Timer } from "@virtmesh/documents/domain/clock";
 import type { Features } from "@virtmesh/documents/domain/features";
+import { type Devices, NO_DEVICES } from "@virtmesh/documents/domain/devices";
+import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
+import { completeXenDomain } from "@virtmesh/documents/domain/semantics/xen";
 import { BOOT_LETTERS, keyOf, TSC_MODES } from "./names.ts";
 import { type Dialect, invalid } from "./setting.ts";
 import type { Settings } from "./settings.ts";
@@ -22,6 +25,23 @@ type Machine = Pick<
   | "onReboot"
   | "onCrash"
 >;
+
+/** A whole guest of what files say of it, with everything that a guest of Xen has besides. */
+export function guestOf(
+  kind: Kind,
+  parts: Omit<Partial<DomainDefinition>, "os" | "devices">,
+  os: Partial<DomainDefinition["os"]>,
+  devices: Partial<Devices>,
+): DomainDefinition {
+  const xml = `<domain type="xen"><name>guest</name><memory>0</memory><os><type>${kind}</type></os></domain>`;
+  const bare = parseDomain(xml);
+  return completeXenDomain({
+    ...bare,
+    ...parts,
+    os: { ...bare.os, ...os },
+    devices: { ...NO_DEVICES, ...devices },
+  });
+}
 
 /** Which kind of guest it is: `type`, or the older `builder`. @throws CONFIG_INVALID */
 export function kindOf(settings: Settings): Kind {

@@ -111,8 +111,9 @@ function videosOf(settings: Settings, isSeen: boolean): readonly Video[] {
   const isStandard = settings.flag("stdvga") === true;
   const chosen = settings.string("vga") ?? (isStandard ? "stdvga" : undefined);
   const mib = settings.number("videoram");
-  if (settings.flag("nographic") === true || (chosen === undefined && mib === undefined && !isSeen))
-    return [];
+  // That nothing is to be seen is said of the card as well.
+  settings.flag("nographic");
+  if (chosen === undefined && mib === undefined && !isSeen) return [];
   const vga = chosen ?? "cirrus";
   if (vga === "none") return [{ model: { type: "none" } }];
   const type = (Object.keys(SCREENS) as (keyof typeof SCREENS)[]).find((name) => SCREENS[name].vga === vga);

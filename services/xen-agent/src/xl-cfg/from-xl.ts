@@ -1,18 +1,15 @@
-import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
+import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { Cpu } from "@virtmesh/documents/domain/cpu";
 import type { Channel } from "@virtmesh/documents/domain/devices/chardev";
-import type { Input } from "@virtmesh/documents/domain/devices/input";
-import type { Sound } from "@virtmesh/documents/domain/devices/sound";
-import { NO_DEVICES } from "@virtmesh/documents/domain/devices";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
-import { completeXenDomain } from "@virtmesh/documents/domain/semantics/xen";
 import { cardsOf } from "./from-cards.ts";
 import { portsOf } from "./from-chardev.ts";
 import { disksOf } from "./from-disks.ts";
 import { pciOf, usbControllersOf, usbOf } from "./from-host-devices.ts";
-import { bootOf, commandLineOf, type Kind, kindOf, machineOf } from "./from-machine.ts";
+import { bootOf, commandLineOf, guestOf, type Kind, kindOf, machineOf } from "./from-machine.ts";
 import { screensOf } from "./from-screens.ts";
-import { CPU_FEATURES, HVMLOADER, keyOf, OVMF, SOUNDS } from "./names.ts";
+import { inputsOf, soundsOf } from "./from-small-devices.ts";
+import { CPU_FEATURES, HVMLOADER, keyOf, OVMF } from "./names.ts";
 import { readSettings } from "./read.ts";
 import { invalid } from "./setting.ts";
 import { Fields, Settings } from "./settings.ts";
@@ -26,19 +23,18 @@ export function fromXl(text: string): string {
 export function xlDefinition(text: string): DomainDefinition {
   const settings = new Settings(readSettings(text));
   const kind = kindOf(settings);
-  const base = parseDomain(
-    `<domain type="xen"><name>guest</name><memory>0</memory><os><type>${kind}</type></os></domain>`,
-  );
   const emulator = settings.string("device_model_override");
-  const args = settings.list("device_model_args");
-  const definition: DomainDefinition = {
-    ...base,
-    ...machineOf(settings, kind, "xl"),
-    ...bootloaderOf(settings, kind),
-    os: { ...base.os, ...osOf(settings, kind) },
-    ...cpuOf(settings, kind),
-    devices: {
-      ...NO_DEVICES,
+  const args = settings.list("device_model_args").map(({ text: value }) => ({ value }));
+  const definition = guestOf(
+    kind,
+    {
+      ...machineOf(settings, kind, "xl"),
+      ...bootloaderOf(settings, kind),
+      ...cpuOf(settings, kind),
+      ...(args.length === 0 ? {} : { xenCommandline: { args } }),
+    },
+    osOf(settings, kind),
+    {
       ...(emulator === undefined ? {} : { emulator }),
       disks: disksOf(settings, kind),
       controllers: [xenbusOf(settings), ...usbControllersOf(settings)],
@@ -50,10 +46,9 @@ export function xlDefinition(text: string): DomainDefinition {
       sounds: kind === "hvm" ? soundsOf(settings) : [],
       hostdevs: [...pciOf(settings), ...usbOf(settings)],
     },
-    ...(args.length === 0 ? {} : { xenCommandline: { args: args.map(({ text: value }) => ({ value })) } }),
-  };
+  );
   settings.end();
-  return completeXenDomain(definition);
+  return definition;
 }
 
 type Os = DomainDefinition["os"];
@@ -171,29 +166,6 @@ function xenbusOf(settings: Settings): DomainDefinition["devices"]["controllers"
     ...(maxGrantFrames === undefined ? {} : { maxGrantFrames }),
     ...(maxEventChannels === undefined ? {} : { maxEventChannels }),
   };
-}
-
-const INPUTS = ["mouse", "tablet", "keyboard"] as const;
-
-function inputsOf(settings: Settings): readonly Input[] {
-  // Devices say that there is a bus.
-  settings.flag("usb");
-  return settings.list("usbdevice").map(({ text, line }) => {
-    const type = INPUTS.find((name) => name === text);
-    if (type === undefined) throw invalid(line, `usbdevice is ${INPUTS.join(", ")}, not "${text}"`);
-    return { type, bus: "usb" };
-  });
-}
-
-const CARDS = ["sb16", "es1370", "pcspk", "ac97", "ich6"] as const;
-
-function soundsOf(settings: Settings): readonly Sound[] {
-  return (settings.string("soundhw")?.split(",") ?? []).map((written) => {
-    const name = keyOf(SOUNDS, written) ?? written;
-    const model = CARDS.find((card) => card === name);
-    if (model === undefined) throw invalid(settings.line("soundhw"), `soundhw has no card "${written}"`);
-    return { model, codecs: [] };
-  });
 }
 
 function channelsOf(settings: Settings): readonly Channel[] {

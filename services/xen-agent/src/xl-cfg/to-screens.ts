@@ -45,6 +45,8 @@ function seenBy(graphics: Graphics, dialect: Dialect): readonly Pair[] {
 function vncParts(graphics: VncGraphics): readonly (readonly [string, string | number])[] {
   const { port = -1, autoport = port === -1, passwd, keymap } = graphics;
   const address = addressOf(graphics);
+  if (!autoport && port < FIRST_PORT)
+    throw unsupported(`Xen serves VNC at the ports from ${FIRST_PORT} on, not at ${port}`, `${PATH}/@port`);
   return [
     ["vncunused", autoport ? 1 : 0],
     ...(autoport ? [] : [["vncdisplay", port - FIRST_PORT] as const]),
@@ -108,7 +110,11 @@ function spice(graphics: SpiceGraphics): readonly Pair[] {
 function videoSettings({ devices }: DomainDefinition): readonly Pair[] {
   const [video] = devices.videos;
   const model = video?.model;
-  if (model === undefined) return [];
+  if (model === undefined)
+    return [
+      ["nographic", 1],
+      ["vga", "none"],
+    ];
   if (model.type === "none") return [["vga", "none"]];
   if (model.type !== "cirrus" && model.type !== "vga" && model.type !== "qxl")
     throw unsupported(

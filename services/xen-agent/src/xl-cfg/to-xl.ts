@@ -4,7 +4,7 @@ import { completeXenDomain } from "@virtmesh/documents/domain/semantics/xen";
 import { joinFields } from "./fields.ts";
 import { xlDefinition } from "./from-xl.ts";
 import { checkLosses } from "./losses.ts";
-import { CPU_FEATURES, HVMLOADER, OVMF, SOUNDS } from "./names.ts";
+import { CPU_FEATURES, HVMLOADER, OVMF } from "./names.ts";
 import { type Pair, unsupported } from "./setting.ts";
 import { cardSettings } from "./to-cards.ts";
 import { portSettings } from "./to-chardev.ts";
@@ -12,6 +12,7 @@ import { diskSettings } from "./to-disks.ts";
 import { pciSettings, usbSettings } from "./to-host-devices.ts";
 import { bootSetting, isHvm, machineSettings, some } from "./to-machine.ts";
 import { screenSettings } from "./to-screens.ts";
+import { inputSettings, soundSettings } from "./to-small-devices.ts";
 import { writeSettings } from "./write.ts";
 
 /** An xl.cfg out of a libvirt document. @throws XML_*, CONFIG_UNSUPPORTED naming the place of what xl cannot be told */
@@ -131,22 +132,6 @@ function xenbusSettings({ devices }: DomainDefinition): readonly Pair[] {
         ]
       : [],
   );
-}
-
-function soundSettings({ devices }: DomainDefinition): readonly Pair[] {
-  const models = devices.sounds.map(({ model }) => SOUNDS[model] ?? model);
-  return some("soundhw", models.length === 0 ? undefined : models.join(","));
-}
-
-/** Pointers and keyboards on USB; the others are there anyway. */
-function inputSettings(definition: DomainDefinition): readonly Pair[] {
-  const types = definition.devices.inputs.flatMap(({ bus, type }) => (bus === "usb" ? [type] : []));
-  const [first] = types;
-  if (first === undefined || !isHvm(definition)) return [];
-  return [
-    ["usb", 1],
-    ["usbdevice", types.length === 1 ? first : types],
-  ];
 }
 
 function channelSettings({ devices }: DomainDefinition): readonly Pair[] {

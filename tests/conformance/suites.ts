@@ -24,6 +24,8 @@ import { snapshot } from "./suites/snapshot.ts";
 import { storagePool } from "./suites/storage-pool.ts";
 import { storageVolume } from "./suites/storage-volume.ts";
 import { xl, xm } from "./suites/xen-config.ts";
+import { vmx } from "./suites/vmx.ts";
+import { xml2vmx } from "./suites/xml2vmx.ts";
 
 /** Every suite, in the order in which they run. A new one is a file in suites/ and a line here. */
 export const SUITES: readonly Suite[] = [
@@ -52,6 +54,8 @@ export const SUITES: readonly Suite[] = [
   backup,
   cpu,
   lxcconf,
+  vmx,
+  xml2vmx,
   xl,
   xm,
 ];

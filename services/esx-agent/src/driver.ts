@@ -1,5 +1,6 @@
 import type { Driver } from "@virtmesh/core/driver/driver";
 import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
+import { EsxConversion } from "./facets/conversion.ts";
 import { EsxDevices } from "./facets/devices.ts";
 import { EsxDomains } from "./facets/domains.ts";
 import { EsxHost } from "./facets/host.ts";
@@ -44,6 +45,7 @@ function facetsOf(server: EsxServer, path: string): Driver {
     devices: new EsxDevices(server),
     resources: new EsxResources(server),
     snapshots: new EsxSnapshots(server),
+    conversion: new EsxConversion(server),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -2,7 +2,6 @@ import { VirtError } from "@virtmesh/core/errors";
 import type { Disk } from "@virtmesh/documents/domain/devices/disk";
 import { sourcePath } from "@virtmesh/documents/domain/devices/disk";
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
-import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { DomainDefinition, IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { anyString, type VimObject } from "../vim/encode.ts";
 import { textAt, type VimNode } from "../vim/node.ts";
@@ -18,7 +17,7 @@ import {
   SCSI_MODELS,
   type ScsiModel,
 } from "./hardware.ts";
-import { METADATA_KEY, TITLE_KEY } from "./kept.ts";
+import { METADATA_KEY, metadataXml, TITLE_KEY } from "./kept.ts";
 
 const MIB = 1n << 20n;
 const NOTHING: Hardware = { controllers: [], disks: [], nics: [] };
@@ -96,22 +95,9 @@ function limits({ memory, currentMemory }: DomainDefinition): VimObject {
 function extraConfig(definition: DomainDefinition): readonly VimObject[] {
   return [
     { key: TITLE_KEY, value: anyString(definition.title ?? "") },
-    { key: METADATA_KEY, value: anyString(metadataOf(definition)) },
+    { key: METADATA_KEY, value: anyString(metadataXml(definition)) },
   ];
 }
-
-/** A definition that has nothing but them, since metadata may use names of its surroundings. */
-function metadataOf({ type, name, memory, os, vcpu, devices, metadata }: DomainDefinition): string {
-  if (metadata === undefined) return "";
-  const bare = Object.fromEntries(Object.keys(devices).map((list) => [list, []]));
-  return formatDomain({
-    ...BARE,
-    ...{ type, name, memory, os, vcpu, metadata },
-    devices: { ...devices, ...bare },
-  });
-}
-
-const BARE = { sysinfo: [], seclabels: [] };
 
 /** Devices that the definition has no more, or has otherwise. */
 function unplugged(definition: DomainDefinition, now: Hardware): readonly VimObject[] {

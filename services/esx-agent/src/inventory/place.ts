@@ -11,6 +11,10 @@ export interface Place {
   readonly folder: Reference;
   /** Takes the files of new guests. */
   readonly datastore: string;
+  /** Names of datastores by what stands behind /vmfs/volumes in paths of files. */
+  readonly volumes: ReadonlyMap<string, string>;
+  /** Of a vCenter: folders and name of the datacenter. */
+  readonly datacenter: string | undefined;
   readonly facts: HostFacts;
 }
 
@@ -36,7 +40,7 @@ const KINDS: readonly { readonly type: string; readonly paths: readonly string[]
   { type: "ComputeResource", paths: ["name", "parent", "resourcePool"] },
   { type: "Datacenter", paths: ["name", "parent", "vmFolder"] },
   { type: "Folder", paths: ["name", "parent"] },
-  { type: "Datastore", paths: ["name"] },
+  { type: "Datastore", paths: ["name", "summary.url"] },
 ];
 
 /**
@@ -65,6 +69,8 @@ export async function findPlace(session: VimSession, path: string, signal: Abort
     pool: needed(session, resources?.properties.get("resourcePool"), "resource pool"),
     folder: needed(session, datacenter?.properties.get("vmFolder"), "folder of guests"),
     datastore: textOf(found.get(datastore?.text ?? ""), "name"),
+    volumes: volumesOf([...found.values()]),
+    datacenter: session.content.apiType === "HostAgent" ? undefined : datacenterPath(owners),
     facts: factsOf(host),
   };
 }
@@ -107,6 +113,26 @@ function pathOf(host: Retrieved, found: ReadonlyMap<string, Retrieved>): string 
     .filter(({ object }) => /^(Datacenter|ClusterComputeResource|HostSystem)$/.test(object.type))
     .map((each) => textOf(each, "name"))
     .join("/");
+}
+
+/** The root folder is above all datacenters and not named. */
+function datacenterPath(owners: readonly Retrieved[]): string {
+  const from = owners.findIndex(({ object }) => object.type === "Datacenter");
+  return owners
+    .slice(from, -1)
+    .map((each) => textOf(each, "name"))
+    .reverse()
+    .join("/");
+}
+
+/** `ds:///vmfs/volumes/5f0-ab/` is the address of a datastore. */
+function volumesOf(objects: readonly Retrieved[]): ReadonlyMap<string, string> {
+  return new Map(
+    objects.flatMap((each) => {
+      const [, volume] = /^ds:\/\/\/vmfs\/volumes\/([^/]+)\/?$/.exec(textOf(each, "summary.url")) ?? [];
+      return volume === undefined ? [] : [[volume, textOf(each, "name")] as const];
+    }),
+  );
 }
 
 function needed(session: VimSession, node: VimNode | undefined, what: string): Reference {

@@ -117,8 +117,10 @@ export async function whereItRuns(
     const groups = await readFile(`/proc/${pid}/cgroup`, "utf8");
     const places = placesIn(groups, await readFile("/proc/self/mountinfo", "utf8"));
     return { init: { pid, startTicks: found.startTicks }, places };
-  } catch {
-    return undefined;
+  } catch (e) {
+    // It has ended since.
+    if (["ENOENT", "ESRCH"].includes((e as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw e;
   }
 }
 

@@ -94,6 +94,19 @@ describe("post-copy between two hosts", () => {
     await moved();
   }, 120_000);
 
+  it("outlives a network that is gone and then both agents, though its QEMU may not answer the new ones", async () => {
+    const name = await pulling();
+    await hosts.b.namespace?.blackhole(hosts.a.namespace);
+    await Promise.all([breakMemoryLink(hosts.a), breakMemoryLink(hosts.b)]);
+    await hosts.reaches(name, P.MIGRATION_PHASE_STRANDED);
+    await Promise.all([hosts.a.agent.kill("SIGKILL"), hosts.b.agent.kill("SIGKILL")]);
+    await Promise.all([hosts.a.agent.restart(), hosts.b.agent.restart()]);
+    await hosts.b.namespace?.heal();
+    await hosts.mesh.complete();
+    await hosts.end(name);
+    await moved();
+  }, 120_000);
+
   it("costs the guest when its QEMU on the source dies before its memory is there, and says so", async () => {
     const name = await pulling();
     process.kill(await hypervisorOf(hosts.a), "SIGKILL");

@@ -1,9 +1,8 @@
+import { sampleOffer } from "@virtmesh/agent/migration/sample-offer";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ownCall } from "@virtmesh/core/call";
-import type { MigrationOffer } from "@virtmesh/core/driver/migration";
-import { domainUuid, generation, newMigrationId } from "@virtmesh/core/ids";
 import type { DestinationHypervisorFact } from "@virtmesh/core/migration/facts";
 import { PortRange } from "../host/ports.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
@@ -12,23 +11,8 @@ import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
 import { QemuIncoming, type WaitingGuest } from "./incoming.ts";
 import { IncomingRecords } from "./incoming-record.ts";
 
-const UUID = domainUuid("11111111-2222-3333-4444-555555555555");
-const OFFER: MigrationOffer = {
-  plan: {
-    id: newMigrationId(),
-    uuid: UUID,
-    mode: "live",
-    copyMode: "background",
-    tuning: { memoryBandwidth: 0n, diskBandwidth: 0n, maxDowntimeMs: 300 },
-    ...{ leavePaused: false, abortOnIoError: false, unsafe: false, autoConverge: false, tls: false },
-    ...{ destinationName: "", destinationXml: "", parallelConnections: 1, compression: "none", timeoutMs: 0 },
-    disks: "shared",
-    postcopy: { afterPasses: 0 },
-  },
-  ...{ name: "web", sourceHost: "host-a", sourceHostUuid: "", hypervisorVersion: "7.2.0" },
-  nextGeneration: generation(2n),
-  ...{ xml: "", persistentXml: "", disks: [], requiredFeatures: [], running: true, memoryBytes: 1n },
-};
+const { plan } = sampleOffer();
+const OFFER = sampleOffer({ plan: { ...plan, tls: false, postcopy: { afterPasses: 0 } }, disks: [] });
 
 /** A QEMU at an instant at which no real one can be met: it answers as the test says, and ends when the test says so. */
 class Scene implements AsyncDisposable {

@@ -41,7 +41,7 @@ export interface SourceGuest {
 const NBD_OPEN_TIMEOUT_S = 1;
 const BREAK_TIMEOUT_MS = 5_000;
 /** The agents reach each other when it is tried, so the other host answers in milliseconds, if only to refuse. */
-const CONNECT_AT_MOST_MS = 10_000;
+const TRY_AT_MOST_MS = 10_000;
 
 export function jobId(offer: MigrationOffer, target: string): string {
   return `migrate-${offer.plan.id.slice(0, 8)}-${target}`;
@@ -72,8 +72,8 @@ export class QemuOutgoing implements OutgoingMigration {
   #rolling: Promise<void> | undefined;
   /** Memory has begun to flow. */
   readonly #flowing = Promise.withResolvers<void>();
-  /** Until then, by a clock that does not jump, a connection that was asked for may still come about. */
-  #connectingUntilMs = 0;
+  /** Until then, by a clock that does not jump, the connection asked for last may come about, and what is said over it first. */
+  #tryingUntilMs = 0;
   /** Why its process has ended. */
   #exited: string | undefined;
   /** From here on its end is wanted and no news. */
@@ -236,12 +236,13 @@ export class QemuOutgoing implements OutgoingMigration {
   async resumePostcopy(address: string, c: Call): Promise<void> {
     const { qmp } = this.#guest;
     const { status } = await qmp.execute("query-migrate", undefined, { signal: c.signal });
-    // A try that hangs, in a network that swallows everything, makes room for this one.
-    if (status === "postcopy-recover") await this.breakPostcopy(c);
-    else if (status !== "postcopy-paused") return this.#tell(memoryFact(status));
-    // QEMU dies of a second connection while it makes one, and does not say when it has given one up.
-    if (performance.now() < this.#connectingUntilMs) return;
-    this.#connectingUntilMs = performance.now() + CONNECT_AT_MOST_MS;
+    if (status !== "postcopy-recover" && status !== "postcopy-paused") return this.#tell(memoryFact(status));
+    // QEMU dies of a second connection while it makes one, or when one that was just made is broken and another asked
+    // for at once. It does not say when it has given one up.
+    if (performance.now() < this.#tryingUntilMs) return;
+    // One that hangs, in a network that swallows everything, makes room for the next try.
+    if (status === "postcopy-recover") return this.breakPostcopy(c);
+    this.#tryingUntilMs = performance.now() + TRY_AT_MOST_MS;
     await qmp.execute("migrate", { uri: address, resume: true }, { signal: c.signal });
   }
 
@@ -353,6 +354,8 @@ export class QemuOutgoing implements OutgoingMigration {
     if (jobs.some((j) => this.#targets.some((t) => j.id === jobId(this.#offer, t)))) {
       for (const fact of this.#mirrors.reconcile(jobs)) this.#sink(fact);
     }
+    // The agent before this one may have asked for it just now.
+    if (memory.status === "postcopy-recover") this.#tryingUntilMs = performance.now() + TRY_AT_MOST_MS;
     this.#tell(memoryFact(memory.status));
   }
 
@@ -378,7 +381,8 @@ export class QemuOutgoing implements OutgoingMigration {
     for (const fact of this.#mirrors.observe(event)) this.#sink(fact);
     if (event.event === "MIGRATION") {
       if (event.data.status === "active") this.#flowing.resolve();
-      if (event.data.status === "postcopy-recover") this.#connectingUntilMs = 0;
+      if (event.data.status === "postcopy-active" || event.data.status === "postcopy-paused")
+        this.#tryingUntilMs = 0;
     }
     this.#tell(this.#memory.observe(event));
   }

@@ -8,6 +8,7 @@ import { cpu } from "./suites/cpu.ts";
 import { schema } from "./suites/schema.ts";
 import { generic } from "./suites/generic.ts";
 import { hostInterface } from "./suites/interface.ts";
+import { libxl } from "./suites/libxl.ts";
 import { lxc } from "./suites/lxc.ts";
 import { lxcconf } from "./suites/lxcconf.ts";
 import { networkPort } from "./suites/network-port.ts";
@@ -58,4 +59,5 @@ export const SUITES: readonly Suite[] = [
   xml2vmx,
   xl,
   xm,
+  libxl,
 ];

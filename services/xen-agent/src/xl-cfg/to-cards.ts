@@ -19,7 +19,7 @@ function card(nic: Interface, hvm: boolean, dialect: Dialect, path: string): str
   return joinFields(
     [
       ["mac", nic.mac?.address],
-      ...connection(nic, path),
+      ...connectionOf(nic, path),
       ["type", isBare ? (dialect === "xl" ? "vif" : "netfront") : undefined],
       ["model", isBare ? undefined : nic.model],
       ["vifname", nic.target?.dev],
@@ -31,7 +31,11 @@ function card(nic: Interface, hvm: boolean, dialect: Dialect, path: string): str
   );
 }
 
-function connection(nic: Interface, path: string): readonly (readonly [string, string | undefined])[] {
+/** What a card is plugged into. @throws CONFIG_UNSUPPORTED */
+export function connectionOf(
+  nic: Interface,
+  path: string,
+): readonly (readonly [string, string | undefined])[] {
   const ips = nic.ips.length === 0 ? undefined : nic.ips.map(({ address }) => address).join(" ");
   switch (nic.type) {
     case "ethernet":

@@ -31,8 +31,8 @@ function serialsOf(serials: readonly Serial[], dialect: Dialect): Value {
   return texts.length > 1 ? texts : (texts[0] ?? "none");
 }
 
-/** The host's end, in the words of QEMU. */
-function chardev(device: Serial, path: string): string {
+/** The host's end, in the words of QEMU. @throws CONFIG_UNSUPPORTED */
+export function chardev(device: Serial, path: string): string {
   switch (device.type) {
     case "null":
     case "stdio":

@@ -18,15 +18,12 @@ function diskText(disk: Disk, path: string): string {
   const { driver, target } = disk;
   if (disk.device !== "disk" && disk.device !== "cdrom")
     throw unsupported(`a guest of xl has disks and CD drives, no ${disk.device}`, `${path}/@device`);
-  const format = driver?.type ?? "raw";
-  if (!FORMATS.includes(format))
-    throw unsupported(`xl reads images of ${FORMATS.join(", ")}, not ${format}`, `${path}/driver/@type`);
   const head = joinFields(
     [
-      ["format", format],
+      ["format", formatOf(disk, path)],
       ["vdev", target.dev],
       ["access", disk.readonly === true ? "ro" : "rw"],
-      ["backendtype", backend(disk, path)],
+      ["backendtype", backendOf(disk, path)],
       ["devtype", disk.device === "cdrom" ? "cdrom" : undefined],
       ["backend", disk.backendDomain],
     ],
@@ -38,7 +35,16 @@ function diskText(disk: Disk, path: string): string {
   return `${head}${discard}${source === undefined ? "" : `,target=${source}`}`;
 }
 
-function backend({ driver, type }: Disk, path: string): string | undefined {
+/** @throws CONFIG_UNSUPPORTED */
+export function formatOf({ driver }: Disk, path: string): string {
+  const format = driver?.type ?? "raw";
+  if (!FORMATS.includes(format))
+    throw unsupported(`Xen reads images of ${FORMATS.join(", ")}, not ${format}`, `${path}/driver/@type`);
+  return format;
+}
+
+/** @throws CONFIG_UNSUPPORTED */
+export function backendOf({ driver, type }: Disk, path: string): string | undefined {
   // What xl itself takes for a device.
   if (driver?.name === undefined) return type === "block" ? "phy" : undefined;
   const known = BACKENDS[driver.name];
@@ -50,7 +56,11 @@ function backend({ driver, type }: Disk, path: string): string | undefined {
   return known;
 }
 
-function networkTarget(disk: Extract<Disk, { readonly type: "network" }>, path: string): string | undefined {
+/** In the words of QEMU. @throws CONFIG_UNSUPPORTED */
+export function networkTarget(
+  disk: Extract<Disk, { readonly type: "network" }>,
+  path: string,
+): string | undefined {
   const { source } = disk;
   if (source === undefined) return undefined;
   if (source.protocol !== "rbd")

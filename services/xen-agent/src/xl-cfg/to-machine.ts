@@ -1,8 +1,11 @@
 import { numbersOf, rangesOf } from "@virtmesh/documents/domain/number-sets";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
+import type { Cpu } from "@virtmesh/documents/domain/cpu";
 import type { Timer } from "@virtmesh/documents/domain/clock";
 import { BOOT_LETTERS, keyOf, TSC_MODES } from "./names.ts";
 import { type Dialect, type Pair, unsupported, type Value } from "./setting.ts";
+
+type Cell = NonNullable<Cpu["numa"]>["cells"][number];
 
 /** Name, memory, processors, features, clock and what follows an end: alike for xl and xm. */
 export function machineSettings(definition: DomainDefinition, dialect: Dialect): readonly Pair[] {
@@ -103,6 +106,15 @@ function timerSetting(definition: DomainDefinition, timer: Timer, path: string):
 }
 
 function clockSettings(definition: DomainDefinition): readonly Pair[] {
+  const { rtcTimeoffset, localtime } = clockOf(definition);
+  return [...some("rtc_timeoffset", rtcTimeoffset), ["localtime", localtime ? 1 : 0]];
+}
+
+/** How far the guest's clock is from the host's. @throws CONFIG_UNSUPPORTED */
+export function clockOf(definition: DomainDefinition): {
+  readonly rtcTimeoffset?: number;
+  readonly localtime: boolean;
+} {
   const clock = definition.clock ?? { offset: "utc", timers: [] };
   const hvm = isHvm(definition);
   switch (clock.offset) {
@@ -111,19 +123,30 @@ function clockSettings(definition: DomainDefinition): readonly Pair[] {
       // Paravirtualised guests begin with the host's time each time.
       if (clock.adjustment !== undefined && (hvm || clock.adjustment !== "reset"))
         throw unsupported(`Xen cannot adjust a clock by "${clock.adjustment}"`, "clock/@adjustment");
-      const localtime = clock.offset === "localtime" ? 1 : 0;
-      return [...some("rtc_timeoffset", hvm ? 0 : undefined), ["localtime", localtime]];
+      return { ...(hvm ? { rtcTimeoffset: 0 } : {}), localtime: clock.offset === "localtime" };
     }
     case "variable":
       if (!hvm) break;
-      return [
-        ["rtc_timeoffset", clock.adjustment ?? 0],
-        ["localtime", clock.basis === "localtime" ? 1 : 0],
-      ];
+      return { rtcTimeoffset: clock.adjustment ?? 0, localtime: clock.basis === "localtime" };
     default:
   }
   throw unsupported(
     `the clock of ${hvm ? "a" : "a paravirtualised"} guest of Xen cannot have the offset ${clock.offset}`,
     "clock/@offset",
   );
+}
+
+/** Whether the guest can run guests itself: vmx and svm stand for what the processor of the host has. */
+export function isNested({ features }: Cpu): boolean {
+  return !features.some(
+    ({ name, policy }) => (name === "vmx" || name === "svm") && (policy === "disable" || policy === "forbid"),
+  );
+}
+
+/** How far the memory of a node is, where nothing is said. */
+const LOCAL = 10;
+const REMOTE = 20;
+
+export function distanceOf({ distances }: Cell, from: number, to: number): number {
+  return distances?.find(({ id }) => id === to)?.value ?? (from === to ? LOCAL : REMOTE);
 }

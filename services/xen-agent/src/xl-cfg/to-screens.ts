@@ -5,7 +5,7 @@ import { SCREENS } from "./names.ts";
 import { isHvm, some } from "./to-machine.ts";
 import { type Dialect, type Pair, unsupported, type Value } from "./setting.ts";
 
-const FIRST_PORT = 5900;
+export const FIRST_PORT = 5900;
 const PATH = "devices/graphics[1]";
 
 /** How the guest's screen is seen, and the card behind it. @throws CONFIG_UNSUPPORTED */
@@ -56,7 +56,7 @@ function vncParts(graphics: VncGraphics): readonly (readonly [string, string | n
   ];
 }
 
-function addressOf({ listens: [first], listen }: VncGraphics | SpiceGraphics): string | undefined {
+export function addressOf({ listens: [first], listen }: VncGraphics | SpiceGraphics): string | undefined {
   return first?.type === "address" ? (first.address ?? listen) : listen;
 }
 

@@ -10,7 +10,7 @@ import { cardSettings } from "./to-cards.ts";
 import { portSettings } from "./to-chardev.ts";
 import { diskSettings } from "./to-disks.ts";
 import { pciSettings, usbSettings } from "./to-host-devices.ts";
-import { bootSetting, isHvm, machineSettings, some } from "./to-machine.ts";
+import { bootSetting, distanceOf, isHvm, isNested, machineSettings, some } from "./to-machine.ts";
 import { screenSettings } from "./to-screens.ts";
 import { inputSettings, soundSettings } from "./to-small-devices.ts";
 import { writeSettings } from "./write.ts";
@@ -52,7 +52,7 @@ function xlSettings(definition: DomainDefinition): readonly Pair[] {
 }
 
 function osSettings(definition: DomainDefinition): readonly Pair[] {
-  const { os, bootloader, bootloaderArgs } = definition;
+  const { os, cpu, bootloader, bootloaderArgs } = definition;
   const kernel = [
     ...some("kernel", os.kernel),
     ...some("ramdisk", os.initrd),
@@ -75,7 +75,7 @@ function osSettings(definition: DomainDefinition): readonly Pair[] {
     ...some("acpi_firmware", os.acpi?.find(({ type }) => type === "slic")?.path),
     ...kernel,
     bootSetting(definition),
-    ...nestedSettings(definition),
+    ...some("nestedhvm", cpu?.mode === "host-passthrough" ? (isNested(cpu) ? 1 : 0) : undefined),
   ];
 }
 
@@ -85,15 +85,6 @@ function firmwareSettings({ os }: DomainDefinition): readonly Pair[] {
   if (loader?.type === "pflash" || firmwareKind === "efi")
     return [["bios", "ovmf"], ...some("bios_path_override", path === OVMF ? undefined : path)];
   return some("firmware_override", path === HVMLOADER ? undefined : path);
-}
-
-/** Whether the guest can run guests itself: vmx stands for what the processor of the host has. */
-function nestedSettings({ cpu }: DomainDefinition): readonly Pair[] {
-  if (cpu?.mode !== "host-passthrough") return [];
-  const isOff = cpu.features.some(
-    ({ name, policy }) => (name === "vmx" || name === "svm") && (policy === "disable" || policy === "forbid"),
-  );
-  return [["nestedhvm", isOff ? 0 : 1]];
 }
 
 function cpuidSettings({ cpu }: DomainDefinition): readonly Pair[] {
@@ -106,18 +97,13 @@ function cpuidSettings({ cpu }: DomainDefinition): readonly Pair[] {
   return some("cpuid", features.length === 0 ? undefined : ["host", ...features].join(","));
 }
 
-/** How far the memory of a node is, where nothing is said. */
-const LOCAL = 10;
-const REMOTE = 20;
-
 function vnumaSettings({ cpu }: DomainDefinition): readonly Pair[] {
   const cells = cpu?.numa?.cells ?? [];
-  const nodes = cells.map(({ bytes, cpus, distances }, node) => {
+  const nodes = cells.map((cell, node) => {
+    const { bytes, cpus } = cell;
     if (cpus === undefined)
       throw unsupported("a node of a guest of Xen has processors", `cpu/numa/cell[${node + 1}]`);
-    const values = cells.map(
-      (_, to) => distances?.find(({ id }) => id === to)?.value ?? (node === to ? LOCAL : REMOTE),
-    );
+    const values = cells.map((_, to) => distanceOf(cell, node, to));
     return [`pnode=${node}`, `size=${bytes >> 20n}`, `vcpus=${cpus}`, `vdistances=${values.join(",")}`];
   });
   return some("vnuma", nodes.length === 0 ? undefined : nodes);

@@ -37,6 +37,12 @@ describe("a guest of Xen", () => {
     expect(hvm.features).toEqual({ pae: true });
   });
 
+  it("has a clock that is adjusted by seconds as a variable one", () => {
+    const clock = "<clock offset='localtime' adjustment='3600'/>";
+    const variable = { offset: "variable", adjustment: 3600, basis: "localtime", timers: [] };
+    expect(completed("hvm", clock).clock).toEqual(variable);
+  });
+
   it("is told of its nodes by ACPI", () => {
     const cpu = "<vcpu>2</vcpu><cpu><numa><cell id='0' cpus='0-1' memory='512' unit='MiB'/></numa></cpu>";
     expect(completed("hvm", cpu).features).toEqual({ pae: true, acpi: true });

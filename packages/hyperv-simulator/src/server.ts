@@ -42,6 +42,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     isEncrypted: options.tls !== undefined,
     allowUnencrypted: options.allowUnencrypted ?? false,
     allowBasic: options.allowBasic ?? true,
+    onRefusal: (why) => void host.refused.push(why),
   });
   const service = new Service(host, gate);
   const control = new Control(host, options.credentials);

@@ -72,6 +72,13 @@ export const VCSIM_NEEDS: readonly Need[] = [
   { package: "openssl", file: "openssl" },
 ];
 
+/** Clients of WinRM and NTLM that others wrote, for the Hyper-V simulator. */
+export const HYPERV_PEER_NEEDS: readonly Need[] = [
+  { package: "gss-ntlmssp", file: "/usr/lib/x86_64-linux-gnu/gssntlmssp/gssntlmssp.so" },
+  { package: "python3-gssapi", file: "/usr/lib/python3/dist-packages/gssapi" },
+  { package: "python3-winrm", file: "/usr/lib/python3/dist-packages/winrm" },
+];
+
 /** What starting guests of every kind takes, in namespaces of their own. */
 export const ACCEPTS_NEEDS: readonly Need[] = [
   ...QEMU_NEEDS,

@@ -13,6 +13,8 @@ export interface Settings {
   readonly guestShutdown: "obeys" | "ignores";
   readonly guestShutdownMs: number;
   readonly subscriptions: "accepted" | "refused";
+  /** `lost`: subscriptions hear of nothing, and nobody is told that they do not. */
+  readonly events: "told" | "lost";
   /** Windows grants no renewals (MS-WSMV 3.1.4.1.30.4). */
   readonly renewals: "refused" | "granted";
   readonly quotas: Quotas;
@@ -56,6 +58,7 @@ export const DEFAULT_SETTINGS: Settings = {
   guestShutdown: "obeys",
   guestShutdownMs: 20,
   subscriptions: "accepted",
+  events: "told",
   renewals: "refused",
   quotas: {
     maxEnvelopeBytes: 512_000,

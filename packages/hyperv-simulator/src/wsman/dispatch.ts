@@ -8,8 +8,10 @@ import { Contexts, type Enumeration } from "./contexts.ts";
 import { enumerate, noClass, pull, contextOf } from "./enumerate.ts";
 import { CODES, Fault, unreachable } from "./faults.ts";
 import { invoke } from "./invoke.ts";
-import { declare, ENUMERATION, IDENTITY, type Prefix, TRANSFER } from "./namespaces.ts";
+import { declare, ENUMERATION, EVENTING, IDENTITY, type Prefix, SHELL, TRANSFER } from "./namespaces.ts";
 import { classOf, type Request } from "./request.ts";
+import { SHELL_URI, Shells } from "./shell.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** What goes into the envelope of an answer. */
 export interface Reply {
@@ -22,10 +24,14 @@ export interface Reply {
 export class Dispatcher {
   readonly #host: Host;
   readonly #enumerations: Contexts<Enumeration>;
+  readonly #subscriptions: Subscriptions;
+  readonly #shells: Shells;
 
   constructor(host: Host) {
     this.#host = host;
     this.#enumerations = new Contexts(host.timers);
+    this.#subscriptions = new Subscriptions(host);
+    this.#shells = new Shells(host);
   }
 
   /** The name of what a request asks for, as settings name it: `Pull`, `RequestStateChange`. */
@@ -34,29 +40,57 @@ export class Dispatcher {
   }
 
   /** @throws Fault */
-  async answer(request: Request, _signal: AbortSignal): Promise<Reply> {
+  async answer(request: Request, signal: AbortSignal): Promise<Reply> {
     switch (request.action) {
       case `${ENUMERATION}/Enumerate`:
         return reply(request, enumerate(this.#host, this.#enumerations, request), ["n", "w"]);
       case `${ENUMERATION}/Pull`:
-        return reply(request, pull(this.#host, this.#enumerations, request), ["n", "w"]);
+        return reply(request, await this.#pull(request, signal), ["n", "w"]);
+      case `${EVENTING}/Subscribe`:
+        return reply(request, this.#subscriptions.subscribe(request), ["n", "e", "w"]);
+      case `${EVENTING}/Renew`:
+        return reply(request, this.#subscriptions.renew(request), ["e", "w"]);
+      case `${EVENTING}/Unsubscribe`:
+        this.#subscriptions.unsubscribe(request);
+        return reply(request, "", ["e", "w"]);
       case `${ENUMERATION}/Release`:
         this.#enumerations.take(contextOf(request));
         return reply(request, "", ["n", "w"]);
       case `${TRANSFER}/Get`:
         return reply(request, encodeInstance(this.#need(request)), ["x", "w"]);
       default:
-        return this.#invoke(request);
+        return request.resourceUri === SHELL_URI ? this.#shell(request) : this.#invoke(request);
+    }
+  }
+
+  async #pull(request: Request, signal: AbortSignal): Promise<string> {
+    const context = contextOf(request);
+    return this.#subscriptions.has(context)
+      ? await this.#subscriptions.pull(request, context, signal)
+      : pull(this.#host, this.#enumerations, request);
+  }
+
+  #shell(request: Request): Reply {
+    switch (request.action) {
+      case `${TRANSFER}/Create`:
+        return reply(request, this.#shells.create(), ["x", "w", "rsp"]);
+      case `${TRANSFER}/Delete`:
+        this.#shells.remove(request);
+        return reply(request, "", ["x", "w"]);
+      case `${SHELL}/Command`:
+        return reply(request, this.#shells.command(request), ["w", "rsp"]);
+      case `${SHELL}/Receive`:
+        return reply(request, this.#shells.receive(request), ["w", "rsp"]);
+      case `${SHELL}/Signal`:
+        return reply(request, this.#shells.signal(request), ["w", "rsp"]);
+      default:
+        throw unsupported(request);
     }
   }
 
   #invoke(request: Request): Reply {
     const prefix = `${request.resourceUri}/`;
-    if (request.resourceUri === "" || !request.action.startsWith(prefix))
-      throw new Fault(
-        "a:ActionNotSupported",
-        `The action "${request.action}" is not supported by the service.`,
-      );
+    if (request.resourceUri === "" || !request.action.startsWith(prefix)) throw unsupported(request);
     const name = request.action.slice(prefix.length);
     return reply(request, invoke(this.#host, this.#need(request), name, request.body), ["w"]);
   }
@@ -97,6 +131,10 @@ export class Dispatcher {
       );
     return others.length === 0 ? one : undefined;
   }
+}
+
+function unsupported({ action }: Request): Fault {
+  return new Fault("a:ActionNotSupported", `The action "${action}" is not supported by the service.`);
 }
 
 function reply(request: Request, body: string, prefixes: readonly Prefix[]): Reply {

@@ -30,14 +30,14 @@ export class Service {
     if (!/^\/wsman\b/.test(request.url ?? "")) return void response.writeHead(404).end();
     if (request.headers["wsmanidentify"] === "unauthenticated") return this.#identify(response, body);
     const admitted = this.#gate.admit(request, body);
-    if (admitted.kind === "refused")
-      return void response.writeHead(admitted.status, { "www-authenticate": [...admitted.challenges] }).end();
+    if (admitted.challenges.length > 0) response.setHeader("www-authenticate", [...admitted.challenges]);
+    if (admitted.kind === "refused") return void response.writeHead(401).end();
     if (admitted.message.length === 0) return void response.writeHead(200).end();
     await this.#serve(response, admitted);
   }
 
   #identify(response: ServerResponse, body: Buffer): void {
-    const isIdentify = isIdentifyBody(body);
+    const isIdentify = isIdentifyBody(decode(body));
     const answer = isIdentify ? this.#envelope(undefined, { action: "", body: identifyBody() }) : "";
     response.writeHead(isIdentify ? 200 : 401, { "content-type": SOAP_TYPE }).end(answer);
   }
@@ -50,8 +50,8 @@ export class Service {
     let request: Request | undefined;
     using operation = this.#count(admitted.user);
     try {
-      const text = admitted.message.toString("utf8");
-      if (isIdentifyBody(admitted.message))
+      const text = decode(admitted.message);
+      if (isIdentifyBody(text))
         return send(200, this.#envelope(undefined, { action: "", body: identifyBody() }));
       request = readRequest(text);
       if (operation.count > this.#host.settings().quotas.maxConcurrentOperationsPerUser)
@@ -80,8 +80,8 @@ export class Service {
         response.destroy();
         return false;
       case "unauthorized": {
-        const { status, challenges } = this.#gate.refuse();
-        response.writeHead(status, { "www-authenticate": [...challenges] }).end();
+        const { challenges } = this.#gate.refuse("the simulator was told to refuse");
+        response.writeHead(401, { "www-authenticate": [...challenges] }).end();
         return false;
       }
       case "delay":
@@ -125,9 +125,15 @@ export class Service {
   }
 }
 
-function isIdentifyBody(body: Buffer): boolean {
+/** UTF-8, or UTF-16 as some clients of Windows send it. */
+function decode(message: Buffer): string {
+  const isWide = message[1] === 0 || (message[0] === 0xff && message[1] === 0xfe);
+  return message.toString(isWide ? "utf16le" : "utf8").replace(/^\uFEFF/, "");
+}
+
+function isIdentifyBody(text: string): boolean {
   try {
-    const soapBody = readXml(body.toString("utf8")).children.find((c: XmlNode) => c.name === "Body");
+    const soapBody = readXml(text).children.find((c: XmlNode) => c.name === "Body");
     const [first] = soapBody?.children ?? [];
     return first?.name === IDENTIFY.name && first.uri === IDENTIFY.uri;
   } catch (e) {

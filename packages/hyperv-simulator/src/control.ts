@@ -1,8 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Credentials, isBasicOf } from "./auth/basic.ts";
 import { readBody } from "./body.ts";
-import { textOf } from "./cim/value.ts";
-import { enterState, isGuest } from "./host/guests.ts";
 import type { GuestState } from "./host/guest-state.ts";
 import type { Host } from "./host/host.ts";
 import type { SettingsPatch } from "./host/settings.ts";
@@ -39,12 +37,8 @@ export class Control {
     }
     if (what === "GET /simulator/refused") return this.#host.refused;
     const name = /^PUT \/simulator\/guests\/([^/]+)$/.exec(what)?.[1];
-    const guest = this.#host.repository
-      .all("Msvm_ComputerSystem")
-      .find((g) => isGuest(this.#host, g) && textOf(g, "ElementName") === decodeURIComponent(name ?? ""));
-    if (name === undefined || guest === undefined) return undefined;
+    if (name === undefined) return undefined;
     const { state } = JSON.parse(body) as { readonly state: GuestState };
-    enterState(this.#host, textOf(guest, "Name"), state);
-    return { state };
+    return this.#host.control(decodeURIComponent(name), state) ? { state } : undefined;
   }
 }

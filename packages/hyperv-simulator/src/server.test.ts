@@ -1,31 +1,19 @@
-import { DEFAULT_SEED } from "./host/seed.ts";
-import type { SettingsPatch } from "./host/settings.ts";
-import { type Simulator, startSimulator } from "./server.ts";
 import { faultOf, referenceParameter, selectorsOf, textAt, WireClient } from "./testing/client.ts";
+import { started } from "./testing/started.ts";
 import { child } from "./xml/node.ts";
 
 const WEB = "A1B2C3D4-0001-4000-8000-000000000001";
 const SEED = {
-  ...DEFAULT_SEED,
   guests: [
     { name: "web-1", id: WEB, state: "running" as const },
     { name: "db-1", state: "off" as const },
   ],
 };
-
-async function start(settings: SettingsPatch = {}): Promise<Simulator & { readonly client: WireClient }> {
-  const simulator = await startSimulator({
-    ...{ seed: SEED, settings, address: "127.0.0.1", port: 0, allowUnencrypted: true },
-    credentials: { user: "Administrator", password: "secret" },
-  });
-  return Object.assign(simulator, { client: new WireClient(simulator.port, "Administrator", "secret") });
-}
-
 const OF_WEB = { CreationClassName: "Msvm_ComputerSystem", Name: WEB };
 
 describe("WS-Management at a Hyper-V host", () => {
   it("lets in nobody with a wrong password, and says how to come in", async () => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     const answer = await new WireClient(simulator.port, "Administrator", "wrong").enumerate(
       "Msvm_ComputerSystem",
     );
@@ -33,7 +21,7 @@ describe("WS-Management at a Hyper-V host", () => {
   });
 
   it("says what it is before anybody has said who they are", async () => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     const identify =
       '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body>' +
       '<wsmid:Identify xmlns:wsmid="http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"/>' +
@@ -44,7 +32,7 @@ describe("WS-Management at a Hyper-V host", () => {
   });
 
   it("gives one item an answer, and a new context each time, until the last", async () => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     const first = textAt(
       (await simulator.client.enumerate("Msvm_ComputerSystem")).body,
       "EnumerationContext",
@@ -66,7 +54,7 @@ describe("WS-Management at a Hyper-V host", () => {
   });
 
   it("forgets an enumeration that nobody goes on with", async () => {
-    await using simulator = await start({ quotas: { enumerationTimeoutMs: 0 } });
+    await using simulator = await started({ quotas: { enumerationTimeoutMs: 0 } }, SEED);
     const context = textAt(
       (await simulator.client.enumerate("Msvm_ComputerSystem")).body,
       "EnumerationContext",
@@ -77,7 +65,7 @@ describe("WS-Management at a Hyper-V host", () => {
   });
 
   it("finds guests by WQL, and what belongs to them by their associations", async () => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     const guests = await simulator.client.query("SELECT * FROM Msvm_ComputerSystem WHERE Name != __SERVER");
     expect(guests.map((guest) => textAt(guest, "ElementName"))).toEqual(["web-1", "db-1"]);
     const [settings] = await simulator.client.query(
@@ -92,7 +80,7 @@ describe("WS-Management at a Hyper-V host", () => {
     ["property", "SELECT * FROM Msvm_ComputerSystem WHERE Colour = 1", "has no property Colour"],
     ["word", "SELECT * FROM Msvm_ComputerSystem WHERE Name ~ 1", "is no part of WQL"],
   ])("refuses a query with a %s that Microsoft's reference does not know", async (_, wql, why) => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     await expect(simulator.client.query(wql)).rejects.toThrow(why);
   });
 
@@ -101,20 +89,15 @@ describe("WS-Management at a Hyper-V host", () => {
     ["a key that it has not", { ...OF_WEB, Colour: "red" }, "w:InvalidSelectors"],
     ["the keys of nobody", { ...OF_WEB, Name: "nobody" }, "a:DestinationUnreachable"],
   ])("does not get a guest by %s", async (_, selectors, subcode) => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     const answer = await simulator.client.get("Msvm_ComputerSystem", selectors);
     expect([answer.status, faultOf(answer).subcode]).toEqual([500, subcode]);
   });
 
   it("changes the state of a guest by a job, which tells when it is done", async () => {
-    await using simulator = await start({ jobs: { durationMs: 0 } });
-    const { host, client } = simulator;
-    const over = new Promise((resolve) =>
-      host.repository.onChange((change) => {
-        if (change.target.className === "Msvm_ConcreteJob" && change.target.values["JobState"] === 7)
-          resolve(null);
-      }),
-    );
+    await using simulator = await started({ jobs: { durationMs: 0 } }, SEED);
+    const { client } = simulator;
+    const over = simulator.jobEnds();
     const answer = await client.invoke(
       ...(["Msvm_ComputerSystem", "RequestStateChange", OF_WEB] as const),
       "<p:RequestedState>3</p:RequestedState>",
@@ -127,7 +110,7 @@ describe("WS-Management at a Hyper-V host", () => {
   });
 
   it("answers that a state does not allow what is asked", async () => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     const answer = await simulator.client.invoke(
       ...(["Msvm_ComputerSystem", "RequestStateChange", OF_WEB] as const),
       "<p:RequestedState>2</p:RequestedState>",
@@ -143,13 +126,13 @@ describe("WS-Management at a Hyper-V host", () => {
     ["parameter", "RequestStateChange", "<p:Colour>1</p:Colour>", "w:InvalidParameter"],
     ["value", "RequestStateChange", "<p:RequestedState>70000</p:RequestedState>", "w:InvalidParameter"],
   ])("refuses a %s that the class does not have", async (_, method, parameters, subcode) => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     const answer = await simulator.client.invoke("Msvm_ComputerSystem", method, OF_WEB, parameters);
     expect(faultOf(answer).subcode).toBe(subcode);
   });
 
   it("defines a guest, and destroys it", async () => {
-    await using simulator = await start({ jobs: { durationMs: 0 } });
+    await using simulator = await started({ jobs: { durationMs: 0 } }, SEED);
     const { client } = simulator;
     const service = "Msvm_VirtualSystemManagementService";
     const settings = instance("Msvm_VirtualSystemSettingData", { ElementName: ["string", "new-1"] });
@@ -161,10 +144,8 @@ describe("WS-Management at a Hyper-V host", () => {
     );
     const made = selectorsOf(child(defined.body, "ResultingSystem"));
     expect(textAt((await client.get("Msvm_ComputerSystem", made)).body, "ElementName")).toBe("new-1");
-    const gone = new Promise((resolve) =>
-      simulator.host.repository.onChange((change) => {
-        if (change.kind === "deleted" && change.target.values["Name"] === made["Name"]) resolve(null);
-      }),
+    const gone = simulator.next(
+      ({ kind, target }) => kind === "deleted" && target.values["Name"] === made["Name"],
     );
     await client.invoke(
       service,
@@ -181,7 +162,7 @@ describe("WS-Management at a Hyper-V host", () => {
     ["property", instance("Msvm_VirtualSystemSettingData", { Colour: ["string", "red"] }), "Colour"],
     ["type", instance("Msvm_VirtualSystemSettingData", { ElementName: ["uint8", "1"] }), "uint8"],
   ])("takes no settings with a %s that Microsoft's reference does not know", async (_, settings, why) => {
-    await using simulator = await start();
+    await using simulator = await started({}, SEED);
     const answer = await simulator.client.invoke(
       ...(["Msvm_VirtualSystemManagementService", "DefineSystem", {}] as const),
       `<p:SystemSettings>${settings}</p:SystemSettings>`,
@@ -191,21 +172,16 @@ describe("WS-Management at a Hyper-V host", () => {
   });
 
   it.each(["drop before", "drop after"] as const)("ends a connection when it is told to %s", async (does) => {
-    await using simulator = await start({ disturbances: [{ operation: "Get", does, times: 1 }] });
+    await using simulator = await started({ disturbances: [{ operation: "Get", does, times: 1 }] }, SEED);
     await expect(simulator.client.get("Msvm_ComputerSystem", OF_WEB)).rejects.toThrow("socket hang up");
     expect((await simulator.client.get("Msvm_ComputerSystem", OF_WEB)).status).toBe(200);
   });
 
   it("ends a job as an exception when it is told to, and lets the guest be as it was", async () => {
     const failure = { method: "RequestStateChange", code: 32768, description: "Datenträger voll" };
-    await using simulator = await start({ jobs: { durationMs: 0 }, jobFailures: [failure] });
-    const { host, client } = simulator;
-    const over = new Promise((resolve) =>
-      host.repository.onChange((change) => {
-        if (change.target.className === "Msvm_ConcreteJob" && change.target.values["JobState"] === 10)
-          resolve(null);
-      }),
-    );
+    await using simulator = await started({ jobs: { durationMs: 0 }, jobFailures: [failure] }, SEED);
+    const { client } = simulator;
+    const over = simulator.jobEnds();
     const answer = await client.invoke(
       ...(["Msvm_ComputerSystem", "RequestStateChange", OF_WEB] as const),
       "<p:RequestedState>9</p:RequestedState>",

@@ -3,7 +3,8 @@ import { type Instance, NEVER, textOf } from "../cim/value.ts";
 import type { Context } from "./context.ts";
 import { Disks } from "./disks.ts";
 import { addFurniture } from "./furniture.ts";
-import { seedGuest } from "./guests.ts";
+import { enterState, isGuest, seedGuest } from "./guests.ts";
+import type { GuestState } from "./guest-state.ts";
 import { Jobs } from "./jobs.ts";
 import type { Seed } from "./seed.ts";
 import {
@@ -26,6 +27,7 @@ export class Host implements Context, Disposable {
   /** What was refused because Microsoft's reference does not know it or the state forbids it, for tests. */
   readonly refused: string[] = [];
   #settings: Settings;
+  readonly #awaited: { readonly operation: string; readonly resolve: () => void }[] = [];
 
   constructor(seed: Seed, patch: SettingsPatch = {}) {
     this.seed = seed;
@@ -52,8 +54,29 @@ export class Host implements Context, Disposable {
     this.#settings = patchSettings(this.#settings, patch);
   }
 
+  /** Does what somebody at the host itself does to a guest; false when there is no guest of that name. */
+  control(name: string, state: GuestState): boolean {
+    const guest = this.repository
+      .all("Msvm_ComputerSystem")
+      .find((g) => isGuest(this, g) && textOf(g, "ElementName") === name);
+    if (guest !== undefined) enterState(this, textOf(guest, "Name"), state);
+    return guest !== undefined;
+  }
+
+  /** Resolves when the next request of this operation is about to be carried out. */
+  begins(operation: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#awaited.push({ operation, resolve });
+    return promise;
+  }
+
   /** What befalls this operation now; it counts as having happened. */
   takeDisturbance(operation: string): Disturbance | undefined {
+    const awaited = this.#awaited.splice(0);
+    for (const one of awaited) {
+      if (one.operation === operation) one.resolve();
+      else this.#awaited.push(one);
+    }
     const { disturbances } = this.#settings;
     const found = disturbances.find((d) => d.operation === operation || d.operation === "*");
     if (found !== undefined) this.#settings = { ...this.#settings, disturbances: used(disturbances, found) };

@@ -34,6 +34,8 @@ export interface Seed {
   readonly memoryMiB: number;
   readonly guests: readonly SeedGuest[];
   readonly switches: readonly SeedSwitch[];
+  /** Hosts that guests can be migrated to. */
+  readonly peers: readonly string[];
 }
 
 export const DEFAULT_SEED: Seed = {
@@ -53,4 +55,5 @@ export const DEFAULT_SEED: Seed = {
     { name: "db-1", state: "off", memoryMiB: 2048, generation: 2 },
   ],
   switches: [{ name: "Default Switch" }],
+  peers: ["HVHOST2"],
 };

@@ -1,8 +1,20 @@
 import type { CimClass } from "../schema/classes.ts";
 import { initiateReboot, initiateShutdown, requestStateChange } from "./computer-system.ts";
+import {
+  convertVirtualHardDisk,
+  createVirtualHardDisk,
+  getVirtualHardDiskSettingData,
+  getVirtualHardDiskState,
+  mergeVirtualHardDisk,
+  resizeVirtualHardDisk,
+  validateVirtualHardDisk,
+} from "./image-service.ts";
 import { pressKey } from "./keyboard.ts";
 import type { Method } from "./method.ts";
+import { checkMigratable, migrateToHost } from "./migration-service.ts";
 import { addResourceSettings, modifyResourceSettings, removeResourceSettings } from "./resource-settings.ts";
+import { applySnapshot, createSnapshot, destroySnapshot, destroySnapshotTree } from "./snapshot-service.ts";
+import { getSummaryInformation, getVirtualSystemThumbnailImage } from "./summary.ts";
 import { defineSystem, destroySystem, modifySystemSettings } from "./system-settings.ts";
 
 interface Entry {
@@ -24,6 +36,27 @@ const METHODS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
     AddResourceSettings: { method: addResourceSettings },
     ModifyResourceSettings: { method: modifyResourceSettings, isJob: true },
     RemoveResourceSettings: { method: removeResourceSettings },
+    GetSummaryInformation: { method: getSummaryInformation },
+    GetVirtualSystemThumbnailImage: { method: getVirtualSystemThumbnailImage },
+  },
+  Msvm_VirtualSystemSnapshotService: {
+    CreateSnapshot: { method: createSnapshot, isJob: true },
+    ApplySnapshot: { method: applySnapshot, isJob: true },
+    DestroySnapshot: { method: destroySnapshot, isJob: true },
+    DestroySnapshotTree: { method: destroySnapshotTree, isJob: true },
+  },
+  Msvm_ImageManagementService: {
+    CreateVirtualHardDisk: { method: createVirtualHardDisk, isJob: true },
+    GetVirtualHardDiskSettingData: { method: getVirtualHardDiskSettingData },
+    GetVirtualHardDiskState: { method: getVirtualHardDiskState },
+    ResizeVirtualHardDisk: { method: resizeVirtualHardDisk, isJob: true },
+    MergeVirtualHardDisk: { method: mergeVirtualHardDisk, isJob: true },
+    ConvertVirtualHardDisk: { method: convertVirtualHardDisk, isJob: true },
+    ValidateVirtualHardDisk: { method: validateVirtualHardDisk, isJob: true },
+  },
+  Msvm_VirtualSystemMigrationService: {
+    CheckVirtualSystemIsMigratableToHost: { method: checkMigratable },
+    MigrateVirtualSystemToHost: { method: migrateToHost, isJob: true },
   },
   Msvm_Keyboard: {
     PressKey: { method: pressKey },

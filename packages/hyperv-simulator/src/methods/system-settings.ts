@@ -1,7 +1,16 @@
 import { referenceTo } from "../cim/path.ts";
 import { keyText, textOf, valueText } from "../cim/value.ts";
+import { checkpointsOf } from "../host/checkpoints.ts";
 import { guestReference } from "../host/context.ts";
-import { addGuest, isGuest, REALIZED, removeGuest, settingsOf, stateOf } from "../host/guests.ts";
+import {
+  addGuest,
+  isGuest,
+  REALIZED,
+  removeGuest,
+  removeSettings,
+  settingsOf,
+  stateOf,
+} from "../host/guests.ts";
 import { RETURN, Refusal, type Work } from "../host/jobs.ts";
 import { type MethodCall, needInstance, needText, texts } from "./method.ts";
 import { addResources } from "./resource-settings.ts";
@@ -50,19 +59,12 @@ export function destroySystem(call: MethodCall): Work {
     describes: "removing",
     affected: [referenceTo(guest)],
     finish: () => {
-      removeCheckpoints(call, textOf(guest, "Name"));
+      for (const checkpoint of checkpointsOf(host, textOf(guest, "Name")))
+        removeSettings(host, referenceTo(checkpoint));
       removeGuest(host, textOf(guest, "Name"));
       return {};
     },
   };
-}
-
-function removeCheckpoints({ host }: MethodCall, id: string): void {
-  for (const settings of host.repository.all("Msvm_VirtualSystemSettingData")) {
-    const isItsOwn = textOf(settings, "VirtualSystemIdentifier") === id;
-    if (isItsOwn && textOf(settings, "VirtualSystemType") !== REALIZED)
-      host.repository.remove(referenceTo(settings));
-  }
 }
 
 /** What can be changed while the guest runs. */

@@ -37,8 +37,4 @@ export class Contexts<T> {
     this.#open.delete(id);
     return found.value;
   }
-
-  has(id: string): boolean {
-    return this.#open.has(id);
-  }
 }

@@ -13,6 +13,7 @@ import { Consoles } from "./facets/console.ts";
 import { LxcConversion } from "./facets/conversion.ts";
 import { LxcDevices } from "./facets/devices.ts";
 import { LxcDomains } from "./facets/domains.ts";
+import { LxcGuestInfo } from "./facets/guest-info.ts";
 import { LxcHost } from "./facets/host.ts";
 import { LxcResources } from "./facets/resources.ts";
 import { LxcSnapshots } from "./facets/snapshots.ts";
@@ -64,6 +65,7 @@ async function create(
     devices: new LxcDevices(containers),
     resources: new LxcResources(containers),
     snapshots: new LxcSnapshots(containers, snapshots),
+    guestInfo: new LxcGuestInfo(containers),
     conversion: new LxcConversion(),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };

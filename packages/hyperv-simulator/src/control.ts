@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { VirtError } from "@virtmesh/core/errors";
 import { type Credentials, isBasicOf } from "./auth/basic.ts";
 import { readBody } from "./body.ts";
 import type { GuestState } from "./host/guest-state.ts";
@@ -25,9 +26,15 @@ export class Control {
     const body = await readBody(request, MAX_BODY_BYTES);
     if (!isBasicOf(request.headers.authorization ?? "", this.#credentials))
       return void response.writeHead(401, { "www-authenticate": 'Basic realm="simulator"' }).end();
-    const answer = this.#answer(`${request.method} ${request.url}`, body?.toString() ?? "");
-    if (answer === undefined) return void response.writeHead(404).end();
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    const send = (status: number, answer: unknown): void =>
+      void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    try {
+      const answer = this.#answer(`${request.method} ${request.url}`, body?.toString() ?? "");
+      send(answer === undefined ? 404 : 200, answer ?? "there is no such thing");
+    } catch (e) {
+      if (!VirtError.is(e) && !(e instanceof SyntaxError)) throw e;
+      send(400, e.message);
+    }
   }
 
   #answer(what: string, body: string): unknown {

@@ -1,8 +1,9 @@
 // A Hyper-V host as seen through WS-Management, for tests. It prints where it answers, and goes on until it is ended.
 import { readFileSync } from "node:fs";
+import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { defineConfig, integer, text, toggle } from "@virtmesh/kit/config";
 import { runMain } from "@virtmesh/kit/process";
-import { DEFAULT_SEED, type Seed } from "./host/seed.ts";
+import { type Seed, seedFrom } from "./host/seed.ts";
 import type { SettingsPatch } from "./host/settings.ts";
 import { startSimulator } from "./server.ts";
 
@@ -53,8 +54,18 @@ const config = defineConfig(
   { name: "hyperv-simulator", version: "0.1.0", summary: "a Hyper-V host as seen through WS-Management" },
 );
 
-function readJson(path: string | undefined): unknown {
-  return path === undefined ? {} : JSON.parse(readFileSync(path, "utf8"));
+function readJson(flag: string, path: string | undefined): unknown {
+  if (path === undefined) return {};
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new VirtError(
+      "INVALID_FIELD",
+      `${flag} ${path} cannot be read: ${messageOf(cause)}`,
+      {},
+      { cause },
+    );
+  }
 }
 
 await runMain(async (scope) => {
@@ -64,8 +75,8 @@ await runMain(async (scope) => {
     await startSimulator({
       ...{ address: values.address, port: values.port },
       credentials: { user: values.user, password: values.password },
-      seed: { ...DEFAULT_SEED, ...(readJson(values.seed) as Partial<Seed>) },
-      settings: readJson(values.settings) as SettingsPatch,
+      seed: seedFrom(readJson("--seed", values.seed) as Partial<Seed>),
+      settings: readJson("--settings", values.settings) as SettingsPatch,
       ...{ allowUnencrypted: values.allowUnencrypted, allowBasic: values.allowBasic },
       ...(cert === undefined || key === undefined
         ? {}

@@ -177,6 +177,94 @@ describe("WS-Management at a Hyper-V host", () => {
     expect((await simulator.client.get("Msvm_ComputerSystem", OF_WEB)).status).toBe(200);
   });
 
+  it("forgets a job some time after it has ended", async () => {
+    await using simulator = await started({ jobs: { durationMs: 0, removeAfterMs: 0 } }, SEED);
+    const gone = simulator.next(
+      ({ kind, target }) => kind === "deleted" && target.className === "Msvm_ConcreteJob",
+    );
+    const answer = await simulator.client.invoke(
+      ...(["Msvm_ComputerSystem", "RequestStateChange", OF_WEB] as const),
+      "<p:RequestedState>9</p:RequestedState>",
+    );
+    await gone;
+    const job = await simulator.client.get("Msvm_ConcreteJob", selectorsOf(child(answer.body, "Job")));
+    expect(faultOf(job).subcode).toBe("a:DestinationUnreachable");
+  });
+
+  it("answers that an operation took too long when it is told to be slow", async () => {
+    const slow = { operation: "Get", does: "delay" as const, delayMs: 60_000 };
+    await using simulator = await started({ disturbances: [slow], quotas: { operationTimeoutMs: 1 } }, SEED);
+    const answer = await simulator.client.get("Msvm_ComputerSystem", OF_WEB);
+    expect(faultOf(answer)).toMatchObject({ subcode: "w:TimedOut", code: "2150858793" });
+  });
+
+  it("takes no more than so many operations of a user at once", async () => {
+    const slow = { operation: "Get", does: "delay" as const, delayMs: 20 };
+    const quotas = { maxConcurrentOperationsPerUser: 1 };
+    await using simulator = await started({ disturbances: [slow], quotas }, SEED);
+    const first = simulator.client.get("Msvm_ComputerSystem", OF_WEB);
+    await simulator.host.begins("Get");
+    expect(faultOf(await simulator.client.get("Msvm_ComputerSystem", OF_WEB)).subcode).toBe("w:QuotaLimit");
+    expect((await first).status).toBe(200);
+  });
+
+  it("takes no message that is larger than an envelope may be, and answers none", async () => {
+    await using simulator = await started({ quotas: { maxEnvelopeBytes: 2048 } }, SEED);
+    expect((await simulator.client.post(" ".repeat(4096))).status).toBe(413);
+    expect(faultOf(await simulator.client.get("Msvm_ComputerSystem", OF_WEB)).subcode).toBe(
+      "w:EncodingLimit",
+    );
+  });
+
+  it("gives only as many items as fit into the envelope", async () => {
+    await using simulator = await started({ quotas: { maxEnvelopeBytes: 4500 } }, SEED);
+    const more = "<w:OptimizeEnumeration/><w:MaxElements>10</w:MaxElements>";
+    const answer = await simulator.client.enumerate("Msvm_ComputerSystem", more);
+    expect(child(answer.body, "Items")?.children).toHaveLength(1);
+    expect(textAt(answer.body, "EnumerationContext")).not.toBe("");
+  });
+
+  it.each([
+    ["EnumerateEPR", ["EndpointReference", "EndpointReference"]],
+    ["EnumerateObjectAndEPR", ["Item", "Item"]],
+  ])("enumerates as %s", async (mode, names) => {
+    await using simulator = await started({}, SEED);
+    const filter =
+      '<w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">SELECT * FROM Msvm_ComputerSystem WHERE Name != __SERVER</w:Filter>';
+    const more = `<w:OptimizeEnumeration/><w:MaxElements>10</w:MaxElements><w:EnumerationMode>${mode}</w:EnumerationMode>`;
+    const answer = await simulator.client.enumerate("*", more + filter);
+    expect(child(answer.body, "Items")?.children.map((item) => item.name)).toEqual(names);
+  });
+
+  it("finds a service by a part of its keys, of which there is one", async () => {
+    await using simulator = await started({}, SEED);
+    const service = "Msvm_VirtualSystemManagementService";
+    const answer = await simulator.client.get(service, { CreationClassName: service });
+    expect(textAt(answer.body, "Name")).toBe("vmms");
+  });
+
+  it("says what a guest's system says of its addresses, while it runs", async () => {
+    const guests = [
+      { name: "web-1", state: "running" as const, macs: ["00155D010101"], addresses: ["192.0.2.7"] },
+    ];
+    await using simulator = await started({}, { guests });
+    const ask = async (): Promise<string | undefined> => {
+      const [said] = await simulator.client.query("SELECT * FROM Msvm_GuestNetworkAdapterConfiguration");
+      return textAt(said, "IPAddresses");
+    };
+    expect(await ask()).toBe("192.0.2.7");
+    simulator.host.control("web-1", "off");
+    expect(await ask()).toBeUndefined();
+  });
+
+  it.each([{ colour: 1 }, { jobs: { colour: 1 } }, { quotas: { colour: 1 } }])(
+    "has no setting of another name: %p",
+    async (patch) => {
+      await using simulator = await started({}, SEED);
+      expect(() => simulator.host.change(patch as object)).toThrow('no "colour"');
+    },
+  );
+
   it("ends a job as an exception when it is told to, and lets the guest be as it was", async () => {
     const failure = { method: "RequestStateChange", code: 32768, description: "Datenträger voll" };
     await using simulator = await started({ jobs: { durationMs: 0 }, jobFailures: [failure] }, SEED);

@@ -4,6 +4,7 @@ import { type Instance, keyText, type Reference, textOf, type Value } from "../c
 import { type Context, guestReference, pathText } from "./context.ts";
 import { DISK_FORMAT, DISK_TYPE } from "./disks.ts";
 import { enterState, removeSettings, resourcesOf, settingsOf, SNAPSHOT, stateOf } from "./guests.ts";
+import { removeResource } from "./guest-network.ts";
 import { RESOURCES } from "./resources.ts";
 
 const SETTINGS = "Msvm_VirtualSystemSettingData";
@@ -103,7 +104,7 @@ function copyResources(context: Context, from: Reference, to: Reference): void {
 export function applyCheckpoint(context: Context, checkpoint: Instance): void {
   const id = textOf(checkpoint, "VirtualSystemIdentifier");
   const settings = settingsOf(id);
-  for (const resource of resourcesOf(context, settings)) context.repository.remove(referenceTo(resource));
+  for (const resource of resourcesOf(context, settings)) removeResource(context, referenceTo(resource));
   copyResources(context, referenceTo(checkpoint), settings);
   growDisks(context, settings);
   const values = Object.entries(checkpoint.values).filter(([key]) => !OWN.includes(key));

@@ -74,7 +74,7 @@ function addNetworks(context: Context): Reference | undefined {
 
 function addWindows(context: Context): void {
   const { repository, seed } = context;
-  const { hostName, memoryMiB, processors, hostUuid = randomUUID() } = seed;
+  const { hostName, memoryMiB, processors, hostUuid } = seed;
   const installed = new Date(Date.UTC(2025, 0, 15, 9, 30));
   repository.add("Win32_ComputerSystemProduct", {
     ...{ Name: "Virtmesh Simulator", IdentifyingNumber: "SIM-0001", Version: "1.0", Vendor: "virtmesh" },

@@ -15,6 +15,7 @@ import {
 } from "../cim/value.ts";
 import { type Context, guestReference, pathText, say, settingReference } from "./context.ts";
 import { addDevices, removeDevices, showContact } from "./devices.ts";
+import { addGuestNetwork, removeResource, showAddresses } from "./guest-network.ts";
 import { DISK_FORMAT, DISK_TYPE } from "./disks.ts";
 import { ENABLED_STATE, type GuestState, guestState } from "./guest-state.ts";
 import { type ResourceKind, RESOURCES } from "./resources.ts";
@@ -117,6 +118,7 @@ export function addResource(
     GroupComponent: settingsOf(id),
     PartComponent: resource,
   });
+  if (kind.type === RESOURCES.nic.type) addGuestNetwork(context, resource, `${id}\\${part}`);
   return resource;
 }
 
@@ -143,7 +145,7 @@ export function removeGuest(context: Context, id: string): void {
 }
 
 export function removeSettings(context: Context, settings: Reference): void {
-  for (const resource of resourcesOf(context, settings)) context.repository.remove(referenceTo(resource));
+  for (const resource of resourcesOf(context, settings)) removeResource(context, referenceTo(resource));
   context.repository.remove(settings);
 }
 
@@ -167,6 +169,12 @@ export function enterState(context: Context, id: string, state: GuestState, requ
   const isSettled = state === "running" || state === "paused" || state === "off" || state === "saved";
   if (!isSettled) return;
   showContact(context, id, state === "running");
+  const [port] = resourcesOf(context, settingsOf(id)).filter(
+    (r) => numberOf(r, "ResourceType") === RESOURCES.nic.type,
+  );
+  const said =
+    context.seed.guests.find(({ name }) => name === textOf(before, "ElementName"))?.addresses ?? [];
+  if (port !== undefined) showAddresses(context, referenceTo(port), state === "running" ? said : []);
   context.repository.update(settingsOf(id), { IsSaved: state === "saved" });
 }
 

@@ -45,6 +45,9 @@ export const RESOURCES = {
   nic: kind("Msvm_SyntheticEthernetPortSettingData", 10, "Synthetic Ethernet Port", {
     defaults: { ElementName: "Network Adapter" },
   }),
+  legacyNic: kind("Msvm_EmulatedEthernetPortSettingData", 10, "Emulated Ethernet Port", {
+    defaults: { ElementName: "Legacy Network Adapter" },
+  }),
   connection: kind("Msvm_EthernetPortAllocationSettingData", 33, "Ethernet Connection", {
     needsParent: true,
     defaults: { EnabledState: 2, ElementName: "Dynamic Ethernet Switch Port" },

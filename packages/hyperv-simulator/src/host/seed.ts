@@ -1,3 +1,4 @@
+import { checkNames } from "./names.ts";
 import type { Locale } from "./texts.ts";
 
 export interface SeedDisk {
@@ -18,6 +19,8 @@ export interface SeedGuest {
   /** MAC addresses of its ports, which are on the first switch. */
   readonly macs?: readonly string[];
   readonly notes?: string;
+  /** What the system in it says of its first port, while it runs. */
+  readonly addresses?: readonly string[];
 }
 
 export interface SeedSwitch {
@@ -28,7 +31,7 @@ export interface SeedSwitch {
 /** What the host is and has at the beginning. */
 export interface Seed {
   readonly hostName: string;
-  readonly hostUuid?: string;
+  readonly hostUuid: string;
   readonly locale: Locale;
   readonly processors: number;
   readonly memoryMiB: number;
@@ -40,6 +43,7 @@ export interface Seed {
 
 export const DEFAULT_SEED: Seed = {
   hostName: "HVHOST1",
+  hostUuid: "4C4C4544-0001-4000-8000-000000000001",
   locale: "en-US",
   processors: 8,
   memoryMiB: 32_768,
@@ -51,9 +55,16 @@ export const DEFAULT_SEED: Seed = {
       processors: 2,
       disks: [{ path: "C:\\VMs\\web-1.vhdx" }],
       macs: ["00155D010101"],
+      addresses: ["192.0.2.11"],
     },
     { name: "db-1", state: "off", memoryMiB: 2048, generation: 2 },
   ],
   switches: [{ name: "Default Switch" }],
   peers: ["HVHOST2"],
 };
+
+/** A seed out of parts, the others being those of the default. @throws INVALID_FIELD */
+export function seedFrom(parts: Partial<Seed>): Seed {
+  checkNames("the seed", parts, DEFAULT_SEED);
+  return { ...DEFAULT_SEED, ...parts };
+}

@@ -1,3 +1,5 @@
+import { checkNames } from "./names.ts";
+
 /** What answers how, and what goes wrong: it can be changed while the simulator runs. */
 export interface Settings {
   readonly jobs: {
@@ -75,7 +77,11 @@ export type SettingsPatch = Partial<Omit<Settings, "jobs" | "quotas">> & {
   readonly quotas?: Partial<Quotas>;
 };
 
+/** @throws INVALID_FIELD for a setting that there is not */
 export function patchSettings(settings: Settings, patch: SettingsPatch): Settings {
+  checkNames("settings", patch, DEFAULT_SETTINGS);
+  checkNames("settings.jobs", patch.jobs ?? {}, DEFAULT_SETTINGS.jobs);
+  checkNames("settings.quotas", patch.quotas ?? {}, DEFAULT_SETTINGS.quotas);
   return {
     ...settings,
     ...patch,

@@ -10,6 +10,7 @@ import {
 } from "../cim/value.ts";
 import { atPath, guestReference } from "../host/context.ts";
 import { addResource, resourcesOf, settingsOf, stateOf } from "../host/guests.ts";
+import { removeResource } from "../host/guest-network.ts";
 import type { Host } from "../host/host.ts";
 import { RETURN, Refusal, type Work, type WorkResult } from "../host/jobs.ts";
 import { resourceKind, RESOURCES, type ResourceKind } from "../host/resources.ts";
@@ -102,7 +103,8 @@ function partOf(
   parent: Instance | undefined,
   owner: string,
 ): string | undefined {
-  if (parent === undefined) return kind === RESOURCES.nic ? crypto.randomUUID().toUpperCase() : undefined;
+  if (parent === undefined)
+    return kind.type === RESOURCES.nic.type ? crypto.randomUUID().toUpperCase() : undefined;
   const above = textOf(parent, "InstanceID").slice(`Microsoft:${owner}\\`.length);
   switch (kind.type) {
     case RESOURCES.drive.type:
@@ -176,7 +178,7 @@ export function removeResourceSettings(call: MethodCall): Work {
     affected: doomed,
     finish: () => {
       for (const path of doomed) {
-        host.repository.remove(path);
+        removeResource(host, path);
         touch(host, settingsOfResource(path));
       }
       return {};

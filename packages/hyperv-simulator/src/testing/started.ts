@@ -1,5 +1,5 @@
 import type { Change } from "../cim/repository.ts";
-import { DEFAULT_SEED, type Seed } from "../host/seed.ts";
+import { type Seed, seedFrom } from "../host/seed.ts";
 import type { SettingsPatch } from "../host/settings.ts";
 import { type Simulator, startSimulator } from "../server.ts";
 import { WireClient } from "./client.ts";
@@ -16,7 +16,7 @@ export interface Started extends Simulator {
 export async function started(settings: SettingsPatch = {}, seed: Partial<Seed> = {}): Promise<Started> {
   const credentials = { user: "Administrator", password: "secret" };
   const simulator = await startSimulator({
-    ...{ seed: { ...DEFAULT_SEED, ...seed }, settings, credentials },
+    ...{ seed: seedFrom(seed), settings, credentials },
     ...{ address: "127.0.0.1", port: 0, allowUnencrypted: true },
   });
   const next = (isIt: (change: Change) => boolean): Promise<Change> => {

@@ -7,7 +7,7 @@ import { XmlError, type XmlNode } from "../xml/node.ts";
 import { readXml } from "../xml/node.ts";
 import { Dispatcher, identifyBody, IDENTIFY } from "./dispatch.ts";
 import { ADDRESSING_FAULT_ACTION, envelope, FAULT_ACTION } from "./envelope.ts";
-import { CODES, Fault, faultBody, isFault } from "./faults.ts";
+import { CODES, Fault, faultBody, isFault, timedOut } from "./faults.ts";
 import { readRequest, type Request } from "./request.ts";
 
 /** WS-Management over HTTP: one message a request. */
@@ -24,7 +24,7 @@ export class Service {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request, this.#host.settings().quotas.maxEnvelopeBytes * 2);
+    const body = await readBody(request, this.#host.settings().quotas.maxEnvelopeBytes);
     if (body === undefined) return void response.writeHead(413).end();
     if (request.method !== "POST") return void response.writeHead(405, { allow: "POST" }).end();
     if (!/^\/wsman\b/.test(request.url ?? "")) return void response.writeHead(404).end();
@@ -59,10 +59,16 @@ export class Service {
           code: CODES.quota,
         });
       const disturbance = this.#host.takeDisturbance(Dispatcher.operationOf(request));
-      if (!(await this.#disturb(disturbance, response))) return;
+      if (!(await this.#disturb(disturbance, request, response))) return;
       const reply = await this.#dispatcher.answer(request, closed(response));
       if (disturbance?.does === "drop after") return void response.destroy();
-      send(200, this.#envelope(request, reply));
+      const answer = this.#envelope(request, reply);
+      const most = this.#host.settings().quotas.maxEnvelopeBytes;
+      if (Buffer.byteLength(answer) > Math.min(request.maxEnvelopeBytes ?? most, most))
+        throw new Fault("w:EncodingLimit", "The answer is larger than the envelope may be.", {
+          detail: "MaxEnvelopeSize",
+        });
+      send(200, answer);
     } catch (e) {
       const fault = e instanceof XmlError ? new Fault("w:SchemaValidationError", `${e.message}.`) : e;
       if (!isFault(fault)) throw e;
@@ -71,7 +77,11 @@ export class Service {
   }
 
   /** Lets happen what was ordered; false when there is to be no answer. @throws Fault */
-  async #disturb(disturbance: Disturbance | undefined, response: ServerResponse): Promise<boolean> {
+  async #disturb(
+    disturbance: Disturbance | undefined,
+    request: Request,
+    response: ServerResponse,
+  ): Promise<boolean> {
     switch (disturbance?.does) {
       case undefined:
       case "drop after":
@@ -85,11 +95,18 @@ export class Service {
         return false;
       }
       case "delay":
-        await new Promise<void>((done) => this.#host.timers.after(disturbance.delayMs ?? 0, done));
+        await this.#delay(disturbance.delayMs ?? 0, request);
         return true;
       case "fault":
         throw new Fault(disturbance.subcode ?? "w:InternalError", "The simulator was told to fail.");
     }
+  }
+
+  /** @throws Fault when it is longer than the client has patience for */
+  async #delay(ms: number, { operationTimeoutMs }: Request): Promise<void> {
+    const patience = operationTimeoutMs ?? this.#host.settings().quotas.operationTimeoutMs;
+    await new Promise<void>((done) => this.#host.timers.after(Math.min(ms, patience), done));
+    if (ms > patience) throw timedOut();
   }
 
   #envelope(

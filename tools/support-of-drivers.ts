@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { supportOf } from "@virtmesh/core/driver/driver";
 import { createQemuDriver } from "@virtmesh/qemu-agent/driver";
 import { unconnectedEsxDriver } from "@virtmesh/esx-agent/driver";
+import { unconnectedHypervDriver } from "@virtmesh/hyperv-agent/driver";
 import { createLxcDriver } from "@virtmesh/lxc-agent/driver";
 import { silentLogger } from "@virtmesh/mesh/logger";
 import { createTestDriver } from "@virtmesh/test-driver/test-driver";
@@ -27,8 +28,9 @@ export async function supportOfDrivers(): Promise<DriverSupport[]> {
       logger: silentLogger,
     });
     await using esx = unconnectedEsxDriver();
+    await using hyperv = unconnectedHypervDriver();
     await using test = createTestDriver();
-    return [qemu, lxc, esx, test].map((driver) => ({
+    return [qemu, lxc, esx, hyperv, test].map((driver) => ({
       name: driver.name,
       methods: new Set(supportOf(driver)),
     }));

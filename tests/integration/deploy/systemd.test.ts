@@ -22,14 +22,15 @@ describe("the systemd units", () => {
     await rm(folder, { recursive: true });
   }, 60_000);
 
-  it.each(["gateway", "qemu-agent", "lxc-agent", "test-agent"].map((name) => `virtmesh-${name}.service`))(
-    "start a program that is there: %s",
-    async (name) => {
-      const text = await readFile(join(UNITS, name), "utf8");
-      const program = /\/opt\/virtmesh\/(services\/\S+)/.exec(text)?.[1] ?? "";
-      expect(await readFile(program, "utf8")).not.toBe("");
-    },
-  );
+  it.each(
+    ["gateway", "qemu-agent", "lxc-agent", "hyperv-agent", "test-agent"].map(
+      (name) => `virtmesh-${name}.service`,
+    ),
+  )("start a program that is there: %s", async (name) => {
+    const text = await readFile(join(UNITS, name), "utf8");
+    const program = /\/opt\/virtmesh\/(services\/\S+)/.exec(text)?.[1] ?? "";
+    expect(await readFile(program, "utf8")).not.toBe("");
+  });
 
   it.each(["qemu", "lxc"])("leave guests alone when the agent of %s stops", async (kind) => {
     const text = await readFile(join(UNITS, `virtmesh-${kind}-agent.service`), "utf8");

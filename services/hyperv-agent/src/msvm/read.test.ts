@@ -1,0 +1,45 @@
+import { readCimXml } from "../wsman/cim-xml.ts";
+import type { Instance, Raw } from "../wsman/values.ts";
+import { readMsvm } from "./read.ts";
+import { embedded, inputOf } from "./write.ts";
+
+function instance(properties: Readonly<Record<string, readonly Raw[]>>): Instance {
+  return { className: "C", properties: new Map(Object.entries(properties)) };
+}
+
+describe("an instance by Microsoft's schema", () => {
+  it("is what was written", () => {
+    const memory = {
+      InstanceID: "Microsoft:A\\B",
+      VirtualQuantity: 512n,
+      DynamicMemoryEnabled: true,
+      HostResource: ["a", "b"],
+    };
+    expect(
+      readMsvm("Msvm_MemorySettingData", readCimXml(embedded("Msvm_MemorySettingData", memory))),
+    ).toEqual(memory);
+  });
+
+  it("has lists even of one, and nothing where there is none or where the schema knows of none", () => {
+    const read = readMsvm(
+      "Msvm_ComputerSystem",
+      instance({ OperationalStatus: ["2"], Name: [null], InventedLater: ["1"] }),
+    );
+    expect(read).toEqual({ OperationalStatus: [2] });
+  });
+
+  it.each([
+    ["a number that is none", { EnabledState: ["many"] }, /EnabledState is "many"/],
+    ["an instance in place of a text", { Name: [instance({})] }, /Name is no string/],
+  ])("is refused with %s", (_, properties, message) => {
+    expect(() => readMsvm("Msvm_ComputerSystem", instance(properties))).toThrow(message);
+  });
+
+  it("goes out with its parameters in the order of the method", () => {
+    const input = inputOf("Msvm_ShutdownComponent", "InitiateShutdown", { Reason: "r", Force: false });
+    expect(Object.entries(input)).toEqual([
+      ["Force", false],
+      ["Reason", "r"],
+    ]);
+  });
+});

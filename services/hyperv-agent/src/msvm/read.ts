@@ -1,0 +1,60 @@
+import { WsmanProtocolError } from "../wsman/errors.ts";
+import { type Instance, isInstance, isReference, type Raw } from "../wsman/values.ts";
+import { CLASSES, METHODS } from "./gen/schema.ts";
+import type { ClassName, MethodClass, MethodName, Msvm, Output } from "./types.ts";
+
+/** What came as an instance of a class. Properties that the schema does not have (newer hosts have more) are left out. @throws WsmanProtocolError */
+export function readMsvm<C extends ClassName>(className: C, instance: Instance): Msvm<C> {
+  return readFields(CLASSES[className], instance) as Msvm<C>;
+}
+
+/** The out parameters of a call. @throws WsmanProtocolError */
+export function readOutput<C extends MethodClass, M extends MethodName<C>>(
+  className: C,
+  method: M,
+  instance: Instance,
+): Output<C, M> {
+  const signatures: Readonly<Record<string, { readonly out: Readonly<Record<string, string>> }>> =
+    METHODS[className];
+  return readFields(signatures[method]?.out ?? {}, instance) as Output<C, M>;
+}
+
+function readFields(fields: Readonly<Record<string, string>>, instance: Instance): Record<string, unknown> {
+  const read: Record<string, unknown> = {};
+  for (const [name, type] of Object.entries(fields)) {
+    const values = instance.properties.get(name)?.filter((each) => each !== null) ?? [];
+    const [first] = values;
+    if (first === undefined) continue;
+    const place = `${instance.className}.${name}`;
+    read[name] = type.endsWith("[]")
+      ? values.map((each) => readScalar(type.slice(0, -2), each, place))
+      : readScalar(type, first, place);
+  }
+  return read;
+}
+
+function readScalar(type: string, raw: Raw, place: string): unknown {
+  if (type === "reference" ? isReference(raw) : type === "instance" ? isInstance(raw) : false) return raw;
+  if (typeof raw !== "string") throw new WsmanProtocolError(`${place} is no ${type}`);
+  switch (type) {
+    case "string":
+    case "datetime":
+      return raw;
+    case "boolean":
+      return /^true$/i.test(raw.trim());
+    case "uint64":
+    case "sint64":
+      return wholeNumber(raw, place);
+    case "reference":
+    case "instance":
+      throw new WsmanProtocolError(`${place} is "${raw}" and no ${type}`);
+    default:
+      return Number(wholeNumber(raw, place));
+  }
+}
+
+function wholeNumber(raw: string, place: string): bigint {
+  const text = raw.trim();
+  if (!/^-?\d+$/.test(text)) throw new WsmanProtocolError(`${place} is "${raw}", which is no whole number`);
+  return BigInt(text);
+}

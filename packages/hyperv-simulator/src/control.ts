@@ -6,6 +6,12 @@ import type { GuestState } from "./host/guest-state.ts";
 import type { Host } from "./host/host.ts";
 import type { SettingsPatch } from "./host/settings.ts";
 
+interface GuestOrder {
+  readonly state: GuestState;
+  /** Msvm_ComputerSystem.HealthState: 5 OK, 20 major failure, 25 critical failure. */
+  readonly healthState?: number;
+}
+
 const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
@@ -45,7 +51,7 @@ export class Control {
     if (what === "GET /simulator/refused") return this.#host.refused;
     const name = /^PUT \/simulator\/guests\/([^/]+)$/.exec(what)?.[1];
     if (name === undefined) return undefined;
-    const { state } = JSON.parse(body) as { readonly state: GuestState };
-    return this.#host.control(decodeURIComponent(name), state) ? { state } : undefined;
+    const { state, healthState } = JSON.parse(body) as GuestOrder;
+    return this.#host.control(decodeURIComponent(name), state, healthState) ? { state } : undefined;
   }
 }

@@ -1,5 +1,14 @@
-import { faultOf, referenceParameter, selectorsOf, textAt, WireClient } from "./testing/client.ts";
+import {
+  faultOf,
+  message,
+  referenceParameter,
+  selectorsOf,
+  textAt,
+  uri,
+  WireClient,
+} from "./testing/client.ts";
 import { started } from "./testing/started.ts";
+import { TRANSFER } from "./wsman/namespaces.ts";
 import { child } from "./xml/node.ts";
 
 const WEB = "A1B2C3D4-0001-4000-8000-000000000001";
@@ -177,6 +186,27 @@ describe("WS-Management at a Hyper-V host", () => {
     expect((await simulator.client.get("Msvm_ComputerSystem", OF_WEB)).status).toBe(200);
   });
 
+  it.each([
+    ["no XML", "<s:Envelope", "w:SchemaValidationError"],
+    ["another SOAP", '<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"/>', "s:VersionMismatch"],
+    ["no action", '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"/>', "a:ActionNotSupported"],
+    [
+      "a document type",
+      '<!DOCTYPE s [<!ENTITY a "b">]><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"/>',
+      "w:SchemaValidationError",
+    ],
+  ])("answers %s by a fault", async (_, xml, subcode) => {
+    await using simulator = await started({}, SEED);
+    expect(faultOf(await simulator.client.post(xml)).subcode).toBe(subcode);
+  });
+
+  it("reads UTF-16, which clients of Windows write", async () => {
+    await using simulator = await started({}, SEED);
+    const text = message(`${TRANSFER}/Get`, uri("Msvm_ComputerSystem"), "", OF_WEB);
+    const wide = Buffer.from(`\uFEFF${text}`, "utf16le");
+    expect(textAt((await simulator.client.post(wide)).body, "ElementName")).toBe("web-1");
+  });
+
   it("forgets a job some time after it has ended", async () => {
     await using simulator = await started({ jobs: { durationMs: 0, removeAfterMs: 0 } }, SEED);
     const gone = simulator.next(
@@ -241,6 +271,17 @@ describe("WS-Management at a Hyper-V host", () => {
     const service = "Msvm_VirtualSystemManagementService";
     const answer = await simulator.client.get(service, { CreationClassName: service });
     expect(textAt(answer.body, "Name")).toBe("vmms");
+  });
+
+  it("shows that a guest is in bad health", async () => {
+    await using simulator = await started({}, SEED);
+    simulator.host.control("web-1", "paused", 25);
+    const { body } = await simulator.client.get("Msvm_ComputerSystem", OF_WEB);
+    expect(["EnabledState", "HealthState", "OperationalStatus"].map((name) => textAt(body, name))).toEqual([
+      "9",
+      "25",
+      "3",
+    ]);
   });
 
   it("says what a guest's system says of its addresses, while it runs", async () => {

@@ -244,6 +244,44 @@ describe("The services of a Hyper-V host", () => {
     expect(found.map((one) => textAt(one, "Name"))).toEqual(left);
   });
 
+  it.each([
+    ["4", "8", "terminated"],
+    ["5", "9", "killed"],
+  ])(
+    "end a migration that is asked for the state %s: the job is in state %s, %s",
+    async (requested, state) => {
+      await using simulator = await started({ jobs: { durationMs: 60_000 } }, SEED);
+      const how = embedded("MigrationSettingData", "Msvm_VirtualSystemMigrationSettingData", {
+        MigrationType: ["uint16", "32768"],
+      });
+      const answer = await simulator.client.invoke(
+        ...([MIGRATION, "MigrateVirtualSystemToHost", {}] as const),
+        `${guest("ComputerSystem", WEB)}<p:DestinationHost>HVHOST2</p:DestinationHost>${how}`,
+      );
+      const job = selectorsOf(child(answer.body, "Job"));
+      const end = (): Promise<Wire> =>
+        simulator.client.invoke(
+          ...(["Msvm_MigrationJob", "RequestStateChange", job] as const),
+          `<p:RequestedState>${requested}</p:RequestedState>`,
+        );
+      expect(returned(await end())).toBe("0");
+      expect(textAt((await simulator.client.get("Msvm_MigrationJob", job)).body, "JobState")).toBe(state);
+      expect(returned(await end())).toBe("32775");
+    },
+  );
+
+  it("tell how far a job is, and what went wrong with it", async () => {
+    const jobFailures = [{ method: "*", code: 32_778 }];
+    await using simulator = await started({ ...FAST, jobFailures }, { ...SEED, locale: "de-DE" });
+    const half = simulator.next(({ target: { values } }) => values["PercentComplete"] === 50);
+    const taken = `${guest("AffectedSystem", DB)}<p:SnapshotType>2</p:SnapshotType>`;
+    const answer = await call(simulator, SNAPSHOTS, "CreateSnapshot", taken);
+    await half;
+    const job = selectorsOf(child(answer.body, "Job"));
+    const said = await simulator.client.invoke("Msvm_ConcreteJob", "GetErrorEx", job);
+    expect(textAt(said.body, "Errors")).toBe("Fehler beim Vorgang.");
+  });
+
   it("ask the system in a guest to shut down, which may do it or not", async () => {
     await using simulator = await started({ guestShutdown: "ignores", guestShutdownMs: 0 }, SEED);
     const [component] = await simulator.client.query(

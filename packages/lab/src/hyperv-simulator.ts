@@ -33,7 +33,7 @@ export interface HypervSimulator extends AsyncDisposable {
   /** Changes how it behaves from now on. */
   settings(patch: SettingsPatch): Promise<void>;
   /** Does what somebody at the host itself does to a guest. */
-  setGuest(name: string, state: GuestState): Promise<void>;
+  setGuest(name: string, state: GuestState, healthState?: number): Promise<void>;
   /** Every request so far that was refused, and why. */
   refused(): Promise<readonly string[]>;
   /** Ends it and starts it again at the same port: it is as in the beginning. */
@@ -70,8 +70,8 @@ export async function startHypervSimulator(options: HypervSimulatorOptions = {})
     return {
       ...{ host: "127.0.0.1", port, user, password, ca },
       settings: async (patch) => void (await control("PUT", "settings", patch)),
-      setGuest: async (name, state) =>
-        void (await control("PUT", `guests/${encodeURIComponent(name)}`, { state })),
+      setGuest: async (name, state, healthState) =>
+        void (await control("PUT", `guests/${encodeURIComponent(name)}`, { state, healthState })),
       refused: async () => (await control("GET", "refused")) as readonly string[],
       restart: async () => {
         await child.stop();

@@ -76,11 +76,11 @@ def sealed(connection, context, message):
     return context.unwrap(answer[start : answer.rindex(BOUNDARY)]).message
 
 
-def winrm_client(kind, port, user, password):
-    """pywinrm opens a shell and runs two programs in it."""
+def winrm_client(kind, port, user, password, scheme="http"):
+    """pywinrm opens a shell and runs two programs in it; by HTTPS it trusts what the environment says."""
     import winrm
 
-    endpoint = "http://127.0.0.1:%d/wsman" % port
+    endpoint = "%s://127.0.0.1:%d/wsman" % (scheme, port)
     protocol = winrm.Protocol(endpoint=endpoint, transport=kind, username=user, password=password)
     shell = protocol.open_shell()
     ran = []
@@ -97,6 +97,7 @@ KINDS = {
     "gss-ntlm": lambda *a: gss("ntlm", *a),
     "gss-spnego": lambda *a: gss("spnego", *a),
     "winrm-ntlm": lambda *a: winrm_client("ntlm", *a),
+    "winrm-ntlm-tls": lambda *a: winrm_client("ntlm", *a, scheme="https"),
     "winrm-basic": lambda *a: winrm_client("plaintext", *a),
 }
 

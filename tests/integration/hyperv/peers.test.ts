@@ -24,24 +24,29 @@ describe("the Hyper-V simulator and peers that are not of this house", () => {
   let dir = "";
   let sealed: HypervSimulator;
   let plain: HypervSimulator;
+  let tls: HypervSimulator;
   beforeAll(async () => {
     await ensurePackages(HYPERV_PEER_NEEDS);
     dir = await mkdtemp(join(tmpdir(), "virtmesh-peers-"));
     await writeFile(join(dir, "openssl.cnf"), LEGACY);
-    [sealed, plain] = await Promise.all([
+    [sealed, plain, tls] = await Promise.all([
       startHypervSimulator({ transport: "sealed" }),
       startHypervSimulator({ transport: "plain" }),
+      startHypervSimulator({ transport: "tls" }),
     ]);
   }, 590_000);
   afterAll(async () => {
-    await Promise.all([sealed[Symbol.asyncDispose](), plain[Symbol.asyncDispose]()]);
+    await Promise.all([sealed, plain, tls].map((server) => server[Symbol.asyncDispose]()));
     await rm(dir, { recursive: true, force: true });
   });
 
   async function ask(kind: string, server: HypervSimulator, password = server.password): Promise<unknown> {
     // Debian's own python, which has Debian's modules.
     const argv = ["/usr/bin/python3", PEER, kind, String(server.port), server.user, password];
-    const { stdout } = await run(argv, { env: { OPENSSL_CONF: join(dir, "openssl.cnf") } });
+    await writeFile(join(dir, "ca.pem"), server.ca);
+    const { stdout } = await run(argv, {
+      env: { OPENSSL_CONF: join(dir, "openssl.cnf"), REQUESTS_CA_BUNDLE: join(dir, "ca.pem") },
+    });
     return JSON.parse(stdout);
   }
 
@@ -53,8 +58,11 @@ describe("the Hyper-V simulator and peers that are not of this house", () => {
     await expect(ask(kind, sealed, "wrong")).rejects.toThrow(/not let in: 401|rejected by the server/);
   });
 
-  it("lets pywinrm open a shell, with its messages sealed", async () => {
-    await expect(ask("winrm-ntlm", sealed)).resolves.toEqual({
+  it.each([
+    ["its messages sealed", "winrm-ntlm", () => sealed],
+    ["NTLM inside of TLS", "winrm-ntlm-tls", () => tls],
+  ])("lets pywinrm open a shell, with %s", async (_, kind, server) => {
+    await expect(ask(kind, server())).resolves.toEqual({
       ran: [
         ["HVHOST1\r\n", 0],
         ["", 1],

@@ -1,3 +1,4 @@
+import { referenceTo } from "../cim/path.ts";
 import { Repository } from "../cim/repository.ts";
 import { type Instance, NEVER, textOf } from "../cim/value.ts";
 import type { Context } from "./context.ts";
@@ -55,12 +56,16 @@ export class Host implements Context, Disposable {
   }
 
   /** Does what somebody at the host itself does to a guest; false when there is no guest of that name. */
-  control(name: string, state: GuestState): boolean {
+  control(name: string, state: GuestState, healthState = 5): boolean {
     const guest = this.repository
       .all("Msvm_ComputerSystem")
       .find((g) => isGuest(this, g) && textOf(g, "ElementName") === name);
-    if (guest !== undefined) enterState(this, textOf(guest, "Name"), state);
-    return guest !== undefined;
+    if (guest === undefined) return false;
+    enterState(this, textOf(guest, "Name"), state);
+    // A guest whose disks are full is degraded, and does not run.
+    const status = healthState === 5 ? [2] : [3];
+    this.repository.update(referenceTo(guest), { HealthState: healthState, OperationalStatus: status });
+    return true;
   }
 
   /** Resolves when the next request of this operation is about to be carried out. */

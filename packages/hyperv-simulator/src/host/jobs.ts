@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { identity } from "../cim/path.ts";
 import type { Repository } from "../cim/repository.ts";
 import { interval, NEVER, type Reference, type Value } from "../cim/value.ts";
 import type { JobFailureRule, Settings } from "./settings.ts";
@@ -6,7 +7,7 @@ import { type Locale, type TextId, textIn } from "./texts.ts";
 import type { Timers } from "./timers.ts";
 
 /** Msvm_ConcreteJob.JobState */
-export const JOB_STATE = { running: 4, completed: 7, exception: 10 } as const;
+export const JOB_STATE = { running: 4, completed: 7, terminated: 8, killed: 9, exception: 10 } as const;
 
 /** ReturnValue of methods, and ErrorCode of jobs. */
 export const RETURN = {
@@ -53,8 +54,10 @@ export interface Work {
   begin?(): void;
   /** At the end. @throws Refusal */
   finish(): WorkResult;
-  /** Instead of the end where a job is made to fail: undoes what begin did. */
+  /** Instead of the end where a job is made to fail, or cancelled: undoes what begin did. */
   abandon?(): void;
+  /** Whether somebody may end it before its time. */
+  readonly isCancellable?: true;
 }
 
 /** Msvm_AffectedJobElement.ElementEffects: another, and created. */
@@ -66,6 +69,7 @@ export class Jobs {
   readonly #locale: Locale;
   readonly #settings: () => Settings;
   readonly #takeFailure: (method: string) => JobFailureRule | undefined;
+  readonly #cancels = new Map<string, (state: "terminated" | "killed") => void>();
 
   constructor(options: {
     readonly repository: Repository;
@@ -89,21 +93,36 @@ export class Jobs {
       InstanceID: randomUUID().toUpperCase(),
       ...{ Caption: text, Description: text, ElementName: text, Name: text, JobStatus: text },
       ...{ Status: "OK", OperationalStatus: [2], HealthState: 5 },
-      ...{ JobState: JOB_STATE.running, PercentComplete: 0, Cancellable: false, DeleteOnCompletion: true },
+      ...{ JobState: JOB_STATE.running, PercentComplete: 0, DeleteOnCompletion: true },
       ...{ ErrorCode: 0, TimeSubmitted: now, StartTime: now, ElapsedTime: interval(0) },
       ...{ TimeOfLastStateChange: now, UntilTime: NEVER, Notify: null, LocalOrUtcTime: 2 },
-      ...work.jobValues,
+      ...{ Cancellable: work.isCancellable ?? false, ...work.jobValues },
       TimeBeforeRemoval: interval(this.#settings().jobs.removeAfterMs),
     });
     for (const element of work.affected) this.#relate(element, job, EFFECTS.affected);
     work.begin?.();
-    this.#timers.after(this.#settings().jobs.durationMs, () => this.#end(method, work, job, now));
+    const { durationMs } = this.#settings().jobs;
+    const half = this.#timers.after(durationMs / 2, () =>
+      this.#repository.update(job, { PercentComplete: 50 }),
+    );
+    const end = this.#timers.after(durationMs, () => this.#end(method, work, job, now));
+    if (work.isCancellable)
+      this.#cancels.set(identity(job), (state) => {
+        for (const timer of [half, end]) timer[Symbol.dispose]();
+        work.abandon?.();
+        this.#over(job, now, { JobState: JOB_STATE[state] });
+      });
     return job;
   }
 
+  /** Ends a job before its time; false when it does not let itself be ended, or has ended. */
+  cancel(job: Reference, state: "terminated" | "killed"): boolean {
+    const cancel = this.#cancels.get(identity(job));
+    cancel?.(state);
+    return cancel !== undefined;
+  }
+
   #end(method: string, work: Work, job: Reference, started: Date): void {
-    const elapsed = interval(Date.now() - started.getTime());
-    const ended = { ElapsedTime: elapsed, TimeOfLastStateChange: new Date(), PercentComplete: 100 };
     try {
       const failure = this.#takeFailure(method);
       if (failure !== undefined) {
@@ -111,16 +130,22 @@ export class Jobs {
         throw new Refusal(failure.code, failure.description ?? textIn(this.#locale, "failed"));
       }
       for (const element of work.finish().made ?? []) this.#relate(element, job, EFFECTS.created);
-      this.#repository.update(job, { ...ended, JobState: JOB_STATE.completed });
+      this.#over(job, started, { JobState: JOB_STATE.completed, PercentComplete: 100 });
     } catch (e) {
       if (!isRefusal(e)) throw e;
-      this.#repository.update(job, {
-        ...ended,
+      this.#over(job, started, {
         ...{ JobState: JOB_STATE.exception, ErrorCode: e.code, OperationalStatus: [6], HealthState: 20 },
         ErrorDescription: e.message,
         ErrorSummaryDescription: textIn(this.#locale, "failed"),
       });
     }
+  }
+
+  #over(job: Reference, started: Date, values: Readonly<Record<string, Value>>): void {
+    this.#cancels.delete(identity(job));
+    const now = new Date();
+    const elapsed = interval(now.getTime() - started.getTime());
+    this.#repository.update(job, { ElapsedTime: elapsed, TimeOfLastStateChange: now, ...values });
     this.#timers.after(this.#settings().jobs.removeAfterMs, () => this.#repository.remove(job));
   }
 

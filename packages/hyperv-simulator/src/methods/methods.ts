@@ -1,5 +1,6 @@
 import type { CimClass } from "../schema/classes.ts";
 import { initiateReboot, initiateShutdown, requestStateChange } from "./computer-system.ts";
+import { getErrorEx, killJob, requestJobState } from "./concrete-job.ts";
 import {
   convertVirtualHardDisk,
   createVirtualHardDisk,
@@ -58,6 +59,13 @@ const METHODS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
     CheckVirtualSystemIsMigratableToHost: { method: checkMigratable },
     MigrateVirtualSystemToHost: { method: migrateToHost, isJob: true },
   },
+  CIM_ConcreteJob: {
+    RequestStateChange: { method: requestJobState },
+    KillJob: { method: killJob },
+  },
+  Msvm_ConcreteJob: { GetErrorEx: { method: getErrorEx } },
+  Msvm_MigrationJob: { GetErrorEx: { method: getErrorEx } },
+  Msvm_StorageJob: { GetErrorEx: { method: getErrorEx } },
   Msvm_Keyboard: {
     PressKey: { method: pressKey },
     ReleaseKey: { method: pressKey },
@@ -70,5 +78,6 @@ const METHODS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
 
 /** What the simulator does for a method; undefined for what Windows has and it has not. */
 export function findMethod(cimClass: CimClass, name: string): Entry | undefined {
-  return METHODS[cimClass.name]?.[name];
+  const owner = [cimClass.name, ...cimClass.bases].find((one) => METHODS[one]?.[name] !== undefined);
+  return owner === undefined ? undefined : METHODS[owner]?.[name];
 }

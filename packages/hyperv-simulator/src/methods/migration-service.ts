@@ -57,6 +57,7 @@ export function migrateToHost(call: MethodCall): Work {
   const id = textOf(guest, "Name");
   return {
     ...{ describes: "migrating", jobClass: "Msvm_MigrationJob", affected: [referenceTo(guest)] },
+    isCancellable: true,
     jobValues: { MigrationType: type, DestinationHost: destination, VirtualSystemName: id },
     finish: () => {
       if (type === TYPE.storage || type === TYPE.check) return {};

@@ -30,7 +30,7 @@ export class WireClient {
     this.#authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   }
 
-  post(xml: string, headers: Readonly<Record<string, string>> = {}): Promise<Wire> {
+  post(xml: string | Buffer, headers: Readonly<Record<string, string>> = {}): Promise<Wire> {
     const { promise, resolve, reject } = Promise.withResolvers<Wire>();
     const call = request({
       ...{ host: "127.0.0.1", port: this.#port, path: "/wsman", method: "POST" },

@@ -1,7 +1,6 @@
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VirtError } from "@virtmesh/core/errors";
 import type { Seed } from "@virtmesh/hyperv-simulator/host/seed";
@@ -10,6 +9,7 @@ import type { GuestState } from "@virtmesh/hyperv-simulator/host/guest-state";
 import { ensurePackages } from "./apt.ts";
 import { Child, run } from "./process.ts";
 import { repositoryRoot } from "./repository.ts";
+import { makeRunFolder, removeRunFolder } from "./run-folder.ts";
 
 export interface HypervSimulatorOptions {
   /** What the host has at the beginning; parts that are left out are the simulator's own. */
@@ -42,7 +42,7 @@ export interface HypervSimulator extends AsyncDisposable {
 
 export async function startHypervSimulator(options: HypervSimulatorOptions = {}): Promise<HypervSimulator> {
   const { transport = "tls" } = options;
-  const dir = await mkdtemp(join(tmpdir(), "virtmesh-hyperv-"));
+  const dir = await makeRunFolder("hyperv-simulator");
   try {
     const [cert, key] = [join(dir, "cert.pem"), join(dir, "key.pem")];
     if (transport === "tls") await makeCertificate(cert, key);
@@ -79,11 +79,11 @@ export async function startHypervSimulator(options: HypervSimulatorOptions = {})
       },
       [Symbol.asyncDispose]: async () => {
         await child.stop();
-        await rm(dir, { recursive: true, force: true });
+        await removeRunFolder(dir);
       },
     };
   } catch (e) {
-    await rm(dir, { recursive: true, force: true });
+    await removeRunFolder(dir);
     throw e;
   }
 }

@@ -6,7 +6,7 @@ import type { Host } from "./hosts.ts";
 import { repositoryRoot } from "./repository.ts";
 import { freePort, Service } from "./service.ts";
 
-export type AgentKind = "qemu" | "lxc" | "esx" | "test";
+export type AgentKind = "qemu" | "lxc" | "esx" | "hyperv" | "test";
 
 /** Where an agent is to run. */
 export interface Place {
@@ -34,10 +34,13 @@ export interface MeshHost {
 
 /** The host name in the certificates of NATS and the gateway. */
 export const HUB = "hub";
-const PATHS = { qemu: "/system", lxc: "/system", esx: "/", test: "/default" } as const satisfies Record<
-  AgentKind,
-  string
->;
+const PATHS = {
+  qemu: "/system",
+  lxc: "/system",
+  esx: "/",
+  hyperv: "/",
+  test: "/default",
+} as const satisfies Record<AgentKind, string>;
 
 /**
  * LXC finds bridges in /sys, which shows the network of whoever mounted it: one of its own for an agent in a namespace,

@@ -5,6 +5,7 @@ import { CONTAINER_NEEDS, GUEST_NEEDS, type Need, QEMU_NEEDS, VCSIM_NEEDS } from
 import { makeRootfs } from "@virtmesh/lab/container/rootfs";
 import { buildGuest } from "@virtmesh/lab/guest/build";
 import { testGuestXml } from "@virtmesh/lab/guest/xml";
+import { startHypervSimulator } from "@virtmesh/lab/hyperv-simulator";
 import type { RunningMesh } from "@virtmesh/lab/mesh";
 import { startVcsim } from "@virtmesh/lab/vcsim";
 import type { ShownGuest } from "./tour.ts";
@@ -61,6 +62,20 @@ export const SYSTEMS = {
       const login = ["--user", user, "--password-file", passwordFile];
       const { uri } = await mesh.add("esx", hostOf("esx"), [...server, ...login]);
       return { uri, name: NAME, xml: bareXml("vmware") };
+    },
+  },
+  hyperv: {
+    needs: [],
+    raise: async ({ mesh, scope, progress }) => {
+      progress("the simulator of a Hyper-V host");
+      const { host, port, user, password, ca } = scope.own(await startHypervSimulator());
+      const [passwordFile, caFile] = [join(mesh.dir, "hyperv-password"), join(mesh.dir, "hyperv-ca.pem")];
+      await writeFile(passwordFile, password, { mode: 0o600 });
+      await writeFile(caFile, ca);
+      const server = ["--server", `${host}:${port}`, "--server-ca", caFile];
+      const login = ["--user", user, "--password-file", passwordFile];
+      const { uri } = await mesh.add("hyperv", hostOf("hyperv"), [...server, ...login]);
+      return { uri, name: NAME, xml: bareXml("hyperv") };
     },
   },
   test: {

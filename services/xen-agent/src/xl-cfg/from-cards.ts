@@ -73,7 +73,10 @@ function connection(
   };
 }
 
-/** In KiB a second: `10240KB/s`, `100Mb/s`. How often credit is given (`@20ms`) is Xen's own matter. */
+/**
+ * In KiB a second: `10240KB/s`, `100Mb/s`. K is 1024 here, as it is to libvirt, which writes most of such files; to xl it
+ * is 1000.
+ */
 function rateOf(fields: Fields): bigint | undefined {
   const rate = fields.take("rate");
   if (rate === undefined) return undefined;

@@ -143,7 +143,8 @@ function cellsOf(settings: Settings): readonly Cell[] {
     if (unknown !== undefined)
       throw invalid(line, `"${unknown}" of vnuma has no counterpart in libvirt's documents`);
     const [pnode, size = "", cpus] = [part("pnode"), part("size"), part("vcpus")];
-    if (pnode !== undefined && Number(pnode) !== id)
+    // On hosts with fewer nodes the first has them all.
+    if (pnode !== undefined && Number(pnode) !== id && Number(pnode) !== 0)
       throw invalid(
         line,
         `node ${id} of vnuma is put on node ${pnode} of the host, which libvirt's documents say of none`,

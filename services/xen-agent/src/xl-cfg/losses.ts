@@ -1,5 +1,6 @@
 import { domainTree } from "@virtmesh/documents/domain/document";
 import type { Cpu } from "@virtmesh/documents/domain/cpu";
+import type { Disk } from "@virtmesh/documents/domain/devices/disk";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import type { XmlTree } from "@virtmesh/documents/xml/tree";
 import { OVMF } from "./names.ts";
@@ -38,11 +39,16 @@ function asSaid(definition: DomainDefinition): DomainDefinition {
     ...(cpu === undefined ? {} : { cpu: { ...cpu, features: cpu.features.map(asPolicy) } }),
     devices: {
       ...(Object.fromEntries(lists) as typeof devices),
-      disks: devices.disks.map(({ alias: _alias, ...disk }) =>
-        disk.driver?.name === "file" ? { ...disk, driver: { ...disk.driver, name: "qemu" } } : disk,
-      ),
+      disks: devices.disks.map(asServed),
     },
   };
+}
+
+function asServed({ alias: _alias, ...disk }: Disk): Disk {
+  // That was the name of what reads files without QEMU, once.
+  const driver = disk.driver?.name === "file" ? { driver: { ...disk.driver, name: "qemu" } } : {};
+  // A drive with nothing in it is of no kind.
+  return disk.source === undefined ? { ...disk, ...driver, type: "file" } : { ...disk, ...driver };
 }
 
 /** Xen has a feature or not; it asks nobody whether it may. */

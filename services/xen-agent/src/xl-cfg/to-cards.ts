@@ -15,6 +15,7 @@ export function cardSettings(definition: DomainDefinition, dialect: Dialect): re
 function card(nic: Interface, hvm: boolean, dialect: Dialect, path: string): string {
   // A card that only Xen's own drivers see; the others can be driven by either.
   const isBare = hvm && nic.model === "netfront";
+  // The KB of xl are a thousand bytes, the units of documents are 1024.
   const { average } = nic.bandwidth?.outbound ?? {};
   return joinFields(
     [
@@ -23,7 +24,7 @@ function card(nic: Interface, hvm: boolean, dialect: Dialect, path: string): str
       ["type", isBare ? (dialect === "xl" ? "vif" : "netfront") : undefined],
       ["model", isBare ? undefined : nic.model],
       ["vifname", nic.target?.dev],
-      ["rate", average === undefined ? undefined : `${average}KB/s`],
+      ["rate", average === undefined ? undefined : `${average * 1024n}B/s`],
       ["backend", nic.backendDomain],
       ["mtu", nic.mtu],
     ],

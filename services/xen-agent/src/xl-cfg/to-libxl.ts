@@ -7,7 +7,7 @@ import { SCREENS, SOUNDS, TSC_MODES } from "./names.ts";
 import { unsupported } from "./setting.ts";
 import { chardev } from "./to-chardev.ts";
 import { deviceParts, screenParts } from "./to-libxl-devices.ts";
-import { bootSetting, clockOf, distanceOf, isHvm, isNested } from "./to-machine.ts";
+import { bootloaderOf, bootSetting, clockOf, distanceOf, isHvm, isNested } from "./to-machine.ts";
 
 /** What a host decides about a guest. */
 export interface LibxlHost {
@@ -141,27 +141,20 @@ function xenbus({ devices }: DomainDefinition): Readonly<Record<string, number |
 }
 
 /** What a guest begins with, besides its kernel. */
-function startParts({
-  os,
-  bootloader,
-  bootloaderArgs,
-}: DomainDefinition): Readonly<Record<string, Json | undefined>> {
+function startParts(definition: DomainDefinition): Readonly<Record<string, Json | undefined>> {
+  const { os, bootloaderArgs } = definition;
   return {
     cmdline: os.cmdline,
     ramdisk: os.initrd,
-    bootloader,
+    bootloader: bootloaderOf(definition),
     bootloader_args: some(bootloaderArgs?.split(/\s+/).filter((word) => word !== "") ?? []),
   };
 }
-
-/** The boot loader of Xen's own, for guests that bring neither one nor a kernel. */
-const BOOTLOADER = "pygrub";
 
 function pvParts({ os, features }: DomainDefinition, start: ReturnType<typeof startParts>): Json {
   return given({
     ...start,
     kernel: os.kernel,
-    bootloader: start["bootloader"] ?? (os.kernel === undefined ? BOOTLOADER : undefined),
     e820_host: flag(features?.xen?.e820Host?.state),
   });
 }
@@ -179,7 +172,7 @@ function hvmParts(definition: DomainDefinition): Json {
     bios: isUefi ? "ovmf" : undefined,
     pae: flag(features?.pae === true),
     viridian: features?.viridian === true ? "True" : undefined,
-    hpet: hpet !== undefined && hpet.present !== false ? "True" : undefined,
+    hpet: flag(hpet === undefined ? undefined : hpet.present !== false),
     acpi_firmware: os.acpi?.find(({ type }) => type === "slic")?.path,
     nographic: video === undefined ? "True" : undefined,
     vga: { kind: kindOf(video?.model?.type) },

@@ -34,6 +34,13 @@ export function isHvm({ os }: DomainDefinition): boolean {
   return os.type.kind === "hvm";
 }
 
+/** What finds the kernel in the guest's first disk, where the host has none for it. */
+const PYGRUB = "pygrub";
+
+export function bootloaderOf({ os, bootloader }: DomainDefinition): string | undefined {
+  return bootloader ?? (os.type.kind !== "hvm" && os.kernel === undefined ? PYGRUB : undefined);
+}
+
 /** Drives in the order in which firmware tries them. */
 export function bootSetting({ os }: DomainDefinition): Pair {
   const letters = os.boot.map(({ dev }) => keyOf(BOOT_LETTERS, dev) ?? "");

@@ -10,7 +10,15 @@ import { cardSettings } from "./to-cards.ts";
 import { portSettings } from "./to-chardev.ts";
 import { diskSettings } from "./to-disks.ts";
 import { pciSettings, usbSettings } from "./to-host-devices.ts";
-import { bootSetting, distanceOf, isHvm, isNested, machineSettings, some } from "./to-machine.ts";
+import {
+  bootloaderOf,
+  bootSetting,
+  distanceOf,
+  isHvm,
+  isNested,
+  machineSettings,
+  some,
+} from "./to-machine.ts";
 import { screenSettings } from "./to-screens.ts";
 import { inputSettings, soundSettings } from "./to-small-devices.ts";
 import { writeSettings } from "./write.ts";
@@ -20,15 +28,21 @@ export function toXl(xml: string): string {
   return xlConfig(parseDomain(xml));
 }
 
+/** What of the host that starts a guest is in its file. */
+export interface XlHost {
+  /** Of memory. Nodes of a guest that has more than the host are all on the first. */
+  readonly nodes?: number;
+}
+
 /** The file that xl starts a guest with. @throws XML_INVALID, CONFIG_UNSUPPORTED naming the place of what xl cannot be told */
-export function xlConfig(definition: DomainDefinition): string {
+export function xlConfig(definition: DomainDefinition, host: XlHost = {}): string {
   const completed = completeXenDomain(definition);
-  const text = writeSettings(xlSettings(completed));
+  const text = writeSettings(xlSettings(completed, host));
   checkLosses(completed, xlDefinition(text), "xl");
   return text;
 }
 
-function xlSettings(definition: DomainDefinition): readonly Pair[] {
+function xlSettings(definition: DomainDefinition, host: XlHost): readonly Pair[] {
   return [
     ...machineSettings(definition, "xl"),
     ...screenSettings(definition, "xl"),
@@ -38,7 +52,7 @@ function xlSettings(definition: DomainDefinition): readonly Pair[] {
     ...soundSettings(definition),
     ...osSettings(definition),
     ...cpuidSettings(definition),
-    ...vnumaSettings(definition),
+    ...vnumaSettings(definition, host),
     ...xenbusSettings(definition),
     ...diskSettings(definition),
     ...inputSettings(definition),
@@ -52,7 +66,7 @@ function xlSettings(definition: DomainDefinition): readonly Pair[] {
 }
 
 function osSettings(definition: DomainDefinition): readonly Pair[] {
-  const { os, cpu, bootloader, bootloaderArgs } = definition;
+  const { os, cpu, bootloaderArgs } = definition;
   const kernel = [
     ...some("kernel", os.kernel),
     ...some("ramdisk", os.initrd),
@@ -61,7 +75,7 @@ function osSettings(definition: DomainDefinition): readonly Pair[] {
   if (!isHvm(definition)) {
     return [
       ...(os.type.kind === "xenpvh" ? [["type", "pvh"] as const] : []),
-      ...some("bootloader", bootloader),
+      ...some("bootloader", bootloaderOf(definition)),
       ...some(
         "bootloader_args",
         bootloaderArgs?.split(/\s+/).filter((word) => word !== ""),
@@ -97,14 +111,20 @@ function cpuidSettings({ cpu }: DomainDefinition): readonly Pair[] {
   return some("cpuid", features.length === 0 ? undefined : ["host", ...features].join(","));
 }
 
-function vnumaSettings({ cpu }: DomainDefinition): readonly Pair[] {
+function vnumaSettings({ cpu }: DomainDefinition, host: XlHost): readonly Pair[] {
   const cells = cpu?.numa?.cells ?? [];
+  const isSpread = cells.length <= (host.nodes ?? cells.length);
   const nodes = cells.map((cell, node) => {
     const { bytes, cpus } = cell;
     if (cpus === undefined)
       throw unsupported("a node of a guest of Xen has processors", `cpu/numa/cell[${node + 1}]`);
     const values = cells.map((_, to) => distanceOf(cell, node, to));
-    return [`pnode=${node}`, `size=${bytes >> 20n}`, `vcpus=${cpus}`, `vdistances=${values.join(",")}`];
+    return [
+      `pnode=${isSpread ? node : 0}`,
+      `size=${bytes >> 20n}`,
+      `vcpus=${cpus}`,
+      `vdistances=${values.join(",")}`,
+    ];
   });
   return some("vnuma", nodes.length === 0 ? undefined : nodes);
 }

@@ -1,7 +1,7 @@
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import { completeXenDomain } from "@virtmesh/documents/domain/semantics/xen";
 import { fromXl, xlDefinition } from "./from-xl.ts";
-import { toXl } from "./to-xl.ts";
+import { toXl, xlConfig } from "./to-xl.ts";
 
 type Kind = "hvm" | "linux" | "xenpvh";
 
@@ -87,7 +87,7 @@ kernel = "/boot/vmlinuz"
           "<interface type='bridge'><mac address='00:16:3e:00:00:01'/><source bridge='xenbr0'/><bandwidth><outbound average='100'/></bandwidth><target dev='web0'/><mtu size='9000'/></interface><interface type='ethernet'><ip address='10.0.0.2' family='ipv4'/></interface>",
       },
       [
-        'vif = [ "mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge,vifname=web0,rate=100KB/s,mtu=9000", "ip=10.0.0.2" ]',
+        'vif = [ "mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge,vifname=web0,rate=102400B/s,mtu=9000", "ip=10.0.0.2" ]',
       ],
     ],
     [
@@ -264,6 +264,27 @@ kernel = "/boot/vmlinuz"
     ],
   ])("is none for a guest that has %s, which xl cannot be told", (_, kind, parts, message) => {
     expect(() => toXl(guest(kind, parts))).toThrow(message);
+  });
+
+  it("puts all nodes of memory on the first of a host that has fewer", () => {
+    const cell = (id: number) => `<cell id='${id}' cpus='${id}' memory='256' unit='MiB'/>`;
+    const definition = parseDomain(guest("hvm", { more: `<cpu><numa>${cell(0)}${cell(1)}</numa></cpu>` }));
+    const node = (id: number, pnode: number, distances: string) =>
+      `[ "pnode=${pnode}", "size=256", "vcpus=${id}", "vdistances=${distances}" ]`;
+    expect(xlConfig(definition, { nodes: 2 })).toContain(`${node(0, 0, "10,20")}, ${node(1, 1, "20,10")}`);
+    expect(xlConfig(definition, { nodes: 1 })).toContain(`${node(0, 0, "10,20")}, ${node(1, 0, "20,10")}`);
+  });
+
+  it("looks for the kernel in the guest's own disk where the host has none for it", () => {
+    const xml = guest("linux").replace(/<kernel>.*<\/kernel>/, "");
+    expect(toXl(xml)).toContain('bootloader = "pygrub"\n');
+  });
+
+  it("takes an empty drive for one, whatever it held", () => {
+    const devices = "<disk type='block' device='cdrom'><driver name='phy'/><target dev='hdc'/></disk>";
+    expect(linesOf("hvm", { devices })).toEqual([
+      'disk = [ "format=raw,vdev=hdc,access=ro,backendtype=phy,devtype=cdrom" ]',
+    ]);
   });
 
   it("leaves out what is nothing to Xen: titles, metadata, names of devices", () => {

@@ -1,154 +1,146 @@
 import { randomUUID } from "node:crypto";
-import { readdir, stat } from "node:fs/promises";
+import { symlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
-import { BlockJobServiceService } from "@virtmesh/api/gen/virtmesh/v1/block_job";
-import { DiskMoved, DiskMoveServiceService, MoveDiskRequest } from "@virtmesh/api/gen/virtmesh/v1/disk_move";
-import { DomainServiceService } from "@virtmesh/api/gen/virtmesh/v1/domain";
-import { OperationMetadata } from "@virtmesh/api/gen/virtmesh/v1/operation";
-import { VirtError } from "@virtmesh/core/errors";
+import {
+  AttachDeviceRequest,
+  DetachDeviceRequest,
+  DeviceServiceService,
+} from "@virtmesh/api/gen/virtmesh/v1/device";
+import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import { fromRpcStatus } from "@virtmesh/kit/status";
-import { verifyWritten } from "@virtmesh/lab/guest/verify";
 import { run } from "@virtmesh/lab/process";
 import { refusal } from "./guests.ts";
-import { BLOCK_BYTES, GUEST, hypervisorOf, MIB, TwoHosts } from "./two-hosts.ts";
+import { MovingDisk } from "./moving-disk.ts";
+import { GUEST, hypervisorOf, MIB, TwoHosts } from "./two-hosts.ts";
 
 const SLOW = { bandwidthBytesPerSecond: BigInt(MIB / 2) };
 
 describe("a disk of a running guest, moved to other storage of its host", () => {
   let hosts: TwoHosts;
+  let disk: MovingDisk;
   beforeEach(async () => {
     hosts = await TwoHosts.start();
+    disk = new MovingDisk(hosts);
     await hosts.startGuest();
   }, 120_000);
   afterEach(() => hosts[Symbol.asyncDispose](), 60_000);
 
-  const place = (name: string): string => join(hosts.a.imageDir, name);
-
-  async function begin(path: string, change: Partial<MoveDiskRequest> = {}): Promise<string> {
-    const request = { uri: hosts.a.uri, requestId: randomUUID(), domain: GUEST, disk: "vda", path };
-    const operation = await hosts.mesh.unary(
-      DiskMoveServiceService.moveDisk,
-      MoveDiskRequest.fromPartial({ ...request, ...change }),
-    );
-    return operation.name;
-  }
-
-  async function end(name: string): Promise<DiskMoved> {
-    for await (const operation of hosts.follow(name)) {
-      if (operation.result?.$case === "error") throw fromRpcStatus(operation.result.value);
-      if (operation.result?.$case === "response") return DiskMoved.decode(operation.result.value.value);
-    }
-    throw new Error(`the stream of ${name} ended before it did`);
-  }
-
-  async function comesTo(
-    name: string,
-    is: (disk: NonNullable<OperationMetadata["disk"]>) => boolean,
-  ): Promise<void> {
-    for await (const operation of hosts.follow(name)) {
-      const { disk } = metadataOf(operation);
-      if (disk !== undefined && is(disk)) return;
-      if (operation.done) throw new Error(`${name} was over before that`);
-    }
-  }
-
-  /** Where the definitions say the disk is: what runs, and what is kept. */
-  async function definedAt(): Promise<readonly (string | undefined)[]> {
-    return Promise.all(
-      [false, true].map(async (inactive) => {
-        const { xml } = await hosts.mesh.unary(DomainServiceService.getDomainXml, {
-          ...{ uri: hosts.a.uri, domain: GUEST, inactive, secure: false, migratable: false },
-        });
-        return /<source file=["']([^"']+)["']/.exec(xml)?.[1];
-      }),
-    );
-  }
-
-  /** The guest counts on and has every block it wrote on that image; no job, node, record or other image is left. */
-  async function isAt(path: string, format: "raw" | "qcow2", images: readonly string[]): Promise<void> {
-    await hosts.stillCounts();
-    expect(await definedAt()).toEqual([path, path]);
-    const { jobs } = await hosts.mesh.unary(BlockJobServiceService.listBlockJobs, {
-      ...{ uri: hosts.a.uri, domain: GUEST },
-    });
-    expect(jobs).toEqual([]);
-    expect((await readdir(hosts.a.imageDir)).toSorted()).toEqual([...images].toSorted());
-    expect(await readdir(join(hosts.a.stateDir, "disk-moves")).catch(() => [])).toEqual([]);
-    await hosts.suspend(hosts.a);
-    const written = await verifyWritten({ path, format }, { writer: 0, blockBytes: BLOCK_BYTES });
-    expect(written.problems).toEqual([]);
-    await resume();
-  }
-
-  async function resume(): Promise<void> {
-    await hosts.mesh.unary(DomainServiceService.resumeDomain, {
-      ...{ uri: hosts.a.uri, requestId: randomUUID(), domain: GUEST },
-    });
-  }
-
-  async function failure(name: string): Promise<VirtError> {
-    const outcome = await end(name).catch((e: unknown) => e);
-    if (VirtError.is(outcome)) return outcome;
-    throw outcome instanceof Error ? outcome : new Error("the disk was moved");
-  }
-
   it("is written there from the pivot on, in another format, there and back, and migrates from there", async () => {
-    const moved = await end(await begin(place("new.qcow2"), { format: "qcow2" }));
-    expect(moved).toMatchObject({ format: "qcow2", previousPath: place("vda.raw"), previousRemoved: false });
-    await isAt(place("new.qcow2"), "qcow2", ["new.qcow2", "vda.raw", "vdb.raw"]);
-    await end(await begin(place("again.raw"), { format: "raw", removeSource: true }));
-    await isAt(place("again.raw"), "raw", ["again.raw", "vda.raw", "vdb.raw"]);
-    await end(await begin(place("third.raw"), { removeSource: true }));
+    const moved = await disk.end(await disk.begin(disk.place("new.qcow2"), { format: "qcow2" }));
+    const previousPath = disk.place("vda.raw");
+    expect(moved).toMatchObject({ format: "qcow2", previousPath, previousRemoved: false });
+    await disk.isAt(disk.place("new.qcow2"), "qcow2", ["new.qcow2", "vda.raw", "vdb.raw"]);
+    await disk.end(await disk.begin(disk.place("again.raw"), { format: "raw", removeSource: true }));
+    await disk.isAt(disk.place("again.raw"), "raw", ["again.raw", "vda.raw", "vdb.raw"]);
+    await disk.end(await disk.begin(disk.place("third.raw"), { removeSource: true }));
     await hosts.end(await hosts.begin());
     await hosts.stillCounts();
     expect(await hosts.names(hosts.b)).toEqual([GUEST]);
   }, 120_000);
 
-  it("refuses a path that exists, a disk that does not, and a second move of the guest meanwhile", async () => {
-    const there = await failure(await begin(place("vdb.raw")));
-    expect(there.reason).toBe("ALREADY_EXISTS");
-    expect((await failure(await begin(place("x"), { disk: "vdz" }))).reason).toBe("DEVICE_NOT_FOUND");
-    const name = await begin(place("new.raw"), SLOW);
-    expect((await refusal(begin(place("other.raw")))).reason).toBe("DOMAIN_BUSY");
+  it("can be unplugged where it lies then, which frees its image, and plugged in again", async () => {
+    const device = DeviceServiceService;
+    const about = { uri: hosts.a.uri, domain: GUEST, live: true };
+    await disk.end(await disk.begin(disk.place("vdb.qcow2"), { disk: "vdb", format: "qcow2" }));
+    const detach = { ...about, requestId: randomUUID(), device: { $case: "target" as const, value: "vdb" } };
+    await finished(await hosts.mesh.unary(device.detachDevice, DetachDeviceRequest.fromPartial(detach)));
+    // Its lock would stand in the way.
+    await run(["qemu-img", "check", disk.place("vdb.qcow2")]);
+    const xml = `<disk type='file'><driver name='qemu' type='qcow2'/><source file='${disk.place("vdb.qcow2")}'/><target dev='vdb' bus='virtio'/></disk>`;
+    const attach = AttachDeviceRequest.fromPartial({ ...about, requestId: randomUUID(), xml });
+    await finished(await hosts.mesh.unary(device.attachDevice, attach));
+    await disk.end(await disk.begin(disk.place("vdb-2.raw"), { disk: "vdb", format: "raw" }));
+    await hosts.stillCounts();
+  }, 120_000);
+
+  it("is refused where it would overwrite something or be lost, naming what is wrong", async () => {
+    const elsewhere = disk.place("vdb.raw");
+    await symlink("/nowhere/at-all", disk.place("dangling"));
+    const refused = async (path: string, change = {}) => {
+      const { reason, message } = await disk.failure(await disk.begin(path, change));
+      return `${reason} ${message.replaceAll(hosts.a.imageDir, "")}`;
+    };
+    expect({
+      image: await refused(elsewhere),
+      itself: await refused(disk.place("vda.raw")),
+      dangling: await refused(disk.place("dangling")),
+      relative: await refused("new.raw"),
+      folder: await refused(disk.place("no-such-folder/new.raw")),
+      dots: await refused(disk.place("x/../new.raw")),
+      newline: await refused(disk.place("a\nb")),
+      format: await refused(disk.place("new.vmdk"), { format: "vmdk" }),
+      disk: await refused(disk.place("new.raw"), { disk: "vdz" }),
+    }).toMatchInlineSnapshot();
+    await disk.isAt(disk.place("vda.raw"), "raw", ["dangling", "vda.raw", "vdb.raw"]);
+  }, 120_000);
+
+  it("keeps the guest for itself meanwhile, shows how far it is, and is cancelled like any operation", async () => {
+    const name = await disk.begin(disk.place("new.raw"), SLOW);
+    const { uri } = hosts.a;
+    const attach = AttachDeviceRequest.fromPartial({
+      uri,
+      domain: GUEST,
+      live: true,
+      xml: "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
+    });
+    for (const other of [
+      disk.begin(disk.place("other.raw")),
+      hosts.begin(),
+      hosts.mesh.unary(DeviceServiceService.attachDevice, attach),
+      disk.guests.suspend(GUEST),
+    ]) {
+      const e = await refusal(other);
+      expect(e.reason).toBe("DOMAIN_BUSY");
+      expect(e.message).toContain(
+        `is held by the change "move-disk" (${name}), wait for ${name} or cancel it`,
+      );
+    }
+    const seen: bigint[] = [];
+    await disk.comesTo(name, ({ copiedBytes, totalBytes }) => {
+      expect(totalBytes).toBeGreaterThanOrEqual(copiedBytes);
+      seen.push(copiedBytes);
+      return new Set(seen).size > 3;
+    });
+    expect(seen).toEqual(seen.toSorted((a, b) => Number(a - b)));
     await hosts.cancel(name);
-    expect((await failure(name)).reason).toBe("OPERATION_ABORTED");
-    await isAt(place("vda.raw"), "raw", ["vda.raw", "vdb.raw"]);
+    const failed = await disk.failure(name);
+    expect(failed.reason).toBe("OPERATION_ABORTED");
+    expect(failed.message).toContain(`it was cancelled; it is at ${disk.place("vda.raw")}, as before`);
+    await disk.isAt(disk.place("vda.raw"), "raw", ["vda.raw", "vdb.raw"]);
   }, 120_000);
 
   it("stays where it was when the new place fills up", async () => {
     const small = await hosts.a.namespace?.tmpfs(MIB);
     if (small === undefined) throw new Error("the hosts are not in namespaces");
-    const failed = await failure(await begin(join(small, "new.raw")));
+    const failed = await disk.failure(await disk.begin(join(small, "new.raw")));
     expect(failed).toMatchObject({ reason: "NO_SPACE" });
-    expect(failed.message).toContain(`it is at ${place("vda.raw")}, as before`);
+    expect(failed.message).toContain("the new image could not be written: No space left on device");
     expect((await run(["ls", small])).stdout).toBe("");
-    await isAt(place("vda.raw"), "raw", ["vda.raw", "vdb.raw"]);
+    await disk.isAt(disk.place("vda.raw"), "raw", ["vda.raw", "vdb.raw"]);
   }, 120_000);
 
-  it("goes on when the agent is killed while it is copied", async () => {
-    // A guest that writes faster than is copied would be copied for ever.
-    await hosts.suspend(hosts.a);
-    const name = await begin(place("new.raw"), SLOW);
-    await comesTo(name, (disk) => !disk.ready);
-    await hosts.a.agent.kill("SIGKILL");
-    await hosts.a.agent.restart();
-    await hosts.mesh.complete();
-    await end(name);
-    await resume();
-    await isAt(place("new.raw"), "raw", ["new.raw", "vda.raw", "vdb.raw"]);
+  it("does not keep the guest from being destroyed", async () => {
+    const name = await disk.begin(disk.place("new.raw"), SLOW);
+    await disk.comesTo(name, ({ copiedBytes }) => copiedBytes > 0n);
+    await disk.guests.destroy(GUEST);
+    expect((await disk.failure(name)).message).toContain("the guest ended before it used the new image");
+    await disk.wasAt(disk.place("vda.raw"), "raw", ["vda.raw", "vdb.raw"]);
   }, 120_000);
 
   it("stays where it was when the guest's QEMU is killed while it is copied", async () => {
-    const name = await begin(place("new.raw"), SLOW);
-    await comesTo(name, (disk) => disk.copiedBytes > 0n);
+    const name = await disk.begin(disk.place("new.raw"), SLOW);
+    await disk.comesTo(name, ({ copiedBytes }) => copiedBytes > 0n);
     process.kill(await hypervisorOf(hosts.a), "SIGKILL");
-    expect((await failure(name)).message).toContain("the guest ended before it used the new image");
-    await expect(stat(place("new.raw"))).rejects.toMatchObject({ code: "ENOENT" });
+    expect((await disk.failure(name)).message).toContain("the guest ended before it used the new image");
+    await disk.wasAt(disk.place("vda.raw"), "raw", ["vda.raw", "vdb.raw"]);
   }, 120_000);
-});
 
-function metadataOf(operation: Operation): OperationMetadata {
-  if (operation.metadata === undefined) throw new Error(`${operation.name} has no metadata`);
-  return OperationMetadata.decode(operation.metadata.value);
-}
+  async function finished({ name }: { readonly name: string }): Promise<void> {
+    const timeout = { seconds: 20n, nanos: 0 };
+    const ended = await hosts.mesh.unary(OperationServiceService.waitOperation, {
+      ...{ uri: hosts.a.uri, name, timeout },
+    });
+    if (ended.result?.$case === "error") throw fromRpcStatus(ended.result.value);
+    expect(ended.done).toBe(true);
+  }
+});

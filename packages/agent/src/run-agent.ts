@@ -217,7 +217,10 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
           logger,
           metrics: createMetrics({ service: program.name, host }),
           telemetry,
-          modules: [(chassis) => migrationModule(chassis, migration), diskMoveModule],
+          modules: [
+            (chassis) => migrationModule(chassis, migration),
+            (chassis) => diskMoveModule(chassis, points),
+          ],
           createDriver: (context) => program.createDriver(context, extra),
           signal: scope.signal,
           ...(c.dataAddress === undefined ? {} : { dataAddress: c.dataAddress }),

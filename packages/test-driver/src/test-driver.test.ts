@@ -52,7 +52,8 @@ describe("a disk of a test guest that moves", () => {
       ...{ id: crypto.randomUUID(), uuid, disk: "vda", path: "/new/vda", format: "" },
       ...{ removeSource: true, bytesPerSecond: 0n },
     };
-    const run = { cancel: new AbortController().signal, progress: () => undefined };
+    const { signal: cancel } = new AbortController();
+    const run = { cancel, progress: () => undefined, reached: () => undefined };
     expect(await driver.diskMoves.move(move, run, call)).toMatchObject({
       previousPath: from,
       previousRemoved: true,

@@ -118,7 +118,7 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
       devices: new QemuDevices({ guests, site, traits }),
       resources: new QemuResources(guests),
       blockJobs: new QemuBlockJobs(guests),
-      diskMoves: new QemuDiskMoves(guests, stateDir),
+      diskMoves: new QemuDiskMoves({ guests, launch: site, logger }, stateDir),
       migrationSource: new MigrationSource({
         ...{ guests, capabilities, leftImages, tlsDir, allowPlaintext: allowPlaintextMigration },
         runDir: config.runDir,

@@ -22,11 +22,25 @@ export interface DiskMoved {
   readonly previousRemoved: boolean;
 }
 
+/**
+ * Places in a move, in their order: the new image is about to be made, is made, is being filled, is full; the pivot is
+ * decided, the CPUs stand still, the job was told to pivot, the device uses the new image, the definitions name it, the
+ * CPUs go on. `undoing` comes instead of the rest when it fails.
+ */
+export const DISK_MOVE_PLACES = [
+  ...(["recorded", "made", "copying", "ready"] as const),
+  ...(["decided", "stopped", "told", "pivoted", "defined", "resumed"] as const),
+  "undoing",
+] as const;
+export type DiskMovePlace = (typeof DISK_MOVE_PLACES)[number];
+
 /** Who asked for it, while it runs. */
 export interface DiskMoveRun {
-  /** Aborted when it shall not be done after all; past the pivot that changes nothing. */
+  /** Aborted when it shall not be done after all; past the decision to pivot that changes nothing. */
   readonly cancel: AbortSignal;
   progress(now: { readonly totalBytes: bigint; readonly copiedBytes: bigint; readonly ready: boolean }): void;
+  /** Tests hold a move here. */
+  reached(place: DiskMovePlace): Promise<void> | undefined;
 }
 
 /**

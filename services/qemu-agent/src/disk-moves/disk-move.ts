@@ -1,48 +1,54 @@
-import type { DiskMoved, DiskMoveRun } from "@virtmesh/core/driver/disk-moves";
+import { setTimeout as delay } from "node:timers/promises";
+import type { DiskMoved, DiskMovePlace, DiskMoveRun } from "@virtmesh/core/driver/disk-moves";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
-import type { SourceHypervisorFact } from "@virtmesh/core/migration/facts";
-import { sourcePath } from "@virtmesh/documents/domain/devices/disk";
+import type { MeshLogger } from "@virtmesh/mesh/logger";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
-import { awaitEvent } from "../migration/await-event.ts";
-import { createImage, removeImages } from "../migration/images.ts";
-import { MirrorWatch } from "../migration/mirror-watch.ts";
-import type { QmpConnection } from "../qmp/connection.ts";
-import { withMovedDisk } from "./moved-disk.ts";
+import type { Instance } from "../domain/instance.ts";
+import type { LaunchSite } from "../domain/launch.ts";
+import { fillImage } from "../migration/images.ts";
+import { makeEmptyFile } from "../migration/made-images.ts";
+import { makeAll } from "../hotplug/plug.ts";
+import { CopyWatch } from "./copy-watch.ts";
+import { awaitEnd, cancelJob, forgetJob, startMirror } from "./mirror-job.ts";
+import { newNodeSteps } from "./new-nodes.ts";
 import { rootNode } from "./nodes.ts";
+import { withMovedDisk } from "./moved-disk.ts";
 import type { DiskMoveRecord, DiskMoveRecords } from "./records.ts";
+import { concludeMove, settleWithoutGuest, undoneError, undoOnHost } from "./settle.ts";
 
 /** How often the copy is looked at for the progress that people see. */
 const SAMPLE_MS = 250;
-/** A job that was told to stop waits for one write at most. */
-const END_MS = 10_000;
-
-type Fact =
-  | Extract<SourceHypervisorFact, { fact: "mirrorReady" | "mirrorFailed" | "mirrorConcluded" }>
-  | { readonly fact: "exited" };
+/** How long the guest stands still for the pivot at most: storage that hangs must not hold it. */
+const PIVOT_MS = 10_000;
+const RETRY_MS = 1_000;
 
 export interface DiskMoveSite {
   readonly guests: Guests;
   readonly records: DiskMoveRecords;
+  readonly launch: LaunchSite;
+  readonly logger: MeshLogger;
 }
+
+/** Its QEMU has ended: nothing is left to be told to it. */
+class GuestEnded extends Error {}
 
 /**
  * One disk on its way to other storage: a mirror, and when it is ready a pivot. The CPUs stand still from before the pivot
  * until the definitions name the new image: so whenever QEMU dies, the image that the definition names has every write.
- * Ready is no proof here either: what counts is that the job, told to pivot, has concluded without error.
+ * Ready is no proof here either, and neither is the end of the job: what counts is which image the device uses then.
  */
 export class MovingDisk {
   readonly #site: DiskMoveSite;
   readonly #guest: Guest;
+  readonly #instance: Instance;
   readonly #run: DiskMoveRun;
   readonly #signal: AbortSignal;
   readonly #job: string;
-  readonly #watch: MirrorWatch;
-  readonly #facts: Fact[] = [];
+  readonly #watch: CopyWatch;
   #record: DiskMoveRecord;
-  #wake: () => void = () => undefined;
 
-  /** `signal`: the agent's end, which ends the watching and nothing else. */
+  /** `signal`: the agent's end, which ends the watching and nothing else. @throws DOMAIN_NOT_RUNNING */
   constructor(
     site: DiskMoveSite,
     guest: Guest,
@@ -52,252 +58,259 @@ export class MovingDisk {
   ) {
     this.#site = site;
     this.#guest = guest;
+    this.#instance = guest.running;
     this.#record = record;
     this.#run = run;
     this.#signal = signal;
     this.#job = `move-${record.move.id.slice(0, 8)}-${record.move.disk}`;
-    this.#watch = new MirrorWatch(new Map([[this.#job, record.move.disk]]));
+    this.#watch = new CopyWatch(this.#job, record.move.disk);
   }
 
   /** From the beginning; `capacityBytes` is what the new image must hold. */
   async begin(capacityBytes: bigint): Promise<DiskMoved> {
-    const { move, format, oldNodes, newNodes } = this.#record;
-    await this.#site.records.write(this.#record);
-    using _hearing = this.#listen();
-    const { qmp } = this.#guest;
-    let isOurs = true;
-    try {
-      const image = {
-        ...{ target: move.disk, destinationPath: move.path, destinationFormat: format, capacityBytes },
-      };
-      const taken: string[] = [];
-      await createImage(image, taken, this.#signal).catch((e: unknown) => {
-        isOurs = taken.length === 0;
-        throw e;
-      });
-      const direct = await this.#isDirect();
-      const cache = { direct, "no-flush": false };
-      await qmp.execute("blockdev-add", {
-        ...{ driver: "file", "node-name": newNodes.storage, filename: move.path, cache, discard: "unmap" },
-      });
-      await qmp.execute("blockdev-add", {
-        ...{ driver: format, "node-name": newNodes.format, file: newNodes.storage, cache, discard: "unmap" },
-      });
-      this.#guest.jobs.expect({ id: this.#job, disk: move.disk, type: "mirror" });
-      await qmp.execute("blockdev-mirror", {
-        "job-id": this.#job,
-        device: oldNodes.format,
-        target: newNodes.format,
-        sync: "full",
-        // Not write-blocking: told to stop, QEMU 7.2 may hang for ever with a write of the guest under way.
-        "copy-mode": "background",
-        "on-source-error": "report",
-        "on-target-error": "report",
-        "auto-dismiss": false,
-        ...(move.bytesPerSecond === 0n ? {} : { speed: Number(move.bytesPerSecond) }),
-      });
-    } catch (e) {
-      this.#signal.throwIfAborted();
-      throw await this.#undo(messageOf(e), isOurs, e);
-    }
-    return await this.#follow();
+    await this.#note({});
+    return await this.#whileItLives(async () => {
+      try {
+        await this.#reached("recorded");
+        await this.#start(capacityBytes);
+      } catch (e) {
+        this.#signal.throwIfAborted();
+        return await this.#end(messageOf(e), e);
+      }
+      await this.#reached("copying");
+      return await this.#follow();
+    });
   }
 
   /** Where an earlier agent left it. */
   async resume(): Promise<DiskMoved> {
-    if (this.#guest.instance === undefined) return this.#settleDead();
-    using _hearing = this.#listen();
-    const { qmp } = this.#guest;
     if (this.#record.phase === "pivoting") this.#watch.concluding();
-    const job = (await qmp.execute("query-jobs")).find(({ id }) => id === this.#job);
-    const { move, newNodes } = this.#record;
-    if ((await rootNode(qmp, move.disk)) === newNodes.format) return await this.#finish();
-    if (job === undefined) throw await this.#undo("the agent was restarted before the copy had begun");
-    if (job.status === "concluded") throw await this.#undo(job.error ?? "the copy had ended");
+    return await this.#whileItLives(() => this.#catchUp());
+  }
+
+  async #start(capacityBytes: bigint): Promise<void> {
+    const { move, format, oldNodes, newNodes } = this.#record;
+    await this.#note({ file: await makeEmptyFile(move.path, move.disk) });
+    const image = { target: move.disk, destinationPath: move.path, destinationFormat: format, capacityBytes };
+    await fillImage(image, this.#signal);
+    await this.#reached("made");
+    const steps = await newNodeSteps(this.#instance, this.#record, this.#site.launch);
+    await makeAll(this.#guest, steps, this.#signal);
     this.#guest.jobs.expect({ id: this.#job, disk: move.disk, type: "mirror" });
-    for (const fact of this.#watch.reconcile([job])) this.#tell(fact);
+    const { bytesPerSecond } = move;
+    const job = { id: this.#job, from: oldNodes.format, to: newNodes.format, bytesPerSecond };
+    await startMirror(this.#guest.qmp, job);
+  }
+
+  /** Asks what is: after a restart of the agent, or when the connection to QEMU broke. */
+  async #catchUp(): Promise<DiskMoved> {
+    const job = await this.#surely("QEMU does not say what became of the copy", async () =>
+      (await this.#guest.qmp.execute("query-jobs")).find(({ id }) => id === this.#job),
+    );
+    if (job === undefined) return await this.#end("the agent was restarted before the copy had begun");
+    if (job.status === "concluded") return await this.#end(job.error ?? "the copy was stopped");
+    this.#guest.jobs.expect({ id: this.#job, disk: this.#record.move.disk, type: "mirror" });
+    this.#watch.reconcile(job);
     return await this.#follow();
   }
 
   async #follow(): Promise<DiskMoved> {
+    using watched = new DisposableStack();
     const sampling = setInterval(() => void this.#sample(), SAMPLE_MS);
-    const cancel = (): void => this.#cancel();
+    watched.defer(() => clearInterval(sampling));
+    const cancel = (): void => void this.#cancel();
     this.#run.cancel.addEventListener("abort", cancel, { once: true });
+    watched.defer(() => this.#run.cancel.removeEventListener("abort", cancel));
     if (this.#run.cancel.aborted) cancel();
-    try {
-      for (;;) {
-        const fact = await this.#next();
-        switch (fact.fact) {
-          case "mirrorReady":
+    watched.use(this.#watch.expectConnectionEnd(this.#guest.qmp));
+    for (;;) {
+      const fact = await this.#watch.next(this.#record.phase === "copying" ? this.#signal : undefined);
+      switch (fact.fact) {
+        case "mirrorReady":
+          try {
             await this.#pivot();
-            break;
-          case "mirrorConcluded":
-            return await this.#finish();
-          case "mirrorFailed":
-            // Why it failed is told when the job has ended.
-            if (fact.preliminary === true) break;
-            throw await this.#undo(fact.message);
-          case "exited":
-            return await this.#settleDead();
-        }
+          } catch (e) {
+            return await this.#end(messageOf(e), e);
+          }
+          break;
+        case "mirrorConcluded":
+          return await this.#end("the copy has ended, and the guest still uses the old image");
+        case "mirrorFailed":
+          // Why it failed is told when the job has ended.
+          if (fact.preliminary === true) break;
+          return await this.#end(fact.message);
+        case "disconnected":
+          return await this.#catchUp();
+        case "late":
+          await this.#giveUpPivot();
+          break;
+        case "exited":
+          throw new GuestEnded();
       }
-    } finally {
-      clearInterval(sampling);
-      this.#run.cancel.removeEventListener("abort", cancel);
     }
   }
 
   async #pivot(): Promise<void> {
-    if (this.#run.cancel.aborted) return;
+    await this.#reached("ready");
+    if (this.#watch.hasFailed) return;
     const { qmp } = this.#guest;
-    const { running } = await qmp.execute("query-status");
-    this.#record = { ...this.#record, phase: "pivoting", resume: running };
-    await this.#site.records.write(this.#record);
-    if (running) await qmp.execute("stop");
-    this.#watch.concluding();
-    try {
-      await qmp.execute("block-job-complete", { device: this.#job });
-    } catch (e) {
-      for (const fact of this.#watch.refused(this.#job, messageOf(e))) this.#tell(fact);
+    if (this.#record.phase === "copying") {
+      // It is being stopped.
+      if (this.#run.cancel.aborted) return;
+      const { running, status } = await qmp.execute("query-status");
+      if (status === "suspended") throw asleep(this.#guest.name);
+      await this.#note({ phase: "pivoting", resume: running });
     }
+    await this.#reached("decided");
+    this.#guest.standStill();
+    if (this.#record.resume) await qmp.execute("stop");
+    this.#watch.lateIn(PIVOT_MS);
+    await this.#reached("stopped");
+    this.#watch.concluding();
+    // What is left is what the guest waits for.
+    await qmp.execute("block-job-set-speed", { device: this.#job, speed: 0 });
+    await qmp.execute("block-job-complete", { device: this.#job });
+    await this.#reached("told");
   }
 
-  /** Past the pivot's beginning it goes to its end. */
-  #cancel(): void {
-    if (this.#record.phase === "pivoting") return;
-    this.#guest.qmp
-      .execute("block-job-cancel", { device: this.#job, force: true })
-      // It ends in this moment by itself; its event is what counts.
-      .catch(() => undefined);
+  /** Past the decision to pivot it goes to its end. */
+  async #cancel(): Promise<void> {
+    const { qmp } = this.#instance;
+    if (this.#record.phase === "copying" && qmp?.isOpen === true) await cancelJob(qmp, this.#job);
+  }
+
+  /** The storage does not take the last writes: the guest goes on with the old image. */
+  async #giveUpPivot(): Promise<void> {
+    this.#watch.blame(`the storage did not take the last writes within ${PIVOT_MS / 1000} s`);
+    await this.#surely("the pivot cannot be given up", async () => {
+      await cancelJob(this.#guest.qmp, this.#job);
+      if ((await this.#root()) !== this.#record.newNodes.format) await this.#goOn();
+    });
+  }
+
+  /** The job has ended, or shall: which image the device uses then is what came of the move. */
+  async #end(why: string, cause?: unknown): Promise<DiskMoved> {
+    const root = await this.#surely("QEMU does not say which image the disk uses", async () => {
+      await cancelJob(this.#guest.qmp, this.#job);
+      return await this.#root();
+    });
+    if (root === this.#record.newNodes.format) return await this.#finish();
+    throw await this.#undo(why, cause);
   }
 
   /** The device uses the new image: says so in the definitions, and only then lets the guest write to it. */
   async #finish(): Promise<DiskMoved> {
-    const { move, from, oldNodes, format } = this.#record;
-    await this.#site.guests.changeDefinitions(this.#guest, (definition) =>
-      withMovedDisk(definition, { disk: move.disk, from, to: move.path, format }),
+    const { move, from, oldNodes, newNodes, format } = this.#record;
+    await this.#reached("pivoted");
+    await this.#surely("the definitions cannot be changed", () =>
+      this.#site.guests.relocateDisk(this.#guest, move.disk, newNodes.second, (definition) =>
+        withMovedDisk(definition, { disk: move.disk, from, to: move.path, format }),
+      ),
     );
-    await this.#goOn();
-    await forget(this.#guest.qmp, this.#job, [oldNodes.format, oldNodes.storage]);
-    this.#guest.jobs.forget(this.#job);
-    return this.#conclude();
+    await this.#reached("defined");
+    await this.#surely("the guest cannot go on", () => this.#goOn());
+    await this.#reached("resumed");
+    // An agent that ends leaves the rest, which nobody waits for, to the next one.
+    this.#signal.throwIfAborted();
+    await this.#surely("the old image cannot be closed", async () => {
+      await awaitEnd(this.#guest.qmp, this.#job);
+      await forgetJob(this.#guest.qmp, this.#job, oldNodes);
+      this.#guest.jobs.forget(this.#job);
+    });
+    return await this.#surely("the move cannot be brought to its end", () =>
+      concludeMove(this.#record, this.#site),
+    );
+  }
+
+  /** Everything as it was. @returns the error that says why */
+  async #undo(why: string, cause: unknown): Promise<VirtError> {
+    await this.#surely("the guest cannot go on", () => this.#goOn());
+    await this.#reached("undoing");
+    await this.#surely("the new image cannot be closed", async () => {
+      await awaitEnd(this.#guest.qmp, this.#job);
+      await forgetJob(this.#guest.qmp, this.#job, this.#record.newNodes);
+      this.#guest.jobs.forget(this.#job);
+    });
+    const left = await this.#surely("the move cannot be undone", () => undoOnHost(this.#record, this.#site));
+    const cancelled = this.#run.cancel.aborted || this.#watch.wasCancelled;
+    const { name } = this.#guest;
+    return undoneError(name, this.#record, { why: this.#watch.blamed ?? why, cancelled, left, cause });
   }
 
   async #goOn(): Promise<void> {
     const { qmp } = this.#guest;
     if (this.#record.resume && !(await qmp.execute("query-status")).running) await qmp.execute("cont");
+    this.#guest.goOn();
   }
 
-  async #conclude(): Promise<DiskMoved> {
-    const { move, from, format } = this.#record;
-    const left = move.removeSource ? await removeImages([from]) : [];
-    await this.#site.records.remove(move.id);
-    return { format, previousPath: from, previousRemoved: move.removeSource && left.length === 0 };
+  #root(): Promise<string | undefined> {
+    return rootNode(this.#guest.qmp, this.#record.move.disk);
   }
 
-  /** Everything as it was. @returns the error that says why */
-  async #undo(why: string, isOurs = true, cause?: unknown): Promise<VirtError> {
-    const { move, from, newNodes } = this.#record;
-    const left: string[] = [];
-    if (this.#guest.instance !== undefined) {
-      await stop(this.#guest.qmp, this.#job);
-      await this.#goOn();
-      await forget(this.#guest.qmp, this.#job, [newNodes.format, newNodes.storage]);
-      this.#guest.jobs.forget(this.#job);
+  async #note(change: Partial<DiskMoveRecord>): Promise<void> {
+    const record = { ...this.#record, ...change };
+    try {
+      await this.#site.records.write(record);
+    } catch (cause) {
+      const why = `what is done with disk ${record.move.disk} cannot be written down: ${messageOf(cause)}`;
+      throw new VirtError("HOST_SETUP", why, {}, { cause });
     }
-    if (isOurs) left.push(...(await removeImages([move.path])));
-    if (left.length === 0) await this.#site.records.remove(move.id);
-    const rest = left.length === 0 ? "" : `; left behind: ${left.join("; ")}`;
-    const cancelled = this.#run.cancel.aborted;
-    const reason = cancelled
-      ? "OPERATION_ABORTED"
-      : /no space left/i.test(why)
-        ? "NO_SPACE"
-        : "HYPERVISOR_FAILED";
-    return new VirtError(
-      VirtError.is(cause) ? cause.reason : reason,
-      `disk ${move.disk} of guest "${this.#guest.name}" was not moved to ${move.path}: ${cancelled ? "it was cancelled" : why}; it is at ${from}, as before${rest}`,
-      { resource: { type: "disk", name: move.disk } },
-      cause === undefined ? {} : { cause },
-    );
+    this.#record = record;
   }
 
-  /** Its QEMU is gone: the image that the definition names is the true one. */
-  async #settleDead(): Promise<DiskMoved> {
-    const { move } = this.#record;
-    const disk = this.#guest.definition.devices.disks.find((d) => d.target.dev === move.disk);
-    if (disk !== undefined && sourcePath(disk) === move.path) return this.#conclude();
-    throw await this.#undo("the guest ended before it used the new image");
-  }
-
-  /** The new image is cached as the old one is. */
-  async #isDirect(): Promise<boolean> {
-    const nodes = await this.#guest.qmp.execute("query-named-block-nodes", { flat: true });
-    return nodes.find((n) => n["node-name"] === this.#record.oldNodes.format)?.cache?.direct ?? false;
+  async #reached(place: DiskMovePlace): Promise<void> {
+    await this.#run.reached(place);
   }
 
   async #sample(): Promise<void> {
-    const jobs = await this.#guest.qmp
+    const { qmp } = this.#instance;
+    if (qmp?.isOpen !== true) return;
+    const jobs = await qmp
       .execute("query-block-jobs", undefined, { timeoutMs: SAMPLE_MS })
       // Only a look, for people.
       .catch(() => []);
     const job = jobs.find(({ device }) => device === this.#job);
-    if (job !== undefined)
-      this.#run.progress({
-        totalBytes: BigInt(job.len),
-        copiedBytes: BigInt(job.offset),
-        ready: job.ready,
-      });
+    if (job === undefined) return;
+    this.#run.progress({ totalBytes: BigInt(job.len), copiedBytes: BigInt(job.offset), ready: job.ready });
   }
 
-  #listen(): Disposable {
-    const hearing = new DisposableStack();
-    hearing.use(
-      this.#guest.onQmpEvent((event) => {
-        for (const fact of this.#watch.observe(event)) this.#tell(fact);
-      }),
-    );
-    void this.#guest.exited.then(() => this.#tell({ fact: "exited" }));
-    return hearing;
+  async #whileItLives(work: () => Promise<DiskMoved>): Promise<DiskMoved> {
+    using _hearing = this.#watch.listen(this.#guest);
+    try {
+      return await work();
+    } catch (e) {
+      if (!(e instanceof GuestEnded)) throw e;
+      return await settleWithoutGuest(this.#record, this.#guest, this.#site, this.#run.cancel.aborted);
+    } finally {
+      this.#guest.goOn();
+    }
   }
 
-  #tell(fact: Fact | SourceHypervisorFact): void {
-    this.#facts.push(fact as Fact);
-    this.#wake();
-  }
-
-  /** @throws when the agent ends */
-  async #next(): Promise<Fact> {
+  /**
+   * Neither QEMU nor the disk below the state directory says when it works again, and half a move is no state to be left in:
+   * so it is tried until it works. @throws GuestEnded, and what failed when the agent ends
+   */
+  async #surely<T>(what: string, work: () => Promise<T>): Promise<T> {
     for (;;) {
-      this.#signal.throwIfAborted();
-      const fact = this.#facts.shift();
-      if (fact !== undefined) return fact;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        this.#signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      try {
+        return await work();
+      } catch (err) {
+        if (this.#guest.instance !== this.#instance) throw new GuestEnded();
+        this.#signal.throwIfAborted();
+        const { move } = this.#record;
+        this.#site.logger.warn({ domain: this.#guest.name, disk: move.disk, err }, `${what}; tried again`);
+        // The agent's end ends the pause too.
+        const pause = delay(RETRY_MS, undefined, { signal: this.#signal }).catch(() => undefined);
+        await Promise.race([pause, this.#instance.exited]);
+      }
     }
   }
 }
 
-async function stop(qmp: QmpConnection, id: string): Promise<void> {
-  const job = (await qmp.execute("query-jobs")).find((j) => j.id === id);
-  if (job === undefined || job.status === "concluded") return;
-  const ended = awaitEvent(
-    qmp,
-    (e) => e.event === "JOB_STATUS_CHANGE" && e.data.id === id && e.data.status === "concluded",
-    END_MS,
+function asleep(guest: string): VirtError {
+  return new VirtError(
+    "WRONG_STATE",
+    `guest "${guest}" sleeps and may wake up in the middle of the pivot; wake it and try again`,
+    { resource: { type: "domain", name: guest } },
   );
-  // It may conclude in this very moment; its event is what counts.
-  await qmp.execute("block-job-cancel", { device: id, force: true }).catch(() => undefined);
-  await ended;
-}
-
-/** What is there of a job that has ended and of nodes, in an order in which they can go. */
-async function forget(qmp: QmpConnection, id: string, nodes: readonly string[]): Promise<void> {
-  if ((await qmp.execute("query-jobs")).some((j) => j.id === id)) await qmp.execute("job-dismiss", { id });
-  const present = await qmp.execute("query-named-block-nodes", { flat: true });
-  for (const node of nodes)
-    if (present.some((n) => n["node-name"] === node))
-      await qmp.execute("blockdev-del", { "node-name": node });
 }

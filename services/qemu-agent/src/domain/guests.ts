@@ -10,6 +10,8 @@ import { lastWords } from "../process/log-file.ts";
 import type { ExitStatus } from "../process/qemu-process.ts";
 import type { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import type { StatusStore } from "../state/status-store.ts";
+import { etagOf } from "@virtmesh/agent/guests/definition";
+import { withSecondNodes } from "../disk-moves/nodes.ts";
 import { checkDisks, imageUsers } from "./disk-check.ts";
 import { EventFeed } from "@virtmesh/agent/guests/event-feed";
 import { Guest } from "./guest.ts";
@@ -120,22 +122,28 @@ export class Guests implements AsyncDisposable {
     return guest;
   }
 
-  /** What runs and what is kept are another definition from here on; durable when it resolves. */
-  async changeDefinitions(
+  /** A disk lies elsewhere from here on, for what runs and for what is kept; durable when it resolves. */
+  async relocateDisk(
     guest: Guest,
+    disk: string,
+    second: boolean,
     change: (definition: IdentifiedDomain) => IdentifiedDomain,
   ): Promise<void> {
     const { persistentDefinition: kept, instance } = guest;
+    let etag = instance?.allotment.etag;
     if (kept !== undefined) {
       const changed = change(kept);
+      if (etag === etagOf(kept)) etag = etagOf(changed);
       await this.#options.definitions.save(changed);
       guest.persistentDefinition = changed;
       this.events.lifecycle(guest, "defined", "updated");
     }
-    if (instance !== undefined) {
-      instance.setDefinition(change(instance.definition));
-      await instance.flush();
-    }
+    if (instance === undefined) return;
+    const secondNodes = withSecondNodes(instance.allotment.secondNodes, disk, second);
+    await instance.conclude({
+      definition: change(instance.definition),
+      allotment: { secondNodes, ...(etag === undefined ? {} : { etag }) },
+    });
   }
 
   /** A guest that runs goes on as a transient one. */
@@ -418,6 +426,7 @@ export class Guests implements AsyncDisposable {
   async #reset(guest: Guest): Promise<void> {
     const reset = Promise.withResolvers<void>();
     using _ = guest.qmp.onEvent(({ event }) => (event === "RESET" ? reset.resolve() : undefined));
+    await guest.mayGoOn;
     await guest.execute("system_reset", undefined);
     await Promise.race([reset.promise, guest.exited]);
     await guest.execute("cont", undefined);

@@ -11,8 +11,9 @@ import type { QmpConnection } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
 import { awaitEvent } from "./await-event.ts";
-import { createImages, removeImages } from "./images.ts";
+import { createImages } from "./images.ts";
 import type { IncomingRecords } from "./incoming-record.ts";
+import { type FileIdentity, removeMadeImages } from "./made-images.ts";
 import { capabilitiesOf, parametersOf } from "./parameters.ts";
 import { addTlsObject } from "./tls-files.ts";
 
@@ -239,7 +240,7 @@ export class QemuIncoming implements IncomingMigration {
     await this.#guest?.discard();
     this.#guest = undefined;
     const made = await this.#site.records.read(this.#offer.plan.id);
-    const left = await removeImages(made?.images ?? []);
+    const left = await removeMadeImages(made?.images ?? []);
     if (left.length === 0) await this.#site.records.remove(this.#offer.plan.id);
     this.#givePortsBack();
     return left;
@@ -262,11 +263,14 @@ export class QemuIncoming implements IncomingMigration {
       return;
     }
     await this.#site.clearLeftImages(this.#offer);
-    const images = copied.map((d) => d.destinationPath);
+    const sinceMs = Date.now();
+    const images = copied.map((d) => ({ path: d.destinationPath, sinceMs }));
     await this.#site.records.write(plan.id, { images });
-    const disown = (taken: readonly string[]): Promise<void> =>
-      this.#site.records.write(plan.id, { images: images.filter((path) => !taken.includes(path)) });
-    await createImages(this.#offer, disown, c.signal);
+    const note = (files: readonly FileIdentity[]): Promise<void> =>
+      this.#site.records.write(plan.id, {
+        images: files.map((file) => ({ path: file.path, sinceMs, file })),
+      });
+    await createImages(this.#offer, note, c.signal);
     this.#take(await this.#site.startIncoming(this.#offer, c));
     const qmp = this.#qmp();
     const tls =

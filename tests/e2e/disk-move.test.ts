@@ -66,11 +66,21 @@ describe("a disk of a running guest, moved to other storage of its host", () => 
       dangling: await refused(disk.place("dangling")),
       relative: await refused("new.raw"),
       folder: await refused(disk.place("no-such-folder/new.raw")),
-      dots: await refused(disk.place("x/../new.raw")),
+      dots: await refused(`${hosts.a.imageDir}/x/../new.raw`),
       newline: await refused(disk.place("a\nb")),
       format: await refused(disk.place("new.vmdk"), { format: "vmdk" }),
       disk: await refused(disk.place("new.raw"), { disk: "vdz" }),
-    }).toMatchInlineSnapshot();
+    }).toEqual({
+      image: "ALREADY_EXISTS /vdb.raw exists already and is not overwritten; give another path",
+      itself: "ALREADY_EXISTS disk vda lies at /vda.raw already; give another path",
+      dangling: "ALREADY_EXISTS /dangling exists already and is not overwritten; give another path",
+      relative: 'INVALID_FIELD path: "new.raw" is no absolute path',
+      folder: "INVALID_FIELD path: the folder /no-such-folder does not exist; make it first",
+      dots: 'INVALID_FIELD path: "/x/../new.raw" is no plain path of a file; give it as /new.raw',
+      newline: String.raw`INVALID_FIELD path: "/a\nb" has control characters`,
+      format: "INVALID_FIELD format: images of the format vmdk cannot be made, only raw and qcow2",
+      disk: 'DEVICE_NOT_FOUND guest "mover" has no disk "vdz"',
+    });
     await disk.isAt(disk.place("vda.raw"), "raw", ["dangling", "vda.raw", "vdb.raw"]);
   }, 120_000);
 

@@ -26,7 +26,9 @@ export class CopyWatch {
   #wake: () => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
   #blamed: string | undefined;
+  #said: string | undefined;
   #cancelled = false;
+  #ours = false;
   /** What failed first, when something did. */
   #failing: "read" | "write" | undefined;
 
@@ -35,18 +37,23 @@ export class CopyWatch {
     this.#mirror = new MirrorWatch(new Map([[job, disk]]));
   }
 
-  /** Why it fails, where that is known better than from the job's end. */
-  get blamed(): string | undefined {
-    return this.#blamed;
+  /** Why it fails, where that is known: what was blamed, or else what QEMU said as the job ended. */
+  get why(): string | undefined {
+    return this.#blamed ?? this.#said;
   }
 
   blame(why: string): void {
     this.#blamed ??= why;
   }
 
-  /** Somebody cancelled the job. */
+  /** Somebody else cancelled the job. */
   get wasCancelled(): boolean {
     return this.#cancelled;
+  }
+
+  /** From here on a cancelled job is our own doing. */
+  endsByUs(): void {
+    this.#ours = true;
   }
 
   /** A failure waits to be read. */
@@ -102,19 +109,23 @@ export class CopyWatch {
   }
 
   #observe(event: QmpEvent): void {
-    if (event.event === "BLOCK_JOB_ERROR" && event.data.device === this.#job)
-      this.#failing ??= event.data.operation;
-    if (event.event === "BLOCK_JOB_CANCELLED" && event.data.device === this.#job) this.#cancelled = true;
+    const { data } = event;
+    if (data !== undefined && "device" in data && data.device === this.#job) this.#remember(event);
     for (const fact of this.#mirror.observe(event)) this.#tellMirror(fact);
   }
 
+  #remember(event: QmpEvent): void {
+    if (event.event === "BLOCK_JOB_ERROR") this.#failing ??= event.data.operation;
+    if (event.event === "BLOCK_JOB_CANCELLED" && !this.#ours) this.#cancelled = true;
+    if (event.event === "BLOCK_JOB_COMPLETED" && event.data.error !== undefined) {
+      const what = this.#failing === undefined ? "" : WHAT_FAILED[this.#failing];
+      this.#said ??= `${what}${event.data.error}`;
+    }
+  }
+
   #tellMirror(fact: SourceHypervisorFact): void {
-    if (fact.fact === "mirrorReady" || fact.fact === "mirrorConcluded") this.#tell(fact);
-    if (fact.fact !== "mirrorFailed") return;
-    this.#tell({
-      ...fact,
-      message: `${this.#failing === undefined ? "" : WHAT_FAILED[this.#failing]}${fact.message}`,
-    });
+    if (fact.fact === "mirrorReady" || fact.fact === "mirrorConcluded" || fact.fact === "mirrorFailed")
+      this.#tell(fact);
   }
 
   #tell(fact: CopyFact): void {

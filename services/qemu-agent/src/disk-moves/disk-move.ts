@@ -182,6 +182,7 @@ export class MovingDisk {
   /** The storage does not take the last writes: the guest goes on with the old image. */
   async #giveUpPivot(): Promise<void> {
     this.#watch.blame(`the storage did not take the last writes within ${PIVOT_MS / 1000} s`);
+    this.#watch.endsByUs();
     await this.#surely("the pivot cannot be given up", async () => {
       await cancelJob(this.#guest.qmp, this.#job);
       if ((await this.#root()) !== this.#record.newNodes.format) await this.#goOn();
@@ -190,6 +191,7 @@ export class MovingDisk {
 
   /** The job has ended, or shall: which image the device uses then is what came of the move. */
   async #end(why: string, cause?: unknown): Promise<DiskMoved> {
+    this.#watch.endsByUs();
     const root = await this.#surely("QEMU does not say which image the disk uses", async () => {
       await cancelJob(this.#guest.qmp, this.#job);
       return await this.#root();
@@ -234,7 +236,7 @@ export class MovingDisk {
     const left = await this.#surely("the move cannot be undone", () => undoOnHost(this.#record, this.#site));
     const cancelled = this.#run.cancel.aborted || this.#watch.wasCancelled;
     const { name } = this.#guest;
-    return undoneError(name, this.#record, { why: this.#watch.blamed ?? why, cancelled, left, cause });
+    return undoneError(name, this.#record, { why: this.#watch.why ?? why, cancelled, left, cause });
   }
 
   async #goOn(): Promise<void> {

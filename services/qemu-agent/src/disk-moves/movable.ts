@@ -56,11 +56,9 @@ export async function checkPlace(
 ): Promise<void> {
   const { path } = move;
   if (!isAbsolute(path)) throw invalid("path", `"${path}" is no absolute path`);
-  if (normalize(path) !== path || path.endsWith("/") || /\p{Cc}/u.test(path))
-    throw invalid(
-      "path",
-      `${JSON.stringify(path)} is no plain path of a file; give it as ${normalize(path)}`,
-    );
+  if (/\p{Cc}/u.test(path)) throw invalid("path", `${JSON.stringify(path)} has control characters`);
+  if (normalize(path) !== path || path.endsWith("/"))
+    throw invalid("path", `"${path}" is no plain path of a file; give it as ${normalize(path)}`);
   if (!IMAGE_FORMATS.has(format))
     throw invalid("format", `images of the format ${format} cannot be made, only raw and qcow2`);
   if (path === from)

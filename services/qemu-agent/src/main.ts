@@ -7,9 +7,9 @@ await runAgent({
   name: "qemu-agent",
   summary: "serves QEMU/KVM guests of this host",
   extraConfig: QEMU_OPTIONS,
-  createDriver: ({ host, stateDir, runDir, dataAddress, tlsDir, logger, signal }, extra) =>
+  createDriver: ({ host, stateDir, runDir, dataAddress, tlsDir, logger, metrics, signal }, extra) =>
     createQemuDriver({
-      ...{ hostName: host, stateDir, runDir, dataAddress, logger, signal, observe: qmpSpans },
+      ...{ hostName: host, stateDir, runDir, dataAddress, logger, metrics, signal, observe: qmpSpans },
       ...extra,
       ...(tlsDir === undefined ? {} : { tlsDir }),
     }),

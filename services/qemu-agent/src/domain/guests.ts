@@ -89,6 +89,10 @@ export class Guests implements AsyncDisposable {
     return this.#incoming.get(uuid);
   }
 
+  allIncoming(): readonly Guest[] {
+    return [...this.#incoming.values()];
+  }
+
   /** @throws DOMAIN_EXISTS when the name is another guest's, or the UUID one's of another name. */
   checkFree(uuid: DomainUuid, name: string): void {
     for (const known of [this.#guests.get(uuid), this.#names.get(name)]) {

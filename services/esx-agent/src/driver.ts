@@ -3,6 +3,7 @@ import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
 import { EsxConversion } from "./facets/conversion.ts";
 import { EsxDevices } from "./facets/devices.ts";
 import { EsxDomains } from "./facets/domains.ts";
+import { EsxGuestInfo } from "./facets/guest-info.ts";
 import { EsxHost } from "./facets/host.ts";
 import { EsxResources } from "./facets/resources.ts";
 import { EsxSnapshots } from "./facets/snapshots.ts";
@@ -45,6 +46,7 @@ function facetsOf(server: EsxServer, path: string): Driver {
     devices: new EsxDevices(server),
     resources: new EsxResources(server),
     snapshots: new EsxSnapshots(server),
+    guestInfo: new EsxGuestInfo(server),
     conversion: new EsxConversion(server),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

@@ -25,10 +25,9 @@ export function definitionOf(config: VimNode): IdentifiedDomain {
     ...base,
     name: textAt(config, "name") ?? "",
     uuid: uuidOf(config),
-    ...kept(config),
+    ...kept(config, count),
     ...(description === "" ? {} : { description }),
     currentMemory: { bytes: (limit >= 0n && limit < memory ? limit : memory) * MIB },
-    vcpu: { count },
     os: {
       ...base.os,
       ...(textAt(config, "firmware") === "efi" ? { firmwareKind: "efi" as const } : {}),
@@ -48,11 +47,11 @@ function uuidOf(config: VimNode): DomainUuid {
 }
 
 /** The last one of a key counts. */
-function kept(config: VimNode): Pick<IdentifiedDomain, "title" | "metadata"> {
+function kept(config: VimNode, cpus: number): Pick<IdentifiedDomain, "title" | "metadata" | "vcpu"> {
   const extra = new Map(
     childrenOf(config, "extraConfig").map((each) => [textAt(each, "key") ?? "", textAt(each, "value") ?? ""]),
   );
-  return keptBeside((key) => extra.get(key));
+  return keptBeside((key) => extra.get(key), cpus);
 }
 
 function diskDevice({ place, device, file }: PlacedDisk): Disk {

@@ -8,7 +8,7 @@ import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { EsxServer } from "../server.ts";
 import { checkScope, configure } from "./configure.ts";
 
-/** Memory is what a guest sees and the limit of what the host gives it; CPUs are one number to vSphere. */
+/** Memory is what a guest sees and the limit of what the host gives it. */
 export class EsxResources implements ResourceFacet {
   readonly #server: EsxServer;
 
@@ -18,12 +18,9 @@ export class EsxResources implements ResourceFacet {
 
   setMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
     return this.#change(uuid, scope, c, (definition) => {
-      if (bytes > definition.memory.bytes) {
-        const description = `is more than the ${definition.memory.bytes} bytes that guest "${definition.name}" can have at most`;
-        throw new VirtError("INVALID_FIELD", `memory_bytes ${description}`, {
-          violations: [{ field: "memory_bytes", description }],
-        });
-      }
+      const most = definition.memory.bytes;
+      if (bytes > most)
+        throw tooMuch("memory_bytes", `the ${most} bytes that guest "${definition.name}" can have at most`);
       return { ...definition, currentMemory: { bytes } };
     });
   }
@@ -39,8 +36,21 @@ export class EsxResources implements ResourceFacet {
     });
   }
 
+  /** A guest that runs takes more where it was made with CPUs to come, and gives none back. */
+  setVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
+    return this.#change(uuid, scope, c, (definition) => {
+      const most = definition.vcpu.count;
+      if (count > most)
+        throw tooMuch("vcpus", `the ${most} CPUs that guest "${definition.name}" can have at most`);
+      return { ...definition, vcpu: { count: most, current: count } };
+    });
+  }
+
   setMaxVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, (definition) => ({ ...definition, vcpu: { count } }));
+    return this.#change(uuid, scope, c, ({ vcpu, ...definition }) => ({
+      ...definition,
+      vcpu: { count, current: Math.min(vcpu.current ?? vcpu.count, count) },
+    }));
   }
 
   async #change(
@@ -53,4 +63,9 @@ export class EsxResources implements ResourceFacet {
     checkScope(guest, scope);
     return await configure(this.#server, guest, change(guest.facts.definition), c);
   }
+}
+
+function tooMuch(field: string, most: string): VirtError {
+  const description = `is more than ${most}`;
+  return new VirtError("INVALID_FIELD", `${field} ${description}`, { violations: [{ field, description }] });
 }

@@ -9,7 +9,9 @@ import type {
 } from "@virtmesh/core/driver/snapshots";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
-import { parseSnapshot } from "@virtmesh/documents/snapshot/document";
+import { withoutSecrets } from "@virtmesh/documents/domain/forms";
+import { formatSnapshot, parseSnapshot } from "@virtmesh/documents/snapshot/document";
+import { definitionOf } from "../definition/read.ts";
 import type { Guest } from "../guests/guest.ts";
 import { type PlacedSnapshot, snapshotTree } from "../guests/snapshot-tree.ts";
 import type { EsxServer } from "../server.ts";
@@ -25,6 +27,27 @@ export class EsxSnapshots implements SnapshotFacet {
 
   async list(uuid: DomainUuid, _c: Call): Promise<readonly SnapshotInfo[]> {
     return treeOf(this.#server.guests.require(uuid)).map(({ info }) => info);
+  }
+
+  async xml(
+    uuid: DomainUuid,
+    name: string,
+    { secure }: { readonly secure: boolean },
+    c: Call,
+  ): Promise<string> {
+    const guest = this.#server.guests.require(uuid);
+    const { info, object } = find(guest, name);
+    const config = (await this.#server.read(object, ["config"], c)).get("config");
+    const definition = config === undefined ? guest.facts.definition : definitionOf(config);
+    return formatSnapshot({
+      name: info.name,
+      ...(info.description === "" ? {} : { description: info.description }),
+      state: info.state === "running" || info.state === "paused" ? info.state : "shutoff",
+      ...(info.parent === "" ? {} : { parent: { name: info.parent } }),
+      creationTime: Math.trunc(info.createTimeMs / 1000),
+      memory: { snapshot: info.memory ? "internal" : "no" },
+      domain: secure ? definition : withoutSecrets(definition),
+    });
   }
 
   async create(uuid: DomainUuid, request: SnapshotRequest, c: Call): Promise<SnapshotInfo> {

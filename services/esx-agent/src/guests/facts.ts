@@ -10,6 +10,8 @@ import type { Properties } from "./patch.ts";
 export const WATCHED = [
   ...["name", "config", "runtime.powerState", "runtime.bootTime"],
   ...["runtime.connectionState", "summary.quickStats", "snapshot"],
+  // What the tools inside say.
+  ...["guest.net", "guest.hostName", "guest.guestId", "guest.guestFullName", "guest.toolsVersion"],
 ] as const;
 
 export type Power = "poweredOn" | "poweredOff" | "suspended";

@@ -41,13 +41,15 @@ export function definitionOfVmx(vmx: VmxSettings, reading: VmxReading): DomainDe
   const description = vmx.text("annotation");
   const genid = genidOf(vmx);
   const base = parseDomain(skeleton(vmx));
+  const beside = keptBeside((key) => vmx.text(key), base.vcpu.count);
   const { serials, consoles, parallels } = portsOf(vmx, reading);
   return {
     ...base,
     name,
     uuid: uuidOf(vmx),
     ...(genid === undefined ? {} : { genid: { uuid: genid } }),
-    ...keptBeside((key) => vmx.text(key)),
+    ...beside,
+    vcpu: { ...base.vcpu, ...beside.vcpu },
     ...(description === undefined ? {} : { description }),
     ...(reading.datacenterPath === undefined ? {} : { vmwareDatacenterpath: reading.datacenterPath }),
     devices: {

@@ -3,7 +3,7 @@ import { diffDomains } from "@virtmesh/documents/domain/diff";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import { numbersOf } from "@virtmesh/documents/domain/number-sets";
-import { METADATA_KEY, metadataXml, TITLE_KEY } from "../definition/kept.ts";
+import { hasCpusToCome, keptPairs } from "../definition/kept.ts";
 import { datastorePath } from "./datastore-paths.ts";
 import { definitionOfVmx, SHARES } from "./from-vmx.ts";
 import { escapedName, formatVmx, type Pair, VmxSettings } from "./settings.ts";
@@ -68,8 +68,7 @@ function inFile(definition: DomainDefinition): DomainDefinition {
 }
 
 function settingsOf(definition: DomainDefinition, hardwareVersion: number): readonly Pair[] {
-  const { name, description, title, os, devices } = definition;
-  const metadata = metadataXml(definition);
+  const { name, description, os, devices } = definition;
   return [
     [".encoding", "UTF-8"],
     ["config.version", "8"],
@@ -80,8 +79,7 @@ function settingsOf(definition: DomainDefinition, hardwareVersion: number): read
     ["displayName", escapedName(name)],
     ...genidSettings(definition),
     ...(description === undefined ? [] : [["annotation", description] as const]),
-    ...(title === undefined ? [] : [[TITLE_KEY, title] as const]),
-    ...(metadata === "" ? [] : [[METADATA_KEY, metadata] as const]),
+    ...keptPairs(definition).filter(([, value]) => value !== ""),
     ...memorySettings(definition),
     ...cpuSettings(definition),
     ...devices.graphics.flatMap(graphicsSettings),
@@ -129,18 +127,21 @@ function inMib(bytes: bigint): string {
   return String((bytes + MIB - 1n) / MIB);
 }
 
-function cpuSettings({ name, vcpu, cpu, cputune }: DomainDefinition): readonly Pair[] {
+function cpuSettings(definition: DomainDefinition): readonly Pair[] {
+  const { name, vcpu, cpu, cputune } = definition;
+  const cpus = vcpu.current ?? vcpu.count;
   const { topology } = cpu ?? {};
   const affinity = vcpu.cpuset === undefined ? [] : numbersOf(vcpu.cpuset);
-  if (affinity.length > 0 && affinity.length < vcpu.count)
+  if (affinity.length > 0 && affinity.length < cpus)
     throw unsupported(
-      `guest "${name}" must be bound to as many CPUs of the host as the ${vcpu.count} that it has`,
+      `guest "${name}" must be bound to as many CPUs of the host as the ${cpus} that it has`,
       "vcpu/cpuset",
     );
   const { shares } = cputune ?? {};
-  const [word] = Object.entries(SHARES).find(([, each]) => each * BigInt(vcpu.count) === shares) ?? [];
+  const [word] = Object.entries(SHARES).find(([, each]) => each * BigInt(cpus) === shares) ?? [];
   return [
-    ["numvcpus", String(vcpu.count)],
+    ["numvcpus", String(cpus)],
+    ...(hasCpusToCome(definition) ? [["vcpu.hotadd", "TRUE"] as const] : []),
     ...(topology === undefined ? [] : [["cpuid.coresPerSocket", String(topology.cores)] as const]),
     ...(affinity.length === 0 ? [] : [["sched.cpu.affinity", affinity.join(",")] as const]),
     ...(shares === undefined ? [] : [["sched.cpu.shares", word ?? String(shares)] as const]),

@@ -5,6 +5,8 @@ import { EsxDevices } from "./facets/devices.ts";
 import { EsxDomains } from "./facets/domains.ts";
 import { EsxGuestInfo } from "./facets/guest-info.ts";
 import { EsxHost } from "./facets/host.ts";
+import { EsxMigrationDestination } from "./facets/migration-destination.ts";
+import { EsxMigrationSource } from "./facets/migration-source.ts";
 import { EsxResources } from "./facets/resources.ts";
 import { EsxSnapshots } from "./facets/snapshots.ts";
 import { EsxServer } from "./server.ts";
@@ -32,9 +34,9 @@ export async function createEsxDriver(config: EsxDriverConfig): Promise<Driver> 
   }
 }
 
-/** The same without a server: it says what it can do, and can do nothing. */
+/** The same of a vCenter, without one: it says what it can do, and can do nothing. */
 export function unconnectedEsxDriver(): Driver {
-  return facetsOf(new EsxServer(silentLogger), "");
+  return facetsOf(new EsxServer(silentLogger), "Datacenter/host");
 }
 
 function facetsOf(server: EsxServer, path: string): Driver {
@@ -48,6 +50,13 @@ function facetsOf(server: EsxServer, path: string): Driver {
     snapshots: new EsxSnapshots(server),
     guestInfo: new EsxGuestInfo(server),
     conversion: new EsxConversion(server),
+    // A host by itself has nobody to hand its guests to.
+    ...(path === ""
+      ? {}
+      : {
+          migrationSource: new EsxMigrationSource(server),
+          migrationDestination: new EsxMigrationDestination(server),
+        }),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

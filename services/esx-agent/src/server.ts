@@ -23,12 +23,12 @@ interface Connection {
 /** The ESX host or vCenter behind this agent: its session, the host that is fronted, and its guests. */
 export class EsxServer implements AsyncDisposable {
   readonly guests: Guests;
-  readonly #logger: MeshLogger;
+  readonly logger: MeshLogger;
   readonly #scope = new Scope();
   #connection: Connection | undefined;
 
   constructor(logger: MeshLogger) {
-    this.#logger = logger;
+    this.logger = logger;
     this.guests = new Guests(logger);
   }
 
@@ -43,12 +43,13 @@ export class EsxServer implements AsyncDisposable {
       const session = this.#scope.own(await VimSession.connect(endpoint, credentials, signal));
       const place = await findPlace(session, path, signal);
       this.#connection = { session, place };
+      this.guests.frontHost(place.host);
       const failed = Promise.withResolvers<never>();
       this.#scope.run(
         (own) => watchUpdates(session, guestsOf(place.host), this.guests, own),
         (e) => {
           const err = asVirtError(e, "the server refuses to tell what changes");
-          this.#logger.error(
+          this.logger.error(
             { err },
             "what is known of guests stays as it is from here on; restart the agent",
           );
@@ -64,6 +65,11 @@ export class EsxServer implements AsyncDisposable {
           : "";
       throw asVirtError(e, `${endpoint.host}:${endpoint.port} cannot be used${remedy}`);
     }
+  }
+
+  /** Aborted when the agent ends. */
+  get signal(): AbortSignal {
+    return this.#scope.signal;
   }
 
   get session(): VimSession {

@@ -23,7 +23,7 @@ describe("the systemd units", () => {
   }, 60_000);
 
   it.each(
-    ["gateway", "qemu-agent", "lxc-agent", "hyperv-agent", "test-agent"].map(
+    ["gateway", "qemu-agent", "lxc-agent", "hyperv-agent", "esx-agent", "test-agent"].map(
       (name) => `virtmesh-${name}.service`,
     ),
   )("start a program that is there: %s", async (name) => {

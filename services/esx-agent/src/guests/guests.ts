@@ -31,9 +31,15 @@ export class Guests implements UpdateSink {
   readonly #ready = Promise.withResolvers<void>();
   readonly #causes = new Map<DomainUuid, Call>();
   #syncs: "never" | "again" | "done" = "never";
+  #home = "";
 
   constructor(logger: MeshLogger) {
     this.#logger = logger;
+  }
+
+  /** Guests elsewhere are none of ours, though the server may tell of one that left. */
+  frontHost(home: Reference): void {
+    this.#home = home.value;
   }
 
   /** Resolves when all guests are known. */
@@ -82,9 +88,30 @@ export class Guests implements UpdateSink {
     }
   }
 
+  /** Nothing is told of a guest from here on, and what is known of it stays, until this is disposed. */
+  hold(uuid: DomainUuid, c: Call): Disposable {
+    this.#held.add(uuid);
+    return {
+      [Symbol.dispose]: () => {
+        if (!this.#held.delete(uuid)) return;
+        this.#causes.set(uuid, c);
+        this.#publish();
+        this.#causes.delete(uuid);
+        const now = this.find(uuid);
+        if (now !== undefined) now.cause = undefined;
+      },
+    };
+  }
+
   /** Resolves when what the server has told of a guest is as it should be; `undefined` when it has none of that UUID. */
-  async until(uuid: DomainUuid, isSo: (facts: Facts | undefined) => boolean, c: Call): Promise<void> {
-    const signal = AbortSignal.any([c.signal, AbortSignal.timeout(STREAM_LAG_MS)]);
+  async until(
+    uuid: DomainUuid,
+    isSo: (facts: Facts | undefined) => boolean,
+    c: Call,
+    lagMs = STREAM_LAG_MS,
+  ): Promise<void> {
+    const signal =
+      lagMs === Number.POSITIVE_INFINITY ? c.signal : AbortSignal.any([c.signal, AbortSignal.timeout(lagMs)]);
     const reached = Promise.withResolvers<void>();
     const look = (): void => {
       if (isSo(this.#factsOf(uuid))) reached.resolve();
@@ -158,7 +185,7 @@ export class Guests implements UpdateSink {
     guest.cause ??= this.#causes.get(guest.uuid);
     if (guest.seenRunningMs === 0 && facts?.power === "poweredOn") guest.seenRunningMs = Date.now();
     if (this.#syncs === "never") return;
-    for (const happening of happenings(before, facts, guest.intent)) {
+    for (const happening of happenings(before, facts, guest.intent, this.#syncs === "done")) {
       guest.last = happening.type === "defined" ? guest.last : happening;
       if (happening.type === "stopped") guest.seenRunningMs = 0;
       this.events.lifecycle(guest, happening.type, happening.detail, { reconciled: this.#syncs === "again" });
@@ -178,7 +205,8 @@ export class Guests implements UpdateSink {
   #read(key: string): Facts | undefined {
     const told = this.#told.get(key);
     try {
-      return told && readFacts(told.update, told.properties);
+      const facts = told && readFacts(told.update, told.properties);
+      return facts?.host === this.#home ? facts : undefined;
     } catch (err) {
       this.#logger.error({ err, object: key }, "a guest cannot be understood and is left aside");
       return undefined;

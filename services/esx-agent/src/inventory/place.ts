@@ -11,6 +11,8 @@ export interface Place {
   readonly folder: Reference;
   /** Takes the files of new guests. */
   readonly datastore: string;
+  /** Names of its datastores. */
+  readonly datastores: ReadonlySet<string>;
   /** Names of datastores by what stands behind /vmfs/volumes in paths of files. */
   readonly volumes: ReadonlyMap<string, string>;
   /** Of a vCenter: folders and name of the datacenter. */
@@ -69,13 +71,17 @@ export async function findPlace(session: VimSession, path: string, signal: Abort
     pool: needed(session, resources?.properties.get("resourcePool"), "resource pool"),
     folder: needed(session, datacenter?.properties.get("vmFolder"), "folder of guests"),
     datastore: textOf(found.get(datastore?.text ?? ""), "name"),
+    datastores: new Set(
+      host.properties.get("datastore")?.children.map(({ text }) => textOf(found.get(text), "name")),
+    ),
     volumes: volumesOf([...found.values()]),
     datacenter: session.content.apiType === "HostAgent" ? undefined : datacenterPath(owners),
     facts: factsOf(host),
   };
 }
 
-async function inventory(session: VimSession, signal: AbortSignal): Promise<Retrieved[]> {
+/** Everything that has to do with hosts. */
+export async function inventory(session: VimSession, signal: AbortSignal): Promise<Retrieved[]> {
   const made = await session.call(
     "CreateContainerView",
     session.manager("viewManager"),
@@ -103,7 +109,7 @@ async function inventory(session: VimSession, signal: AbortSignal): Promise<Retr
 }
 
 /** What it is in, the nearest first. */
-function ownersOf(object: Retrieved, found: ReadonlyMap<string, Retrieved>): readonly Retrieved[] {
+export function ownersOf(object: Retrieved, found: ReadonlyMap<string, Retrieved>): readonly Retrieved[] {
   const owner = found.get(object.properties.get("parent")?.text ?? "");
   return owner === undefined ? [] : [owner, ...ownersOf(owner, found)];
 }

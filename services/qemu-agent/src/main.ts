@@ -9,8 +9,10 @@ await runAgent({
   extraConfig: QEMU_OPTIONS,
   createDriver: ({ host, stateDir, runDir, dataAddress, tlsDir, logger, metrics, signal }, extra) =>
     createQemuDriver({
-      ...{ hostName: host, stateDir, runDir, dataAddress, logger, metrics, signal, observe: qmpSpans },
+      ...{ hostName: host, stateDir, runDir, dataAddress, logger, signal, observe: qmpSpans },
       ...extra,
+      // Behind the flags, one of which has that name.
+      metrics,
       ...(tlsDir === undefined ? {} : { tlsDir }),
     }),
 });

@@ -343,10 +343,13 @@ export class QemuIncoming implements IncomingMigration {
         this.#door = undefined;
         return this.#sink({ fact: "postcopyPaused", message: "the connection to the source broke" });
       case "failed":
-        return this.#sink({
+        this.#sink({
           fact: "incomingFailed",
           message: `QEMU on ${this.#site.host} could not load the guest's memory`,
         });
+        // It ends by itself, but for a post-copy whose source died: there it can hang as it exits, and never answers `cont`.
+        this.#guest?.kill().catch(() => undefined);
+        return;
       default:
         return;
     }

@@ -383,8 +383,17 @@ export class QemuOutgoing implements OutgoingMigration {
       if (event.data.status === "active") this.#flowing.resolve();
       if (event.data.status === "postcopy-active" || event.data.status === "postcopy-paused")
         this.#tryingUntilMs = 0;
+      if (event.data.status === "postcopy-active") this.#limitAgain();
     }
     this.#tell(this.#memory.observe(event));
+  }
+
+  /** QEMU notes the limit of post-copy before it waits at the switch-over (postcopy_start): one set meanwhile is lost. */
+  #limitAgain(): void {
+    this.#guest.qmp
+      .execute("migrate-set-parameters", tuningParameters(this.#tuning))
+      // Gone, it needs no limit.
+      .catch(() => undefined);
   }
 
   #tell(memory: MemoryFact | undefined): void {

@@ -2,7 +2,12 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { MethodDefinition } from "@grpc/grpc-js";
-import { type Domain, DomainServiceService, StartDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/domain";
+import {
+  type Domain,
+  DomainServiceService,
+  DomainState,
+  StartDomainRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { VirtError } from "@virtmesh/core/errors";
 import { unaryCall } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
@@ -157,6 +162,11 @@ export class Stage implements AsyncDisposable {
       }
     }
     return found;
+  }
+
+  /** Whether the guest runs where it is. */
+  async isUp(): Promise<boolean> {
+    return (await this.guestOn(this.home))?.state === DomainState.DOMAIN_STATE_RUNNING;
   }
 
   /** Boots the guest again where it is, after it was killed; its disks are as they were. */

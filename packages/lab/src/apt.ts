@@ -48,6 +48,14 @@ export const CONTAINER_NEEDS: readonly Need[] = [
   ...NAMESPACE_NEEDS,
 ];
 
+/** What building a host of Xen and running it takes. */
+export const XEN_NEEDS: readonly Need[] = [
+  { package: "qemu-system-x86", file: "qemu-system-x86_64" },
+  { package: "openssh-client", file: "ssh" },
+  { package: "xz-utils", file: "xz" },
+  { package: "zstd", file: "zstd" },
+];
+
 /** What the tests of metrics, rules and dashboards take. */
 export const MONITORING_NEEDS: readonly Need[] = [
   { package: "prometheus", file: "prometheus" },

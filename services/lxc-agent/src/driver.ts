@@ -8,7 +8,7 @@ import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { Containers } from "./containers/containers.ts";
 import { cgroupVersion } from "./containers/launch.ts";
-import { RunFolder } from "./containers/status.ts";
+import { openContainerFolder } from "./containers/status.ts";
 import { Consoles } from "./facets/console.ts";
 import { LxcConversion } from "./facets/conversion.ts";
 import { LxcDevices } from "./facets/devices.ts";
@@ -47,7 +47,7 @@ async function create(
   const cgroup = await cgroupVersion();
   const host = await LxcHost.open(cgroup);
   const definitions = await DefinitionStore.open(stateDir);
-  const folder = await RunFolder.open(join(runDir, "lxc"));
+  const folder = await openContainerFolder(join(runDir, "lxc"));
   const containers = scope.own(new Containers({ folder, definitions, cgroup, logger }));
   const onDamaged = (err: VirtError): void => logger.error({ err }, "a file was left aside");
   for (const { definition, autostart } of await definitions.load(onDamaged))

@@ -32,7 +32,17 @@ export interface XenImage {
 const SOURCES = ["dom0-init.sh", "guest-init.sh", "image.ts", "packages.ts"];
 const KERNEL_PACKAGE = "linux-image-amd64";
 const DOM0_MODULES = [
-  ...["virtio_pci", "virtio_net", "9pnet_virtio", "9p", "bridge", "loop", "xenfs", "xen-blkback", "xen-netback"],
+  ...[
+    "virtio_pci",
+    "virtio_net",
+    "9pnet_virtio",
+    "9p",
+    "bridge",
+    "loop",
+    "xenfs",
+    "xen-blkback",
+    "xen-netback",
+  ],
   ...["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd"],
 ];
 const GUEST_MODULES = ["xen-blkfront", "xen-netfront"];
@@ -43,7 +53,19 @@ const GUEST_APPLETS = [
 /** dom0 has it in memory. Programs of Python are not among those that `xl` takes. */
 const NOT_NEEDED =
   /^(usr\/share\/(doc|man|info|locale|bash-completion|lintian|python3|perl5|bug|zsh|pixmaps)|usr\/lib\/python3.*|usr\/lib\/udev|usr\/lib\/systemd|usr\/bin\/(python3.*|perl.*|.*debconf.*)|usr\/lib\/x86_64-linux-gnu\/(gconv|security|perl.*)|usr\/lib\/debug|boot|var)$/;
-const EMPTY = ["proc", "sys", "dev", "run", "tmp", "mnt", "root", "var", "var/log", "var/lib", "etc/dropbear"];
+const EMPTY = [
+  "proc",
+  "sys",
+  "dev",
+  "run",
+  "tmp",
+  "mnt",
+  "root",
+  "var",
+  "var/log",
+  "var/lib",
+  "etc/dropbear",
+];
 
 /**
  * Builds a host of Xen out of Debian's packages, once for each version of the recipe: about 15 seconds and 105 MB of
@@ -86,7 +108,9 @@ export async function buildXenImage(
       downloadKernel(KERNEL_PACKAGE, work, signal),
       unpackXen(root, work, signal),
     ]);
-    await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", join(out, "key")], { signal });
+    await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", join(out, "key")], {
+      signal,
+    });
     const hypervisor = await onlyEntry(join(root, "boot"), /^xen-[\d.]+-amd64\.gz$/);
     await writeFile(join(out, "xen"), gunzipSync(await readFile(hypervisor)));
     // Not the compressed one: decompressing it takes long where the processor is emulated.
@@ -94,7 +118,13 @@ export async function buildXenImage(
     const busybox = await readFile(join(root, "usr/bin/busybox"));
     const guest = await guestEntries(busybox, join(sources, "guest-init.sh"), kernel.modules, signal);
     await writeFile(join(out, "guest.cpio"), cpioArchive(guest));
-    const dom0 = await dom0Entries(root, join(sources, "dom0-init.sh"), join(out, "key.pub"), kernel.modules, signal);
+    const dom0 = await dom0Entries(
+      root,
+      join(sources, "dom0-init.sh"),
+      join(out, "key.pub"),
+      kernel.modules,
+      signal,
+    );
     const level = { params: { [constants.ZSTD_c_compressionLevel]: 6 } };
     await writeFile(join(out, "dom0.cpio.zst"), zstdCompressSync(cpioArchive(dom0), level));
     try {
@@ -159,7 +189,11 @@ async function guestEntries(
 /** The kernel opens it for the first process before there are any others. */
 const console: CpioEntry = { path: "dev/console", mode: CHARACTER_DEVICE | 0o600, device: [5, 1] };
 
-async function moduleEntries(folderOf: string, names: readonly string[], signal: AbortSignal): Promise<CpioEntry[]> {
+async function moduleEntries(
+  folderOf: string,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<CpioEntry[]> {
   const modules = await modulesInOrder(folderOf, names, signal);
   return [
     folder("modules"),

@@ -35,9 +35,14 @@ export async function unpackXen(root: string, work: string, signal: AbortSignal)
   for (const deb of await readdir(join(cache, "archives"))) {
     if (!deb.endsWith(".deb")) continue;
     const contents = join(cache, "contents.tar");
-    await run(["sh", "-c", 'dpkg-deb --fsys-tarfile "$1" > "$2"', "sh", join(cache, "archives", deb), contents], {
+    await run(
+      ["sh", "-c", 'dpkg-deb --fsys-tarfile "$1" > "$2"', "sh", join(cache, "archives", deb), contents],
+      {
+        signal,
+      },
+    );
+    await run(["tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-f", contents, "-C", root], {
       signal,
     });
-    await run(["tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-f", contents, "-C", root], { signal });
   }
 }

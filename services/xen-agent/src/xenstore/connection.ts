@@ -56,12 +56,16 @@ export class XenStore implements Disposable {
 
   /** undefined when there is nothing at that path. */
   async read(path: string): Promise<string | undefined> {
-    return await absentIsUndefined(async () => (await this.#ask(PACKET.read, strings(path), path)).body.toString("utf8"));
+    return await absentIsUndefined(async () =>
+      (await this.#ask(PACKET.read, strings(path), path)).body.toString("utf8"),
+    );
   }
 
   /** Names of what is below a path, none when it is not there. */
   async list(path: string): Promise<readonly string[]> {
-    const found = await absentIsUndefined(async () => textsIn((await this.#ask(PACKET.directory, strings(path), path)).body));
+    const found = await absentIsUndefined(async () =>
+      textsIn((await this.#ask(PACKET.directory, strings(path), path)).body),
+    );
     return found ?? [];
   }
 

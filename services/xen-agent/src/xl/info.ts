@@ -18,7 +18,8 @@ export function parseInfo(text: string): XenInfo {
       return [key.trim(), value.join(":").trim()];
     }),
   );
-  const words = (key: string): readonly string[] => (facts.get(key) ?? "").split(/\s+/).filter((word) => word !== "");
+  const words = (key: string): readonly string[] =>
+    (facts.get(key) ?? "").split(/\s+/).filter((word) => word !== "");
   return {
     version: facts.get("xen_version") ?? "",
     cpus: Number(facts.get("nr_cpus") ?? 0),

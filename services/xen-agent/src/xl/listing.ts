@@ -22,7 +22,8 @@ const ROW = /^(.*\S)\s+(\d+)\s+(\d+)\s+(\d+)\s+([-a-z]{6})\s+([\d.]+)\s+([0-9a-f
 /** What `xl list -v` says. Names may have blanks in them; lines that are none of a domain are left out. */
 export function parseListing(text: string): readonly ListedDomain[] {
   return text.split("\n").flatMap((line) => {
-    const [, name = "", id, memory, vcpus, flags = "", seconds, uuid = "", reason = "-"] = ROW.exec(line) ?? [];
+    const [, name = "", id, memory, vcpus, flags = "", seconds, uuid = "", reason = "-"] =
+      ROW.exec(line) ?? [];
     if (name === "") return [];
     return [
       {

@@ -27,7 +27,13 @@ describe("what xl lists", () => {
     const text =
       "nr_cpus                : 1\ntotal_memory           : 1279\nfree_memory            : 526\nvirt_caps              : pv hvm\nxen_version            : 4.17.5\nxen_caps               : xen-3.0-x86_64 hvm-3.0-x86_32 \n";
     expect(parseInfo(text)).toEqual({
-      ...{ version: "4.17.5", cpus: 1, totalMemoryMiB: 1279, freeMemoryMiB: 526, capabilities: ["pv", "hvm"] },
+      ...{
+        version: "4.17.5",
+        cpus: 1,
+        totalMemoryMiB: 1279,
+        freeMemoryMiB: 526,
+        capabilities: ["pv", "hvm"],
+      },
       guestTypes: ["xen-3.0-x86_64", "hvm-3.0-x86_32"],
     });
   });

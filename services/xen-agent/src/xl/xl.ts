@@ -49,7 +49,11 @@ export function xl(args: readonly string[], signal?: AbortSignal): Promise<strin
 export function reasonIn(text: string): string {
   const lines = text.split("\n").map((line) => line.trim());
   const errors = lines
-    .map((line) => /^libxl: error: [\w.]+:\d+:\w+: (?:Domain \d+:)?(.*)$/.exec(line)?.[1] ?? /^xc: error: (.*)$/.exec(line)?.[1])
+    .map(
+      (line) =>
+        /^libxl: error: [\w.]+:\d+:\w+: (?:Domain \d+:)?(.*)$/.exec(line)?.[1] ??
+        /^xc: error: (.*)$/.exec(line)?.[1],
+    )
     .filter((line) => line !== undefined);
   return errors[0] ?? lines.filter((line) => line !== "" && !line.startsWith("Parsing config")).at(-1) ?? "";
 }

@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
+import { identified } from "@virtmesh/agent/guests/definition";
+import { RunFolder } from "@virtmesh/agent/guests/run-folder";
+import type { Driver } from "@virtmesh/core/driver/driver";
+import { messageOf, VirtError } from "@virtmesh/core/errors";
+import { parseDomain } from "@virtmesh/documents/domain/document";
+import { Scope } from "@virtmesh/kit/scope";
+import type { MeshLogger } from "@virtmesh/mesh/logger";
+import { XenDomains } from "./facets/domains.ts";
+import { XenHost } from "./facets/host.ts";
+import { Guests } from "./guests/guests.ts";
+import { xlConfig } from "./guests/plain-config.ts";
+import type { GuestFolder } from "./guests/status.ts";
+import { DomainWatch } from "./xenstore/domain-watch.ts";
+
+const XENSTORE = "/run/xenstored/socket";
+const DUMPS = "/var/lib/xen/dump";
+
+export interface XenDriverConfig {
+  /** Survives a restart of the host: definitions and managed saves. */
+  readonly stateDir: string;
+  /** Survives a restart of the agent only: files and status of the guests that run. */
+  readonly runDir: string;
+  readonly logger: MeshLogger;
+}
+
+/** Xen on this host, whose dom0 this is. Guests that run already are taken up; disposing lets go of all, and they run on. */
+export async function createXenDriver(config: XenDriverConfig): Promise<Driver> {
+  const scope = new Scope();
+  try {
+    return await create(config, scope);
+  } catch (e) {
+    await scope[Symbol.asyncDispose]();
+    throw e;
+  }
+}
+
+async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scope): Promise<Driver> {
+  const host = await XenHost.open();
+  const definitions = await DefinitionStore.open(stateDir);
+  const folder: GuestFolder = await RunFolder.open(join(runDir, "xen"));
+  const guests = scope.own(
+    new Guests({
+      folder,
+      definitions,
+      configOf: xlConfig,
+      dumpPath: ({ name }) => join(DUMPS, `${name}-${Date.now()}.core`),
+      logger,
+    }),
+  );
+  const onDamaged = (err: VirtError): void => logger.error({ err }, "a file was left aside");
+  for (const { definition, autostart } of await definitions.load(onDamaged))
+    guests.load(definition, autostart, false);
+  await guests.reattach(await folder.load(onDamaged), (xml) => identified(parseDomain(xml)));
+  // What has happened since the guests were looked at is looked at once more when it listens.
+  scope.own(await listen(guests, logger));
+  return {
+    name: "xen",
+    serves: [{ scheme: "xen", path: "/system" }],
+    host,
+    domains: new XenDomains(guests, (definition) => void xlConfig(definition)),
+    [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
+  };
+}
+
+async function listen(guests: Guests, logger: MeshLogger): Promise<DomainWatch> {
+  try {
+    return await DomainWatch.open({
+      socket: XENSTORE,
+      onChange: () => guests.look(),
+      onProblem: (err) => logger.warn({ err }, "XenStore is away; it is tried again"),
+    });
+  } catch (cause) {
+    throw new VirtError(
+      "HOST_SETUP",
+      `XenStore does not answer at ${XENSTORE} (is xenstored running?): ${messageOf(cause)}`,
+      {},
+      { cause },
+    );
+  }
+}

@@ -86,7 +86,11 @@ export class Service implements AsyncDisposable {
     const child = this.#child;
     const stop = new AbortController();
     void child.exited.then(() => stop.abort());
-    const limits = AbortSignal.any([stop.signal, AbortSignal.timeout(this.#options.readyMs ?? READY_MS), ...(signal ? [signal] : [])]);
+    const limits = AbortSignal.any([
+      stop.signal,
+      AbortSignal.timeout(this.#options.readyMs ?? READY_MS),
+      ...(signal ? [signal] : []),
+    ]);
     while (!limits.aborted) {
       try {
         // In short turns: the channel's timer outlives a wait that was given up, and holds this process.

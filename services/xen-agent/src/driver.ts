@@ -7,10 +7,11 @@ import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
+import { XenConversion } from "./facets/conversion.ts";
 import { XenDomains } from "./facets/domains.ts";
 import { XenHost } from "./facets/host.ts";
 import { Guests } from "./guests/guests.ts";
-import { xlConfig } from "./guests/plain-config.ts";
+import { configOf } from "./guests/config.ts";
 import type { GuestFolder } from "./guests/status.ts";
 import { DomainWatch } from "./xenstore/domain-watch.ts";
 
@@ -44,7 +45,7 @@ async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scop
     new Guests({
       folder,
       definitions,
-      configOf: xlConfig,
+      configOf,
       dumpPath: ({ name }) => join(DUMPS, `${name}-${Date.now()}.core`),
       logger,
     }),
@@ -59,7 +60,8 @@ async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scop
     name: "xen",
     serves: [{ scheme: "xen", path: "/system" }],
     host,
-    domains: new XenDomains(guests, (definition) => void xlConfig(definition)),
+    domains: new XenDomains(guests, configOf),
+    conversion: new XenConversion(),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
 }

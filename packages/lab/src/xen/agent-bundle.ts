@@ -31,9 +31,18 @@ export async function bundleAgent(main: string, dir: string, signal: AbortSignal
   await mkdir(dir, { recursive: true });
   await build({
     entryPoints: [join(repositoryRoot(), main)],
-    ...{ bundle: true, platform: "node", format: "esm", target: "node24", outfile: program, logLevel: "silent" },
+    ...{
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      target: "node24",
+      outfile: program,
+      logLevel: "silent",
+    },
     // Modules in the old form ask for it.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
     plugins: [ownFolder],
   });
   await run([pinnedNode(), program, "--help"], { signal, env: { NODE_COMPILE_CACHE: code } });

@@ -20,6 +20,12 @@ export interface XenMachineOptions {
   readonly progress?: (text: string) => void;
 }
 
+/** Commands before `dom0`: a connection of its own, and the one that all share. */
+interface Ways {
+  readonly login: readonly string[];
+  readonly shared: readonly string[];
+}
+
 /** How the machine calls the computer it runs on: QEMU's user-mode network. */
 export const OUTSIDE = "10.0.2.2";
 const BOOT_MS = 240_000;
@@ -41,11 +47,11 @@ export class XenMachine implements AsyncDisposable {
   readonly #ssh: readonly string[];
   readonly #scope: Scope;
 
-  private constructor(image: XenImage, ssh: readonly string[], scope: Scope) {
+  private constructor(image: XenImage, { login, shared }: Ways, scope: Scope) {
     this.image = image;
-    // With a terminal: a command ends when the connection does.
-    this.enter = [...ssh, "-tt", "dom0", "exec"];
-    this.#ssh = ssh;
+    // With a connection and a terminal of its own: it ends when they do.
+    this.enter = [...login, "-tt", "dom0", "exec"];
+    this.#ssh = shared;
     this.#scope = scope;
   }
 
@@ -53,7 +59,7 @@ export class XenMachine implements AsyncDisposable {
   static async start(options: XenMachineOptions): Promise<XenMachine> {
     const scope = new Scope();
     try {
-      return await boot(options, scope, (image, ssh) => new XenMachine(image, ssh, scope));
+      return await boot(options, scope, (image, ways) => new XenMachine(image, ways, scope));
     } catch (e) {
       await scope[Symbol.asyncDispose]();
       throw e;
@@ -75,7 +81,7 @@ export class XenMachine implements AsyncDisposable {
 async function boot<T>(
   options: XenMachineOptions,
   scope: Scope,
-  made: (image: XenImage, ssh: readonly string[]) => T,
+  made: (image: XenImage, ways: Ways) => T,
 ): Promise<T> {
   const { name, address, dir } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(BOOT_MS)]);
@@ -92,7 +98,19 @@ async function boot<T>(
   await qemu.line(/XEN-HOST-READY/, signal);
   const socket = join(dir, "ssh");
   const login = [
-    ...["-i", image.key, "-p", String(sshPort), "-o", "LogLevel=ERROR", "-o", "IdentitiesOnly=yes"],
+    ...[
+      "ssh",
+      "-F",
+      "none",
+      "-i",
+      image.key,
+      "-p",
+      String(sshPort),
+      "-o",
+      "LogLevel=ERROR",
+      "-o",
+      "IdentitiesOnly=yes",
+    ],
     // Its host key is made at its first connection, and nobody else is at this port.
     ...["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"],
     ...["-o", `HostName=${address}`, "-o", "User=root"],
@@ -101,7 +119,7 @@ async function boot<T>(
   const master = scope.own(
     await Child.start(
       [
-        ...["ssh", "-F", "none", "-N", "-M", "-S", socket, ...login],
+        ...[...login, "-N", "-M", "-S", socket],
         ...["-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo connected", "dom0"],
       ],
       { name: `the connection to ${name}` },
@@ -109,8 +127,10 @@ async function boot<T>(
   );
   await master.line(/connected/, signal);
   const ssh = ["ssh", "-F", "none", "-S", socket, "-o", "LogLevel=ERROR"];
-  const machine = made(image, ssh);
-  const mounts = shared.map((path, i) => `mkdir -p ${quoted(path)} && mount -t 9p -o ${MOUNT} share${i} ${quoted(path)}`);
+  const machine = made(image, { login, shared: ssh });
+  const mounts = shared.map(
+    (path, i) => `mkdir -p ${quoted(path)} && mount -t 9p -o ${MOUNT} share${i} ${quoted(path)}`,
+  );
   await run([...ssh, "dom0", mounts.join(" && ")], { signal });
   return machine;
 }
@@ -121,11 +141,24 @@ function commandLine(
   sshPort: number,
   shared: readonly string[],
 ): readonly string[] {
-  const forwards = [`hostfwd=tcp:${address}:${sshPort}-:22`, ...ports.map((p) => `hostfwd=tcp:${address}:${p}-:${p}`)];
+  const forwards = [
+    `hostfwd=tcp:${address}:${sshPort}-:22`,
+    ...ports.map((p) => `hostfwd=tcp:${address}:${p}-:${p}`),
+  ];
   const xen = `com1=115200,8n1 console=com1 loglvl=error guest_loglvl=error dom0_mem=${DOM0_MIB}M,max:${DOM0_MIB}M bootscrub=0 spec-ctrl=no xpti=0 dom0_max_vcpus=1`;
   const linux = "console=hvc0 quiet mitigations=off panic=-1";
   return [
-    ...["qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=single", "-smp", "1", "-m", String(MEMORY_MIB)],
+    ...[
+      "qemu-system-x86_64",
+      "-M",
+      "q35",
+      "-accel",
+      "tcg,thread=single",
+      "-smp",
+      "1",
+      "-m",
+      String(MEMORY_MIB),
+    ],
     // QEMU faults dom0's first return to its kernel where the processor keeps it from its programs' pages.
     ...["-cpu", "max,-smap"],
     ...["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"],

@@ -19,10 +19,10 @@ import { xl } from "../xl/xl.ts";
 
 export class XenDomains implements DomainFacet {
   readonly #guests: Guests;
-  readonly #checkConfig: (definition: IdentifiedDomain) => void;
+  readonly #checkConfig: (definition: IdentifiedDomain) => unknown;
 
   /** `checkConfig` throws what xl could not be told, with its place. */
-  constructor(guests: Guests, checkConfig: (definition: IdentifiedDomain) => void) {
+  constructor(guests: Guests, checkConfig: (definition: IdentifiedDomain) => unknown) {
     this.#guests = guests;
     this.#checkConfig = checkConfig;
   }

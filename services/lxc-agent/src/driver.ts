@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Consoles } from "@virtmesh/agent/guests/consoles";
 import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { identified } from "@virtmesh/agent/guests/definition";
 import type { Driver } from "@virtmesh/core/driver/driver";
@@ -9,7 +10,7 @@ import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { Containers } from "./containers/containers.ts";
 import { cgroupVersion } from "./containers/launch.ts";
 import { openContainerFolder } from "./containers/status.ts";
-import { Consoles } from "./facets/console.ts";
+import { openConsole } from "./facets/console.ts";
 import { LxcConversion } from "./facets/conversion.ts";
 import { LxcDevices } from "./facets/devices.ts";
 import { LxcDomains } from "./facets/domains.ts";
@@ -55,13 +56,13 @@ async function create(
   // First it is listened, then looked at: nothing can happen in between that nobody sees.
   scope.own(await listen(folder.path, monitord, containers, logger));
   await containers.reattach(await folder.load(onDamaged), (xml) => identified(parseDomain(xml)));
-  const consoles = scope.own(new Consoles(folder.path));
+  const consoles = scope.own(new Consoles());
   const snapshots = await SnapshotStore.open(join(stateDir, "snapshots"));
   return {
     name: "lxc",
     serves: [{ scheme: "lxc", path: "/system" }],
     host,
-    domains: new LxcDomains(containers, consoles, cgroup),
+    domains: new LxcDomains(containers, (...asked) => openConsole(consoles, folder.path, ...asked), cgroup),
     devices: new LxcDevices(containers),
     resources: new LxcResources(containers),
     snapshots: new LxcSnapshots(containers, snapshots),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Consoles } from "@virtmesh/agent/guests/consoles";
 import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { identified } from "@virtmesh/agent/guests/definition";
 import { RunFolder } from "@virtmesh/agent/guests/run-folder";
@@ -8,11 +9,16 @@ import { parseDomain } from "@virtmesh/documents/domain/document";
 import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { XenConversion } from "./facets/conversion.ts";
+import { XenDevices } from "./facets/devices.ts";
 import { XenDomains } from "./facets/domains.ts";
 import { XenHost } from "./facets/host.ts";
-import { Guests } from "./guests/guests.ts";
+import { XenResources } from "./facets/resources.ts";
+import { XenSavedState } from "./facets/saved-state.ts";
 import { configOf } from "./guests/config.ts";
+import { Guests } from "./guests/guests.ts";
 import type { GuestFolder } from "./guests/status.ts";
+import { ManagedSaves } from "./saved/managed-saves.ts";
+import { Sampler } from "./stats/sampler.ts";
 import { DomainWatch } from "./xenstore/domain-watch.ts";
 
 const XENSTORE = "/run/xenstored/socket";
@@ -41,36 +47,45 @@ async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scop
   const host = await XenHost.open();
   const definitions = await DefinitionStore.open(stateDir);
   const folder: GuestFolder = await RunFolder.open(join(runDir, "xen"));
+  const heard = { look: (): void => undefined };
+  // First it is listened, then looked at: nothing can happen in between that nobody sees.
+  const watch = scope.own(await listen(() => heard.look(), logger));
   const guests = scope.own(
     new Guests({
-      folder,
-      definitions,
-      configOf,
+      ...{ folder, definitions, configOf, logger },
       dumpPath: ({ name }) => join(DUMPS, `${name}-${Date.now()}.core`),
-      logger,
+      store: () => watch.store,
+      onLooked: (signal) => host.refresh(signal),
     }),
   );
   const onDamaged = (err: VirtError): void => logger.error({ err }, "a file was left aside");
   for (const { definition, autostart } of await definitions.load(onDamaged))
-    guests.load(definition, autostart, false);
+    guests.load(definition, autostart);
+  const saves = await ManagedSaves.open(stateDir, guests);
   await guests.reattach(await folder.load(onDamaged), (xml) => identified(parseDomain(xml)));
-  // What has happened since the guests were looked at is looked at once more when it listens.
-  scope.own(await listen(guests, logger));
+  heard.look = () => guests.look();
+  guests.look();
+  const sampler = scope.own(
+    new Sampler((err) => logger.warn({ err }, "xentop does not count; it is started again")),
+  );
   return {
     name: "xen",
     serves: [{ scheme: "xen", path: "/system" }],
     host,
-    domains: new XenDomains(guests, configOf),
+    domains: new XenDomains(guests, sampler, scope.own(new Consoles()), saves),
+    devices: new XenDevices(guests),
+    resources: new XenResources(guests),
+    savedState: new XenSavedState(guests, saves),
     conversion: new XenConversion(),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
 }
 
-async function listen(guests: Guests, logger: MeshLogger): Promise<DomainWatch> {
+async function listen(onChange: () => void, logger: MeshLogger): Promise<DomainWatch> {
   try {
     return await DomainWatch.open({
       socket: XENSTORE,
-      onChange: () => guests.look(),
+      onChange,
       onProblem: (err) => logger.warn({ err }, "XenStore is away; it is tried again"),
     });
   } catch (cause) {

@@ -38,8 +38,9 @@ describe("guests of a real Xen", () => {
   });
 
   it("are told to have ended when somebody else ends them, and when their system crashes", async () => {
-    await xen.define(xen.xml("ends"));
     await using watching = await xen.watch();
+    await xen.define(xen.xml("ends"));
+    expect(await watching.next()).toBe("ends defined added");
     await xen.start("ends");
     await xen.machine.exec(["xl", "destroy", "ends"]);
     expect([await watching.next(), await watching.next()]).toEqual([
@@ -61,7 +62,7 @@ describe("guests of a real Xen", () => {
     for (const name of ["stays", "goes"]) await xen.define(xen.xml(name));
     const stays = await xen.start("stays", true);
     await xen.start("goes", true);
-    await xen.machine.exec(["pkill", "-9", "node"]);
+    await xen.machine.exec(["sh", "-c", "kill -9 $(pidof node)"]);
     await xen.host.agent.exited;
     await xen.machine.exec(["xl", "destroy", "goes"]);
     await xen.host.agent.restart();

@@ -13,8 +13,8 @@ export interface AgentBundle {
 /** Packages that read files beside themselves find them where they are. */
 const ownFolder: Plugin = {
   name: "own-folder",
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /\/node_modules\/@?grpc.*\.js$/ }, async ({ path }) => {
+  setup: (bundler) => {
+    bundler.onLoad({ filter: /\/node_modules\/@?grpc.*\.js$/ }, async ({ path }) => {
       const code = await readFile(path, "utf8");
       return { contents: `const __dirname = ${JSON.stringify(dirname(path))};${code}` };
     });

@@ -157,6 +157,7 @@ async function dom0Entries(
     ...missing.map((name) => link(`usr/bin/${name}`, "busybox")),
     ...(have.has("usr/bin/sh") ? [] : [link("usr/bin/sh", "bash")]),
     link("var/run", "../run"),
+    link("var/lock", "../run/lock"),
     file("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n"),
     file("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
     file("etc/shells", "/bin/bash\n"),

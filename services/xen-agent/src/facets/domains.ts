@@ -1,5 +1,7 @@
+import type { Consoles } from "@virtmesh/agent/guests/consoles";
 import type { Call } from "@virtmesh/core/call";
 import type {
+  ConsoleStream,
   DomainFacet,
   DomainInfo,
   DomainStats,
@@ -12,19 +14,27 @@ import type { DomainUuid } from "@virtmesh/core/ids";
 import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import type { Sampler } from "../stats/sampler.ts";
+import { statsOf } from "../stats/stats.ts";
+import { configOf } from "../guests/config.ts";
+import type { ManagedSaves } from "../saved/managed-saves.ts";
 import { Guest } from "../guests/guest.ts";
 import type { Guests } from "../guests/guests.ts";
 import { refusal } from "../guests/launch.ts";
 import { xl } from "../xl/xl.ts";
+import { openConsole } from "./console.ts";
 
 export class XenDomains implements DomainFacet {
   readonly #guests: Guests;
-  readonly #checkConfig: (definition: IdentifiedDomain) => unknown;
+  readonly #sampler: Sampler;
+  readonly #consoles: Consoles;
+  readonly #saved: ManagedSaves;
 
-  /** `checkConfig` throws what xl could not be told, with its place. */
-  constructor(guests: Guests, checkConfig: (definition: IdentifiedDomain) => unknown) {
+  constructor(guests: Guests, sampler: Sampler, consoles: Consoles, saved: ManagedSaves) {
     this.#guests = guests;
-    this.#checkConfig = checkConfig;
+    this.#saved = saved;
+    this.#sampler = sampler;
+    this.#consoles = consoles;
   }
 
   list(): readonly DomainInfo[] {
@@ -37,7 +47,7 @@ export class XenDomains implements DomainFacet {
 
   stats(uuids?: readonly DomainUuid[]): readonly DomainStats[] {
     const chosen = uuids === undefined ? this.#guests.all() : uuids.flatMap((u) => this.#guests.get(u) ?? []);
-    return chosen.map(statsOf);
+    return chosen.map((guest) => statsOf(guest, this.#sampler));
   }
 
   subscribe(listener: EventListener): Disposable {
@@ -46,7 +56,8 @@ export class XenDomains implements DomainFacet {
 
   parse(xml: string): ParsedDomain {
     const { definition, uuidGenerated } = completeDomain(parseDomain(xml));
-    this.#checkConfig(definition);
+    // Everything that xl could not be told is refused here, with its place.
+    configOf(definition);
     const { uuid, name } = definition;
     return { uuid, name, uuidGenerated, xml: formatDomain(definition, { secure: true, inactive: true }) };
   }
@@ -116,6 +127,14 @@ export class XenDomains implements DomainFacet {
     return guest.info;
   }
 
+  async openConsole(
+    uuid: DomainUuid,
+    options: { readonly device: string; readonly force: boolean },
+    _c: Call,
+  ): Promise<ConsoleStream> {
+    return await openConsole(this.#consoles, this.#guests.require(uuid), options);
+  }
+
   async #start(
     guest: Guest,
     definition: IdentifiedDomain,
@@ -127,7 +146,8 @@ export class XenDomains implements DomainFacet {
         resource: { type: "domain", name: guest.name },
       });
     }
-    await this.#guests.start(guest, definition, options, c);
+    if (!guest.managedSave) await this.#guests.start(guest, definition, options, c);
+    else await this.#saved.startFrom(guest, definition, options, c);
     return guest.info;
   }
 
@@ -157,22 +177,4 @@ function transient(guest: Guest, what: string): VirtError {
   return new VirtError("DOMAIN_TRANSIENT", `guest "${guest.name}" is transient and ${what}`, {
     resource: { type: "domain", name: guest.name },
   });
-}
-
-function statsOf(guest: Guest): DomainStats {
-  const { definition, run } = guest;
-  return {
-    uuid: guest.uuid,
-    name: guest.name,
-    state: guest.state,
-    stateReason: guest.reason,
-    sampleTimeMs: run === undefined ? 0 : Date.now(),
-    cpuTimeNs: 0n,
-    vcpus: definition.vcpu.current ?? definition.vcpu.count,
-    memoryBytes: 0n,
-    maxMemoryBytes: definition.memory.bytes,
-    rssBytes: 0n,
-    blocks: [],
-    interfaces: [],
-  };
 }

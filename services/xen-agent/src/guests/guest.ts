@@ -18,6 +18,8 @@ export interface Run {
   /** What runs: devices may have come and gone since the start. */
   definition: IdentifiedDomain;
   standing: Standing;
+  /** Xen's numbers of its network cards, by MAC address. */
+  cards: ReadonlyMap<string, number>;
   /** Resolves when it is over and was told. */
   readonly ended: PromiseWithResolvers<void>;
 }

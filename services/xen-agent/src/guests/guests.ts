@@ -7,6 +7,7 @@ import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
+import type { XenStore } from "../xenstore/connection.ts";
 import { xl } from "../xl/xl.ts";
 import { Guest, type Run } from "./guest.ts";
 import { destroyDomain, type LaunchSource, listDomains, makeDomain, refusal } from "./launch.ts";
@@ -20,8 +21,14 @@ export interface GuestsOptions {
   readonly configOf: (definition: IdentifiedDomain) => string;
   /** Where the memory of guests that crashed is written. */
   readonly dumpPath: (guest: Guest) => string;
+  /** @throws when XenStore is away */
+  readonly store: () => XenStore;
+  /** Domains have come or gone, and the host's memory with them. */
+  readonly onLooked: (signal: AbortSignal) => Promise<void>;
   readonly logger: MeshLogger;
 }
+
+const NO_CARDS: ReadonlyMap<string, number> = new Map();
 
 /** Every guest of this host that this agent started, and what becomes of each. */
 export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
@@ -37,11 +44,10 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
   }
 
   /** One that was stored before the agent started. */
-  load(definition: IdentifiedDomain, autostart: boolean, managedSave: boolean): void {
+  load(definition: IdentifiedDomain, autostart: boolean): void {
     const guest = this.add(new Guest(definition));
     guest.persistent = definition;
     guest.autostart = autostart;
-    guest.managedSave = managedSave;
   }
 
   async define(definition: IdentifiedDomain, c?: Call): Promise<Guest> {
@@ -98,8 +104,10 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
       guest.run = {
         ...{ id, startTimeMs: status.startTimeMs, etag: status.etag, definition },
         standing: options.paused ? paused : running,
+        cards: NO_CARDS,
         ended: Promise.withResolvers(),
       };
+      await this.findCards(guest.run);
       this.add(guest);
       await this.during(guest, c, async () => {
         this.events.lifecycle(guest, "started", restored ? "restored" : "booted");
@@ -155,6 +163,24 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
     await this.#save(guest, running);
   }
 
+  /** Looks which numbers Xen has given to the cards of a domain, whose own names are made of them. */
+  async findCards(run: Run): Promise<void> {
+    const backends = `/local/domain/0/backend/vif/${run.id}`;
+    try {
+      const store = this.#o.store();
+      const cards = (await store.list(backends)).map(async (number): Promise<[string, number]> => {
+        return [(await store.read(`${backends}/${number}/mac`)) ?? "", Number(number)];
+      });
+      run.cards = new Map(await Promise.all(cards));
+    } catch (err) {
+      // Only their counters are not known then.
+      this.#o.logger.warn(
+        { err, domain: run.definition.name },
+        "XenStore did not say which cards a guest has",
+      );
+    }
+  }
+
   /** A domain has come or gone, or may have: looks at all of them, once for all that is told meanwhile. */
   look(): void {
     this.#lookAgain = true;
@@ -199,9 +225,11 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
         // How it stands is no news: only what changed while nobody looked would be, and that is not known.
         standing:
           row?.paused === true && restarting !== true ? { state: "paused", reason: "unknown" } : BOOTED,
+        cards: NO_CARDS,
         ended: Promise.withResolvers(),
       };
       guest.run = run;
+      await this.findCards(run);
       this.add(guest);
       this.#o.logger.info({ domain: status.name, id: run.id }, "a running guest was taken up");
       if (restarting === true)
@@ -225,11 +253,12 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
   }
 
   async #lookOnce(signal: AbortSignal): Promise<void> {
+    // Before the list: a guest that starts meanwhile is not in it, and has not ended.
+    const runs = this.all().flatMap((guest) =>
+      guest.run === undefined ? [] : [{ guest, run: guest.run, id: guest.run.id }],
+    );
     const rows = new Map((await listDomains(signal)).map((row) => [row.id, row]));
-    for (const guest of this.all()) {
-      const { run } = guest;
-      if (run === undefined) continue;
-      const { id } = run;
+    for (const { guest, run, id } of runs) {
       const act = follow(run.standing, factOf(rows.get(id)), wishesOf(run.definition));
       if (act.kind === "nothing") continue;
       this.#scope.run(
@@ -241,6 +270,7 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
         (err) => this.#o.logger.error({ err, domain: guest.name }, "a guest that ended could not be seen to"),
       );
     }
+    await this.#o.onLooked(signal);
   }
 
   async #carryOut(guest: Guest, run: Run, act: Act): Promise<void> {
@@ -274,6 +304,7 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
       run.id = await makeDomain(folder, run.definition, this.#o.configOf(run.definition), {}, signal);
       run.startTimeMs = Date.now();
       await this.#save(guest, run);
+      await this.findCards(run);
       await xl(["unpause", String(run.id)]);
     } catch (e) {
       // It is made anew by the agent that comes next.

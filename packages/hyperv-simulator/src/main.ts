@@ -1,11 +1,11 @@
 // A Hyper-V host as seen through WS-Management, for tests. It prints where it answers, and goes on until it is ended.
 import { readFileSync } from "node:fs";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
-import { defineConfig, integer, text, toggle } from "@virtmesh/kit/config";
+import { defineConfig, list, text, toggle } from "@virtmesh/kit/config";
 import { runMain } from "@virtmesh/kit/process";
 import { type Seed, seedFrom } from "./host/seed.ts";
 import type { SettingsPatch } from "./host/settings.ts";
-import { startSimulator } from "./server.ts";
+import { introduce, startSimulator } from "./server.ts";
 
 const config = defineConfig(
   {
@@ -13,9 +13,9 @@ const config = defineConfig(
       ...{ flag: "address", env: "VIRTMESH_HYPERV_SIMULATOR_ADDRESS", type: text, default: "127.0.0.1" },
       help: "address to listen at",
     },
-    port: {
-      ...{ flag: "port", env: "VIRTMESH_HYPERV_SIMULATOR_PORT", type: integer(0, 65_535), default: 0 },
-      help: "port to listen at; 0 for any that is free",
+    ports: {
+      ...{ flag: "port", env: "VIRTMESH_HYPERV_SIMULATOR_PORT", type: list, default: ["0"] },
+      help: "port to listen at, one for each host; 0 for any that is free",
     },
     user: {
       ...{ flag: "user", env: "VIRTMESH_HYPERV_SIMULATOR_USER", type: text, default: "Administrator" },
@@ -27,7 +27,7 @@ const config = defineConfig(
     },
     seed: {
       ...{ flag: "seed", env: "VIRTMESH_HYPERV_SIMULATOR_SEED", type: text },
-      help: "JSON file of the host's name, language, guests and switches; each part may be left out",
+      help: "JSON file of the host's name, language, guests and switches, or of a list of such hosts",
     },
     settings: {
       ...{ flag: "settings", env: "VIRTMESH_HYPERV_SIMULATOR_SETTINGS", type: text },
@@ -70,19 +70,23 @@ function readJson(flag: string, path: string | undefined): unknown {
 
 await runMain(async (scope) => {
   const values = config.parse(process.argv.slice(2), process.env);
-  const { cert, key } = values;
-  const simulator = scope.own(
-    await startSimulator({
-      ...{ address: values.address, port: values.port },
+  const { cert, key, address } = values;
+  const given = readJson("--seed", values.seed) as Partial<Seed> | readonly Partial<Seed>[];
+  const simulators = [];
+  for (const [index, parts] of [given].flat().entries()) {
+    const simulator = await startSimulator({
+      ...{ address, port: Number(values.ports[index] ?? 0), seed: seedFrom(parts) },
       credentials: { user: values.user, password: values.password },
-      seed: seedFrom(readJson("--seed", values.seed) as Partial<Seed>),
       settings: readJson("--settings", values.settings) as SettingsPatch,
       ...{ allowUnencrypted: values.allowUnencrypted, allowBasic: values.allowBasic },
       ...(cert === undefined || key === undefined
         ? {}
         : { tls: { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } }),
-    }),
-  );
+    });
+    simulators.push(scope.own(simulator));
+  }
+  introduce(simulators);
   const scheme = cert === undefined ? "http" : "https";
-  console.log(`listening at ${scheme}://${values.address}:${simulator.port}/wsman`);
+  const where = simulators.map(({ port }) => `${scheme}://${address}:${port}/wsman`);
+  console.log(`listening at ${where.join(" ")}`);
 });

@@ -34,6 +34,14 @@ export interface Simulator extends AsyncDisposable {
   readonly port: number;
 }
 
+/** Lets guests migrate between hosts, which know each other by their names. */
+export function introduce(simulators: readonly Simulator[]): void {
+  for (const { host } of simulators) {
+    for (const { host: other } of simulators)
+      if (other !== host) host.neighbours.set(other.seed.hostName, other);
+  }
+}
+
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const host = new Host(options.seed, options.settings);
   const gate = new Gate({

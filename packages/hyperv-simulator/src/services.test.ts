@@ -1,5 +1,6 @@
 import { readEmbedded } from "./cim/embedded.ts";
 import { referenceParameter, type Selectors, selectorsOf, textAt, type Wire } from "./testing/client.ts";
+import { introduce } from "./server.ts";
 import { type Started, started } from "./testing/started.ts";
 import { escapeXml } from "./xml/write.ts";
 import { child, children } from "./xml/node.ts";
@@ -242,6 +243,46 @@ describe("The services of a Hyper-V host", () => {
     expect(returned(answer)).toBe(code);
     const found = await simulator.client.query(`SELECT * FROM Msvm_ComputerSystem WHERE Name = '${WEB}'`);
     expect(found.map((one) => textAt(one, "Name"))).toEqual(left);
+  });
+
+  it("let a guest with its checkpoints go to another host, where it goes on", async () => {
+    await using source = await started(FAST, { ...SEED, hostName: "HV1" });
+    await using destination = await started(FAST, { guests: [], hostName: "HV2" });
+    introduce([source, destination]);
+    await call(
+      source,
+      SNAPSHOTS,
+      "CreateSnapshot",
+      `${guest("AffectedSystem", DB)}<p:SnapshotType>2</p:SnapshotType>`,
+    );
+    const how = embedded("MigrationSettingData", "Msvm_VirtualSystemMigrationSettingData", {
+      MigrationType: ["uint16", "32771"],
+    });
+    const migrate = (id: string): Promise<Wire> =>
+      call(
+        ...([source, MIGRATION, "MigrateVirtualSystemToHost"] as const),
+        `${guest("ComputerSystem", id)}<p:DestinationHost>HV2</p:DestinationHost>${how}`,
+      );
+    await migrate(WEB);
+    await migrate(DB);
+    const guests = "SELECT * FROM Msvm_ComputerSystem WHERE Name != __SERVER";
+    expect(await source.client.query(guests)).toEqual([]);
+    const arrived = await destination.client.query(guests);
+    expect(arrived.map((one) => [textAt(one, "ElementName"), textAt(one, "EnabledState")])).toEqual([
+      ["web-1", "2"],
+      ["db-1", "3"],
+    ]);
+    const disks = await destination.client.query("SELECT * FROM Msvm_StorageAllocationSettingData");
+    expect(disks.map((disk) => textAt(disk, "Parent")?.slice(0, 6))).toEqual(["\\\\HV2\\", "\\\\HV2\\"]);
+    const paths = disks.map((disk) => textAt(disk, "HostResource") ?? "").toSorted();
+    expect(paths).toEqual(["C:\\VMs\\db-1.vhdx", expect.stringMatching(/db-1_.*avhdx$/)]);
+    const told = await call(
+      destination,
+      IMAGES,
+      "GetVirtualHardDiskSettingData",
+      `<p:Path>${paths[1]}</p:Path>`,
+    );
+    expect(returned(told)).toBe("0");
   });
 
   it.each([

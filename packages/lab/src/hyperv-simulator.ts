@@ -18,8 +18,6 @@ export interface HypervSimulatorOptions {
   readonly settings?: SettingsPatch;
   /** `sealed`: HTTP, with messages sealed by NTLM, as Windows is delivered. `plain`: HTTP, sealed or not. */
   readonly transport?: "tls" | "sealed" | "plain";
-  /** 0 for any that is free. */
-  readonly port?: number;
 }
 
 /** A running Hyper-V simulator; what it holds is in its memory and ends with it. */
@@ -41,6 +39,16 @@ export interface HypervSimulator extends AsyncDisposable {
 }
 
 export async function startHypervSimulator(options: HypervSimulatorOptions = {}): Promise<HypervSimulator> {
+  const [simulator] = await startHypervSimulators([options.seed ?? {}], options);
+  if (simulator === undefined) throw new VirtError("HOST_SETUP", "the Hyper-V simulator has started no host");
+  return simulator;
+}
+
+/** Hosts between which guests can migrate. They are one process: whoever ends or restarts one does it to all. */
+export async function startHypervSimulators(
+  seeds: readonly Partial<Seed>[],
+  options: Omit<HypervSimulatorOptions, "seed"> = {},
+): Promise<readonly HypervSimulator[]> {
   const { transport = "tls" } = options;
   const dir = await makeRunFolder("hyperv-simulator");
   try {
@@ -48,40 +56,44 @@ export async function startHypervSimulator(options: HypervSimulatorOptions = {})
     if (transport === "tls") await makeCertificate(cert, key);
     const [user, password] = ["Administrator", crypto.randomUUID()];
     const [seed, settings] = [join(dir, "seed.json"), join(dir, "settings.json")];
-    await writeFile(seed, JSON.stringify(options.seed ?? {}));
+    await writeFile(seed, JSON.stringify(seeds));
     await writeFile(settings, JSON.stringify(options.settings ?? {}));
-    const start = async (at: number): Promise<{ readonly child: Child; readonly port: number }> => {
+    const start = async (
+      at: readonly number[],
+    ): Promise<{ readonly child: Child; readonly ports: readonly number[] }> => {
       const child = await Child.start(
         [
           ...[process.execPath, join(repositoryRoot(), "packages/hyperv-simulator/src/main.ts")],
-          ...["--port", String(at), "--user", user, "--seed", seed, "--settings", settings],
+          ...["--port", at.join(","), "--user", user, "--seed", seed, "--settings", settings],
           ...(transport === "tls" ? ["--tls-cert", cert, "--tls-key", key] : []),
           ...(transport === "plain" ? ["--allow-unencrypted"] : []),
         ],
         { name: "hyperv-simulator", cwd: dir, env: { VIRTMESH_HYPERV_SIMULATOR_PASSWORD: password } },
       );
-      const [, bound] = await child.line(/^listening at \S+:(\d+)\/wsman$/);
-      return { child, port: Number(bound) };
+      const [, where = ""] = await child.line(/^listening at (.+)$/);
+      return { child, ports: where.split(" ").map((url) => Number(new URL(url).port)) };
     };
-    let { child, port } = await start(options.port ?? 0);
+    let { child, ports } = await start(seeds.map(() => 0));
     const ca = transport === "tls" ? await readFile(cert, "utf8") : "";
-    const control = async (method: string, path: string, body?: unknown): Promise<unknown> =>
-      await tell({ method, path, body, port, ca, authorization: basic(user, password) });
-    return {
-      ...{ host: "127.0.0.1", port, user, password, ca },
-      settings: async (patch) => void (await control("PUT", "settings", patch)),
-      setGuest: async (name, state, healthState) =>
-        void (await control("PUT", `guests/${encodeURIComponent(name)}`, { state, healthState })),
-      refused: async () => (await control("GET", "refused")) as readonly string[],
-      restart: async () => {
-        await child.stop();
-        ({ child, port } = await start(port));
-      },
-      [Symbol.asyncDispose]: async () => {
-        await child.stop();
-        await removeRunFolder(dir);
-      },
-    };
+    return ports.map((port): HypervSimulator => {
+      const control = async (method: string, path: string, body?: unknown): Promise<unknown> =>
+        await tell({ method, path, body, port, ca, authorization: basic(user, password) });
+      return {
+        ...{ host: "127.0.0.1", port, user, password, ca },
+        settings: async (patch) => void (await control("PUT", "settings", patch)),
+        setGuest: async (name, state, healthState) =>
+          void (await control("PUT", `guests/${encodeURIComponent(name)}`, { state, healthState })),
+        refused: async () => (await control("GET", "refused")) as readonly string[],
+        restart: async () => {
+          await child.stop();
+          ({ child, ports } = await start(ports));
+        },
+        [Symbol.asyncDispose]: async () => {
+          await child.stop();
+          await removeRunFolder(dir);
+        },
+      };
+    });
   } catch (e) {
     await removeRunFolder(dir);
     throw e;

@@ -21,6 +21,14 @@ export class Disks {
     return this.#disks.get(path.toLowerCase());
   }
 
+  /** A disk and what it stands on, down to the last. */
+  chain(path: string): readonly Disk[] {
+    const disk = this.find(path);
+    return disk === undefined
+      ? []
+      : [disk, ...(disk.parentPath === undefined ? [] : this.chain(disk.parentPath))];
+  }
+
   put(disk: Omit<Disk, "id"> & { readonly id?: string }): void {
     this.#disks.set(disk.path.toLowerCase(), { ...disk, id: disk.id ?? randomUUID().toUpperCase() });
   }

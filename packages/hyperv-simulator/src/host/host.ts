@@ -25,6 +25,8 @@ export class Host implements Context, Disposable {
   readonly timers = new Timers();
   readonly disks = new Disks();
   readonly jobs: Jobs;
+  /** Hosts that guests can really migrate to, by their names. */
+  readonly neighbours = new Map<string, Host>();
   /** What was refused because Microsoft's reference does not know it or the state forbids it, for tests. */
   readonly refused: string[] = [];
   #settings: Settings;

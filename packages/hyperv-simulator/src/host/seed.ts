@@ -37,7 +37,7 @@ export interface Seed {
   readonly memoryMiB: number;
   readonly guests: readonly SeedGuest[];
   readonly switches: readonly SeedSwitch[];
-  /** Hosts that guests can be migrated to. */
+  /** Hosts that guests can be migrated to, and are then seen no more: nothing is behind these names. */
   readonly peers: readonly string[];
 }
 

@@ -1,7 +1,9 @@
 import { referenceTo } from "../cim/path.ts";
+import type { Host } from "../host/host.ts";
 import { isRefusal, RETURN, Refusal, type Work } from "../host/jobs.ts";
 import { type Instance, numberOf, textOf } from "../cim/value.ts";
 import { checkpointsOf } from "../host/checkpoints.ts";
+import { moveGuest } from "../host/moving.ts";
 import { isGuest, removeGuest, removeSettings, stateOf } from "../host/guests.ts";
 import { type Answer, DONE, type MethodCall, needInstance, needText } from "./method.ts";
 import { readSettings } from "./settings-text.ts";
@@ -32,7 +34,10 @@ function readWanted(call: MethodCall): Wanted {
   if (!Object.values<number>(TYPE).includes(type))
     throw new Refusal(RETURN.invalidParameter, `MigrationType is ${type}`);
   const destination = type === TYPE.storage ? call.host.seed.hostName : needText(call, "DestinationHost");
-  const isReachable = type === TYPE.storage || call.host.seed.peers.includes(destination);
+  const isReachable =
+    type === TYPE.storage ||
+    call.host.neighbours.has(destination) ||
+    call.host.seed.peers.includes(destination);
   if (!isReachable) throw new Refusal(RETURN.failed, `the host ${destination} cannot be reached`);
   const state = stateOf(guest);
   if (state !== "running" && state !== "off" && state !== "saved")
@@ -50,7 +55,7 @@ export function checkMigratable(call: MethodCall): Answer {
   }
 }
 
-/** A guest that migrates to another host is gone from this one; there is nothing behind the name of the other. */
+/** A guest that migrates is on the other host, or nowhere where that is only a name. */
 export function migrateToHost(call: MethodCall): Work {
   const { guest, type, destination } = readWanted(call);
   const { host } = call;
@@ -61,9 +66,15 @@ export function migrateToHost(call: MethodCall): Work {
     jobValues: { MigrationType: type, DestinationHost: destination, VirtualSystemName: id },
     finish: () => {
       if (type === TYPE.storage || type === TYPE.check) return {};
-      for (const checkpoint of checkpointsOf(host, id)) removeSettings(host, referenceTo(checkpoint));
-      removeGuest(host, id);
+      const neighbour = host.neighbours.get(destination);
+      if (neighbour !== undefined) moveGuest(host, neighbour, id);
+      else vanish(host, id);
       return {};
     },
   };
+}
+
+function vanish(host: Host, id: string): void {
+  for (const checkpoint of checkpointsOf(host, id)) removeSettings(host, referenceTo(checkpoint));
+  removeGuest(host, id);
 }

@@ -8,6 +8,7 @@ import { collectClasses, type Page, readPage } from "@virtmesh/hyperv-simulator/
 const WINDOWS = new Set(
   [
     "ComputerSystem",
+    "ComputerSystemProcessor",
     "ComputerSystemProduct",
     "OperatingSystem",
     "Processor",

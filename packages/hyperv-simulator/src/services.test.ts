@@ -245,6 +245,19 @@ describe("The services of a Hyper-V host", () => {
     expect(found.map((one) => textAt(one, "Name"))).toEqual(left);
   });
 
+  it("show what is on a guest's screen, as bytes in base64", async () => {
+    await using simulator = await started(FAST, SEED);
+    const size = "<p:WidthPixels>4</p:WidthPixels><p:HeightPixels>2</p:HeightPixels>";
+    const of = (id: string): Promise<Wire> =>
+      call(
+        ...([simulator, MANAGEMENT, "GetVirtualSystemThumbnailImage"] as const),
+        settings("TargetSystem", `Microsoft:${id}`) + size,
+      );
+    const picture = Buffer.from(textAt((await of(WEB)).body, "ImageData") ?? "", "base64");
+    expect(picture).toHaveLength(4 * 2 * 2);
+    expect(returned(await of(DB))).toBe("32775");
+  });
+
   it("let a guest with its checkpoints go to another host, where it goes on", async () => {
     await using source = await started(FAST, { ...SEED, hostName: "HV1" });
     await using destination = await started(FAST, { guests: [], hostName: "HV2" });

@@ -33,7 +33,7 @@ describe("The Hyper-V simulator as a process", () => {
     await simulator.settings({ disturbances: [{ operation: "Enumerate", does: "drop before", times: 1 }] });
     await expect(stateOf(simulator)).rejects.toThrow("socket hang up");
     await stateOf({ ...simulator, password: "wrong" });
-    expect(await simulator.refused()).toEqual(["neither a name nor a session came with the request"]);
+    expect(await simulator.refused()).toEqual(["what came as Authorization lets nobody in"]);
     await simulator.restart();
     expect(await stateOf(simulator)).toBe("2");
   });

@@ -63,7 +63,7 @@ export class Gate {
         return this.#negotiate(connection, Buffer.from(token, "base64"), contentType, body);
       if (header === "" && connection.session !== undefined)
         return this.#open(connection.session, contentType, body, []);
-      return this.refuse("neither a name nor a session came with the request");
+      return this.refuse(header === "" ? undefined : "what came as Authorization lets nobody in");
     } catch (e) {
       if (!(e instanceof Error) || e.name !== "NtlmError") throw e;
       delete connection.session;
@@ -71,8 +71,9 @@ export class Gate {
     }
   }
 
-  refuse(why: string): Refused {
-    this.#options.onRefusal(why);
+  /** Without a reason it is only the first step: clients ask before they say who they are. */
+  refuse(why?: string): Refused {
+    if (why !== undefined) this.#options.onRefusal(why);
     const basic = this.#options.allowBasic ? ['Basic realm="WSMAN"'] : [];
     return { kind: "refused", challenges: ["Negotiate", ...basic] };
   }

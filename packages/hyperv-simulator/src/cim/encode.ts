@@ -25,9 +25,14 @@ function encodeProperties(prefix: string, cimClass: CimClass, instance: Instance
     .join("");
 }
 
-/** A property or parameter. An array is its element repeated; one that is null is left out, as Windows does. */
+/**
+ * A property or parameter. An array is its element repeated; one that is null is left out, as Windows does. Bytes are one
+ * text in base64: so libvirt's driver reads them.
+ */
 export function encodeValue(name: string, type: ElementType, value: Value): string {
   if (value === null) return type.isArray ? "" : element(name, "", { "xsi:nil": "true" });
+  if (type.isArray && type.name === "uint8" && isArray(value))
+    return textElement(name, Buffer.from(value.map(Number)).toString("base64"));
   const items = isArray(value) ? value : [value];
   return items.map((item) => encodeScalar(name, type, item)).join("");
 }

@@ -104,7 +104,7 @@ function addWindows(context: Context): void {
       WindowsDirectory: "C:\\Windows",
     },
   });
-  repository.add("Win32_ComputerSystem", {
+  const computer = repository.add("Win32_ComputerSystem", {
     ...{ Name: hostName, DNSHostName: hostName, Domain: "WORKGROUP", Caption: hostName },
     ...{ CreationClassName: "Win32_ComputerSystem", Manufacturer: "virtmesh", Model: "Simulator" },
     ...{ NumberOfProcessors: 1, NumberOfLogicalProcessors: processors, HypervisorPresent: true },
@@ -114,10 +114,11 @@ function addWindows(context: Context): void {
       PartOfDomain: false,
     },
   });
-  repository.add("Win32_Processor", {
+  const processor = repository.add("Win32_Processor", {
     ...{ DeviceID: "CPU0", Name: "Virtmesh Simulated CPU", Manufacturer: "GenuineIntel", Architecture: 9 },
     ...{ NumberOfCores: processors, NumberOfLogicalProcessors: processors, MaxClockSpeed: 2400 },
     ...{ CurrentClockSpeed: 2400, AddressWidth: 64, DataWidth: 64, SystemName: hostName, Status: "OK" },
     ...{ CreationClassName: "Win32_Processor", SystemCreationClassName: "Win32_ComputerSystem" },
   });
+  repository.add("Win32_ComputerSystemProcessor", { GroupComponent: computer, PartComponent: processor });
 }

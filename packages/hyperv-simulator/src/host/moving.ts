@@ -8,7 +8,7 @@ import { removeGuest, removeSettings, resourcesOf, settingsOf } from "./guests.t
 /** What holds a guest together. Others, such as those to jobs, stay where they are. */
 const TIES = new Set([
   ...["Msvm_SettingsDefineState", "Msvm_VirtualSystemSettingDataComponent", "Msvm_SystemDevice"],
-  ...["Msvm_SettingDataComponent", "Msvm_SnapshotOfVirtualSystem"],
+  ...["Msvm_SettingDataComponent", "Msvm_SnapshotOfVirtualSystem", "Msvm_VideoHeadOnController"],
   ...["Msvm_MostCurrentSnapshotInBranch", "Msvm_LastAppliedSnapshot"],
 ]);
 

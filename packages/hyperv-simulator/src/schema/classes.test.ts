@@ -22,6 +22,12 @@ describe("The classes of Hyper-V", () => {
     expect([isA(job, "CIM_ConcreteJob"), isA(job, "Msvm_ConcreteJob")]).toEqual([true, false]);
   });
 
+  it("have all of their bases where their page names only what they add", () => {
+    const names = [...needClass("Msvm_SerialPortSettingData").properties.keys()];
+    expect(names).toEqual(expect.arrayContaining(["Caption", "DebuggerMode", "InstanceID", "ResourceType"]));
+    expect(needClass("Msvm_ExternalEthernetPort").properties.has("MaxQuiesceTime")).toBe(true);
+  });
+
   it("have the methods of their bases, with their parameters", () => {
     const parameters = needClass("Msvm_ComputerSystem").methods.get("RequestStateChange") ?? [];
     expect(parameters.map((p) => [p.name, p.type.name, p.in, p.out])).toEqual([

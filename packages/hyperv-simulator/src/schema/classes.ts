@@ -91,11 +91,12 @@ function resolve(name: string): CimClass {
   const properties = new Map<string, ElementType>();
   const methods = new Map<string, readonly Parameter[]>();
   for (const source of chain) {
-    for (const absent of source.absent ?? []) properties.delete(absent);
     for (const [key, type] of Object.entries(source.properties)) properties.set(key, parseType(type));
     for (const [key, parameters] of Object.entries(source.methods))
       methods.set(key, parameters.map(parameter));
   }
+  // A page hides it for its own class only: those below it name it again, or repeat nothing at all.
+  for (const absent of chain.at(-1)?.absent ?? []) properties.delete(absent);
   // Four pages write it as a number.
   if (properties.has("CreationClassName")) properties.set("CreationClassName", parseType("string"));
   const sorted = [...properties].sort(([a], [b]) => (a < b ? -1 : 1));

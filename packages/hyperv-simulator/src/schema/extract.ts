@@ -102,15 +102,14 @@ function withoutInherited(name: string, classes: ReadonlyMap<string, ClassSource
   };
 }
 
-/** What a class has with all that its bases have. */
+/** What a class has with all that its bases have, also where a page between leaves it out. */
 function allProperties(
   name: string | undefined,
   classes: ReadonlyMap<string, ClassSource>,
 ): Readonly<Record<string, string>> {
   const own = classes.get(name ?? "");
   if (own === undefined) return {};
-  const inherited = allProperties(own.base, classes);
-  return isWhole(own, inherited) ? own.properties : { ...inherited, ...own.properties };
+  return { ...allProperties(own.base, classes), ...own.properties };
 }
 
 /** Most pages repeat what a class has from its bases, but for what it hides; a few name only what it adds. */

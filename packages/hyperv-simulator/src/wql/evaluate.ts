@@ -1,4 +1,5 @@
 import { type Embedded, type Instance, isArray, isEmbedded, type Scalar, type Value } from "../cim/value.ts";
+import { namespaceOf, objectPath, referenceTo } from "../cim/path.ts";
 import { isInstanceOf } from "../cim/repository.ts";
 import { findClass, propertyName } from "../schema/classes.ts";
 import { WqlError } from "./parse.ts";
@@ -52,7 +53,27 @@ function valueOf(operand: Operand, subject: Subject): Comparable {
     case "server":
       return subject.server;
     case "property":
-      return comparable(propertyAt(subject.instance, operand.path));
+      return systemProperty(subject, operand.path) ?? comparable(propertyAt(subject.instance, operand.path));
+  }
+}
+
+/** What WMI adds to every object ("WMI System Properties"). */
+function systemProperty(
+  { instance, server }: Subject,
+  [name = "", more]: readonly string[],
+): string | undefined {
+  if (more !== undefined) return undefined;
+  switch (name.toLowerCase()) {
+    case "__path":
+      return objectPath(server, referenceTo(instance));
+    case "__relpath":
+      return objectPath(server, referenceTo(instance)).replace(/^[^:]*:/, "");
+    case "__class":
+      return instance.className;
+    case "__namespace":
+      return namespaceOf(instance.className).replaceAll("/", "\\");
+    default:
+      return undefined;
   }
 }
 

@@ -37,6 +37,11 @@ describe("WQL", () => {
     ["OtherEnabledState IS NOT NULL", ["HV"]],
     ["OtherEnabledState IS NULL", ["a'1", "b_2", "C%3"]],
     ["OtherEnabledState = 'other'", ["HV"]],
+    ["__CLASS = 'msvm_computersystem' AND EnabledState = 3", ["b_2"]],
+    [
+      String.raw`__PATH = '\\\\hv\\root\\virtualization\\v2:Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="b_2"'`,
+      ["b_2"],
+    ],
   ])("finds by %p", (where, found) => {
     expect(names(where)).toEqual(found);
   });

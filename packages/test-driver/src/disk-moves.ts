@@ -5,6 +5,9 @@ import { disksOf, toDefinition, withDiskPaths } from "./definition.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { pause } from "./pause.ts";
 
+/** Empty: as now. */
+const FORMATS: ReadonlySet<string> = new Set(["", "raw", "qcow2"]);
+
 /** Disks of a test host that move: their content does, and what the guest writes meanwhile. */
 export class TestDiskMoves implements DiskMoveFacet {
   readonly #hypervisor: Hypervisor;
@@ -20,7 +23,10 @@ export class TestDiskMoves implements DiskMoveFacet {
     const disk = disksOf(model).find((d) => d.target === move.disk);
     if (disk === undefined)
       throw new VirtError("DEVICE_NOT_FOUND", `guest "${guest.name}" has no disk ${move.disk}`);
-    if (images.get(move.path) !== undefined)
+    if (!move.path.startsWith("/")) throw invalid("path", `"${move.path}" is no absolute path`);
+    if (!FORMATS.has(move.format))
+      throw invalid("format", `there are no images of the format ${move.format}`);
+    if (move.path === disk.source || images.get(move.path) !== undefined)
       throw new VirtError("ALREADY_EXISTS", `${move.path} exists already and is not overwritten`);
     plan.check("diskMoves.move");
     const old = images.open(disk.source, images.get(disk.source)?.capacityBytes ?? 0n);
@@ -54,4 +60,8 @@ export class TestDiskMoves implements DiskMoveFacet {
   async resume(move: DiskMove): Promise<DiskMoved> {
     throw new VirtError("OPERATION_NOT_FOUND", `the test host knows no move ${move.id}`);
   }
+}
+
+function invalid(field: string, description: string): VirtError {
+  return new VirtError("INVALID_FIELD", `${field}: ${description}`, { violations: [{ field, description }] });
 }

@@ -44,7 +44,7 @@ describe("the models of migrations", () => {
   });
 
   it("have the phases of the destination's machine", () => {
-    const states = core("destination").split("export type DestinationPhase")[0] ?? "";
+    const states = core("destination-state").split("export type DestinationPhase")[0] ?? "";
     expect(inModels("destination", "d_")).toEqual(inCode(states, /readonly phase: "(\w+)"/g));
   });
 
@@ -58,7 +58,7 @@ describe("the models of migrations", () => {
   it("have every entry of both journals", () => {
     const entries = [
       ...union(core("source-state"), "SourceEntry"),
-      ...union(core("destination"), "DestinationEntry"),
+      ...union(core("destination-state"), "DestinationEntry"),
     ];
     // Those two are the world's: nothing written yet, and over.
     expect(inModels("entry", "j_").filter((e) => e !== "none" && e !== "ended")).toEqual(sorted(entries));

@@ -1,11 +1,9 @@
-import {
-  beginDestination,
-  type DestinationEntry,
-  type DestinationState,
-  type DestinationStep,
-  restartDestination,
-  stepDestination,
-} from "@virtmesh/core/migration/destination";
+import { beginDestination, restartDestination, stepDestination } from "@virtmesh/core/migration/destination";
+import type {
+  DestinationEntry,
+  DestinationState,
+  DestinationStep,
+} from "@virtmesh/core/migration/destination-state";
 import type { DestinationFact, SourceFact } from "@virtmesh/core/migration/facts";
 import type { Generation } from "@virtmesh/core/ids";
 import { beginSource, restartSource, stepSource } from "@virtmesh/core/migration/source";

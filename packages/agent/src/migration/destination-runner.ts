@@ -7,14 +7,16 @@ import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { generation } from "@virtmesh/core/ids";
 import {
   beginDestination,
-  type DestinationEffect,
-  type DestinationEntry,
-  type DestinationState,
-  type DestinationStep,
   restartDestination,
   standingOf,
   stepDestination,
 } from "@virtmesh/core/migration/destination";
+import type {
+  DestinationEffect,
+  DestinationEntry,
+  DestinationState,
+  DestinationStep,
+} from "@virtmesh/core/migration/destination-state";
 import type { DestinationFact, Standing } from "@virtmesh/core/migration/facts";
 import { withSpan } from "@virtmesh/kit/telemetry";
 import type { MigrationContext } from "./context.ts";

@@ -5,7 +5,7 @@ import { isActive } from "@virtmesh/core/domain/state";
 import type { MigrationOffer, MigrationPlan, Tuning } from "@virtmesh/core/driver/migration";
 import { REASONS, type Reason, VirtError } from "@virtmesh/core/errors";
 import type { MigrationId } from "@virtmesh/core/ids";
-import type { DestinationEntry } from "@virtmesh/core/migration/destination";
+import type { DestinationEntry } from "@virtmesh/core/migration/destination-state";
 import type { Standing } from "@virtmesh/core/migration/facts";
 import type { SourceEntry } from "@virtmesh/core/migration/source-state";
 import { parseConnectionUri } from "@virtmesh/core/uri";

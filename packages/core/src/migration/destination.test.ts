@@ -1,11 +1,6 @@
 import { generation } from "../ids.ts";
-import {
-  type DestinationState,
-  type DestinationStep,
-  restartDestination,
-  standingOf,
-  stepDestination,
-} from "./destination.ts";
+import { restartDestination, standingOf, stepDestination } from "./destination.ts";
+import type { DestinationState, DestinationStep } from "./destination-state.ts";
 import type { DestinationFact } from "./facts.ts";
 
 const NEXT = generation(7n);

@@ -1,14 +1,7 @@
 import type { Endpoints } from "./endpoints.ts";
 import { type Generation, generation } from "../ids.ts";
-import {
-  beginDestination,
-  type DestinationEffect,
-  type DestinationEntry,
-  type DestinationState,
-  restartDestination,
-  standingOf,
-  stepDestination,
-} from "./destination.ts";
+import { beginDestination, restartDestination, standingOf, stepDestination } from "./destination.ts";
+import type { DestinationEffect, DestinationEntry, DestinationState } from "./destination-state.ts";
 import type { DestinationFact, Order, SourceFact } from "./facts.ts";
 import { beginSource, restartSource, stepSource } from "./source.ts";
 import {

@@ -119,11 +119,22 @@ export class EsxServer implements AsyncDisposable {
     args: VimObject,
     c: Call,
   ): Promise<VimNode | undefined> {
+    return await this.callAt(what, guest.object, method, args, c, guest.name);
+  }
+
+  async callAt(
+    what: string,
+    object: Reference,
+    method: string,
+    args: VimObject,
+    c: Call,
+    name?: string,
+  ): Promise<VimNode | undefined> {
     try {
-      const answer = await this.session.call(method, guest.object, args, { signal: c.signal });
+      const answer = await this.session.call(method, object, args, { signal: c.signal });
       return childOf(answer, "returnval");
     } catch (e) {
-      throw asVirtError(e, what, guest.name);
+      throw asVirtError(e, what, name);
     }
   }
 

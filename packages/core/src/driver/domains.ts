@@ -147,6 +147,8 @@ export type DomainTrait = (typeof DOMAIN_TRAITS)[number];
 export interface DomainFacet {
   /** Nothing, unless it is said. What needs it is refused, as UNSUPPORTED or for what is in its way. */
   readonly lacks?: readonly DomainTrait[];
+  /** The hypervisor itself starts guests with their host; else the chassis does. */
+  readonly startsWithHost?: true;
 
   list(): readonly DomainInfo[];
   /** By UUID or name. */

@@ -16,6 +16,8 @@ export class Guest {
   intent: Intent;
   /** The last thing that was told of its life. */
   last: Happening | undefined;
+  /** The host starts it when it boots. */
+  autostart = false;
   /** When it was seen to run; the server's own word, where it has one, counts more. */
   seenRunningMs = 0;
 
@@ -39,7 +41,7 @@ export class Guest {
       stateReason: reason,
       // vSphere has none that are not.
       persistent: true,
-      autostart: false,
+      autostart: this.autostart,
       updated: false,
       etag,
       startTimeMs: active ? bootTimeMs || this.seenRunningMs : 0,

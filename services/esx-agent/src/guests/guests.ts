@@ -8,6 +8,7 @@ import type { ObjectUpdate, UpdateSink } from "../vim/updates.ts";
 import { type Facts, readFacts } from "./facts.ts";
 import { Guest } from "./guest.ts";
 import { patched, type Properties } from "./patch.ts";
+import { startingWith } from "./starting-with.ts";
 import { happenings } from "./story.ts";
 
 /** How long the stream may be behind an answer before it counts as broken. */
@@ -31,7 +32,7 @@ export class Guests implements UpdateSink {
   readonly #ready = Promise.withResolvers<void>();
   readonly #causes = new Map<DomainUuid, Call>();
   #syncs: "never" | "again" | "done" = "never";
-  #home = "";
+  #home: Reference | undefined;
 
   constructor(logger: MeshLogger) {
     this.#logger = logger;
@@ -39,7 +40,7 @@ export class Guests implements UpdateSink {
 
   /** Guests elsewhere are none of ours, though the server may tell of one that left. */
   frontHost(home: Reference): void {
-    this.#home = home.value;
+    this.#home = home;
   }
 
   /** Resolves when all guests are known. */
@@ -171,6 +172,8 @@ export class Guests implements UpdateSink {
       this.#dirty.delete(key);
       if (uuid !== undefined) this.#become(key, guest, facts);
     }
+    const starting = startingWith(this.#home && this.told(this.#home));
+    for (const guest of this.#guests.values()) guest.autostart = starting.has(guest.object.value);
   }
 
   #become(key: string, known: Guest | undefined, facts: Facts | undefined): void {
@@ -206,7 +209,7 @@ export class Guests implements UpdateSink {
     const told = this.#told.get(key);
     try {
       const facts = told && readFacts(told.update, told.properties);
-      return facts?.host === this.#home ? facts : undefined;
+      return facts?.host === this.#home?.value ? facts : undefined;
     } catch (err) {
       this.#logger.error({ err, object: key }, "a guest cannot be understood and is left aside");
       return undefined;

@@ -9,6 +9,8 @@ export interface Place {
   readonly host: Reference;
   readonly pool: Reference;
   readonly folder: Reference;
+  /** Which guests start with the host. */
+  readonly autoStart: Reference;
   /** Takes the files of new guests. */
   readonly datastore: string;
   /** Names of its datastores. */
@@ -32,12 +34,15 @@ export interface HostFacts {
 }
 
 /** What changes of a host all the time. */
-export const HOST_WATCHED = ["summary.quickStats"] as const;
+export const HOST_WATCHED = ["summary.quickStats", "config.autoStart"] as const;
 
 const KINDS: readonly { readonly type: string; readonly paths: readonly string[] }[] = [
   {
     type: "HostSystem",
-    paths: ["name", "parent", "datastore", "summary.hardware", "summary.config", "runtime.bootTime"],
+    paths: [
+      ...["name", "parent", "datastore", "summary.hardware", "summary.config", "runtime.bootTime"],
+      "configManager.autoStartManager",
+    ],
   },
   { type: "ComputeResource", paths: ["name", "parent", "resourcePool"] },
   { type: "Datacenter", paths: ["name", "parent", "vmFolder"] },
@@ -70,6 +75,7 @@ export async function findPlace(session: VimSession, path: string, signal: Abort
     host: host.object,
     pool: needed(session, resources?.properties.get("resourcePool"), "resource pool"),
     folder: needed(session, datacenter?.properties.get("vmFolder"), "folder of guests"),
+    autoStart: needed(session, host.properties.get("configManager.autoStartManager"), "autostart manager"),
     datastore: textOf(found.get(datastore?.text ?? ""), "name"),
     datastores: new Set(
       host.properties.get("datastore")?.children.map(({ text }) => textOf(found.get(text), "name")),

@@ -27,7 +27,7 @@ of it: who runs, every block of its disks, what was left behind. docs/fault-matr
   --parallel N   how many cells are run at once, each on hosts of its own (default: one a core)
   --long         what stands still or is swallowed does so for 30 seconds instead of 4
 
-Needs root; installs what is missing with apt-get. Ends with code 1 when a cell fails.
+Ctrl-C lets the cells that run come to their end. Needs root; installs what is missing with apt-get. Ends with code 1 when a cell fails.
 `;
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -78,12 +78,16 @@ async function main(argv: readonly string[]): Promise<number> {
   await ensurePackages([...DEMO_NEEDS, ...NAMESPACE_NEEDS], say);
   await buildGuest({ progress: say });
   const recordings = new Recordings();
+  // Guests outlive their agents: what was begun is brought to its end, and its hosts are taken down.
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
   const beganMs = performance.now();
   const results = await runMatrix(cells, {
     rounds,
     ...(values.seed === undefined ? {} : { seed: values.seed, exactly: recorded !== undefined }),
     pauseMs: values.long ? 30_000 : 4_000,
     parallel,
+    signal: stop.signal,
     recordings,
     progress: say,
     ...(values.json ? { json: (line: string) => void process.stdout.write(`${line}\n`) } : {}),

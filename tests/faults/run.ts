@@ -14,6 +14,8 @@ export interface MatrixOptions {
   readonly pauseMs: number;
   /** How many cells are run at once. */
   readonly parallel: number;
+  /** No cell is begun any more once it is aborted. */
+  readonly signal: AbortSignal;
   readonly recordings: Recordings;
   readonly progress: (text: string) => void;
   readonly json?: (line: string) => void;
@@ -39,6 +41,8 @@ export async function runMatrix(
   const total = turns.length;
   options.progress(`${total} cells, seed ${seed}`);
 
+  const next = (): Turn | undefined => (options.signal.aborted ? undefined : turns.shift());
+
   async function play(stages: Stages, { cell, round }: Turn): Promise<void> {
     const chance = new Chance(options.exactly === true ? seed : seedOf(seed, cell.name, round));
     const stage = await stages.ready();
@@ -53,7 +57,7 @@ export async function runMatrix(
   async function work(): Promise<void> {
     await using stages = new Stages();
     try {
-      for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) await play(stages, turn);
+      for (let turn = next(); turn !== undefined; turn = next()) await play(stages, turn);
     } catch (e) {
       // The others come to the end of their cell, and begin none any more.
       turns.length = 0;

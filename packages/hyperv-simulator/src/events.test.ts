@@ -99,9 +99,9 @@ describe("Events of a Hyper-V host", () => {
   it("end with their subscription, for whoever waits too", async () => {
     await using simulator = await started({}, SEED);
     const { id, context } = await subscribed(simulator);
+    const begun = simulator.host.begins("Pull");
     const waiting = simulator.client.pull("*", context);
-    // Whoever waits is waiting when the service has seen the request.
-    await simulator.host.begins("Pull");
+    await begun;
     expect((await simulator.client.post(aboutSubscription("Unsubscribe", id))).status).toBe(200);
     expect(child((await waiting).body, "EndOfSequence")).toBeDefined();
     expect(faultOf(await simulator.client.pull("*", context)).subcode).toBe("n:InvalidEnumerationContext");

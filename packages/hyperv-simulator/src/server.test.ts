@@ -229,13 +229,18 @@ describe("WS-Management at a Hyper-V host", () => {
   });
 
   it("takes no more than so many operations of a user at once", async () => {
-    const slow = { operation: "Get", does: "delay" as const, delayMs: 20 };
-    const quotas = { maxConcurrentOperationsPerUser: 1 };
-    await using simulator = await started({ disturbances: [slow], quotas }, SEED);
-    const first = simulator.client.get("Msvm_ComputerSystem", OF_WEB);
-    await simulator.host.begins("Get");
-    expect(faultOf(await simulator.client.get("Msvm_ComputerSystem", OF_WEB)).subcode).toBe("w:QuotaLimit");
-    expect((await first).status).toBe(200);
+    await using simulator = await started({ quotas: { maxConcurrentOperationsPerUser: 1 } }, SEED);
+    const { client, host } = simulator;
+    const subscribed = await client.subscribe(
+      "SELECT * FROM __InstanceModificationEvent WHERE TargetInstance ISA 'Msvm_ComputerSystem'",
+    );
+    const begun = host.begins("Pull");
+    const waiting = client.pull("*", textAt(subscribed.body, "EnumerationContext") ?? "");
+    await begun;
+    expect(faultOf(await client.get("Msvm_ComputerSystem", OF_WEB)).subcode).toBe("w:QuotaLimit");
+    host.control("web-1", "off");
+    expect((await waiting).status).toBe(200);
+    expect((await client.get("Msvm_ComputerSystem", OF_WEB)).status).toBe(200);
   });
 
   it("takes no message that is larger than an envelope may be, and answers none", async () => {

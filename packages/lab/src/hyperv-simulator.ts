@@ -7,9 +7,10 @@ import type { Seed } from "@virtmesh/hyperv-simulator/host/seed";
 import type { SettingsPatch } from "@virtmesh/hyperv-simulator/host/settings";
 import type { GuestState } from "@virtmesh/hyperv-simulator/host/guest-state";
 import { ensurePackages } from "./apt.ts";
-import { Child, run } from "./process.ts";
+import { Child } from "./process.ts";
 import { repositoryRoot } from "./repository.ts";
 import { makeRunFolder, removeRunFolder } from "./run-folder.ts";
+import { makeSelfSigned } from "./self-signed.ts";
 
 export interface HypervSimulatorOptions {
   /** What the host has at the beginning; parts that are left out are the simulator's own. */
@@ -53,7 +54,10 @@ export async function startHypervSimulators(
   const dir = await makeRunFolder("hyperv-simulator");
   try {
     const [cert, key] = [join(dir, "cert.pem"), join(dir, "key.pem")];
-    if (transport === "tls") await makeCertificate(cert, key);
+    if (transport === "tls") {
+      await ensurePackages([{ package: "openssl", file: "openssl" }]);
+      await makeSelfSigned("hyperv", cert, key);
+    }
     const [user, password] = ["Administrator", crypto.randomUUID()];
     const [seed, settings] = [join(dir, "seed.json"), join(dir, "settings.json")];
     await writeFile(seed, JSON.stringify(seeds));
@@ -98,14 +102,6 @@ export async function startHypervSimulators(
     await removeRunFolder(dir);
     throw e;
   }
-}
-
-async function makeCertificate(cert: string, key: string): Promise<void> {
-  await ensurePackages([{ package: "openssl", file: "openssl" }]);
-  await run([
-    ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=hyperv"],
-    ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
-  ]);
 }
 
 function basic(user: string, password: string): string {

@@ -6,6 +6,7 @@ import { VirtError } from "@virtmesh/core/errors";
 import { ensurePackages, VCSIM_NEEDS } from "./apt.ts";
 import { cacheFolder, downloadSource } from "./debian-source.ts";
 import { Child, run } from "./process.ts";
+import { makeSelfSigned } from "./self-signed.ts";
 import { repositoryRoot } from "./repository.ts";
 import { makeRunFolder, removeRunFolder } from "./run-folder.ts";
 
@@ -126,10 +127,7 @@ export async function startVcsim(options: VcsimOptions): Promise<Vcsim> {
   const [cert, key] = [join(dir, "cert.pem"), join(dir, "key.pem")];
   try {
     // The one that is built in is too weak for OpenSSL.
-    await run([
-      ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=vcsim"],
-      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
-    ]);
+    await makeSelfSigned("vcsim", cert, key);
     const [user, password] = ["admin", crypto.randomUUID()];
     const start = async (port: number): Promise<{ readonly child: Child; readonly port: number }> => {
       const child = await Child.start(

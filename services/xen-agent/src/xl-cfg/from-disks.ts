@@ -52,7 +52,7 @@ function diskOf(item: Item, kind: Kind): Disk {
   };
   if (parts.target === undefined) return { type: "file", ...rest };
   if (parts.target.startsWith("rbd:"))
-    return { type: "network", ...rest, source: rbdSource(parts.target.slice("rbd:".length), wrong) };
+    return { type: "network", ...rest, source: rbdSource(parts.target.slice("rbd:".length), item.line) };
   const isDevice = name === "phy" && !/^\/(?!dev\/)/.test(parts.target);
   return isDevice
     ? { type: "block", ...rest, source: { dev: parts.target, seclabels: [] } }
@@ -139,7 +139,7 @@ function setPosition(parts: Parts, name: (typeof POSITIONS)[number], text: strin
 type RbdSource = NonNullable<Extract<Disk, { readonly type: "network" }>["source"]>;
 
 /** `pool/image@snapshot:option=value:...`, where a backslash keeps a colon from ending an option. */
-function rbdSource(text: string, wrong: (description: string) => Error): RbdSource {
+function rbdSource(text: string, line: number): RbdSource {
   const [image = "", ...options] = text.split(/(?<!\\):/);
   const [name = "", snapshot] = image.split("@");
   const hosts: { name: string; port?: number }[] = [];
@@ -151,7 +151,7 @@ function rbdSource(text: string, wrong: (description: string) => Error): RbdSour
     else if (key === "conf") config = value.replaceAll("\\:", ":");
     // Who logs in is a secret, which a document only names.
     else if (key !== "auth_supported" || value !== "none")
-      throw wrong(`"${key}" has no counterpart in libvirt's documents`);
+      throw invalid(line, `"${key}" of an image of Ceph has no counterpart in libvirt's documents`);
   }
   return {
     ...{ protocol: "rbd", name, hosts, seclabels: [] },

@@ -1,11 +1,9 @@
 import type { Graphics } from "@virtmesh/documents/domain/devices/graphics";
 import type { Video } from "@virtmesh/documents/domain/devices/video";
 import type { Kind } from "./from-machine.ts";
-import { SCREENS } from "./names.ts";
+import { FIRST_PORT, SCREENS } from "./names.ts";
 import { type Dialect, invalid } from "./setting.ts";
 import { Fields, type Settings } from "./settings.ts";
-
-const FIRST_PORT = 5900;
 
 export interface Screens {
   readonly graphics: readonly Graphics[];
@@ -19,7 +17,7 @@ export function screensOf(settings: Settings, kind: Kind, dialect: Dialect): Scr
   const spice = settings.flag("spice") === true && dialect === "xl" ? [spiceOf(settings)] : [];
   const sdl = settings.flag("sdl") === true ? [sdlOf((key) => settings.string(key))] : [];
   // xl serves a screen by VNC unless it is told not to.
-  const isVnc = settings.flag("vnc") ?? (dialect === "xl" && spice.length + sdl.length === 0);
+  const isVnc = settings.flag("vnc") ?? dialect === "xl";
   const vnc = isVnc ? [vncOf((key) => settings.string(key), settings.line("vnc"))] : [];
   const graphics = [...vnc, ...sdl, ...spice];
   return { graphics, videos: dialect === "xl" ? videosOf(settings, graphics.length > 0) : [] };

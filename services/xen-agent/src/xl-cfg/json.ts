@@ -19,6 +19,6 @@ export function nonZero(value: number | undefined): number | undefined {
 }
 
 /** A list that is not there rather than empty. */
-export function some<T extends Json>(items: readonly T[]): readonly T[] | undefined {
+export function listed<T extends Json>(items: readonly T[]): readonly T[] | undefined {
   return items.length === 0 ? undefined : items;
 }

@@ -13,7 +13,10 @@ import { type Dialect, unsupported } from "./setting.ts";
 export function checkLosses(definition: DomainDefinition, read: DomainDefinition, dialect: Dialect): void {
   const lost = firstLoss(domainTree(asSaid(definition)), domainTree(asSaid(read)), "");
   if (lost === undefined) return;
-  throw unsupported(`a file of ${dialect} cannot say ${lost.what}`, lost.path.replace(/^\/domain\//, ""));
+  throw unsupported(
+    `a file of ${dialect} cannot say ${lost.what}; remove it`,
+    lost.path.replace(/^\/domain\//, ""),
+  );
 }
 
 /** The same guest in the words that a file is read into, without what is nothing to Xen. */
@@ -51,16 +54,11 @@ function asServed({ alias: _alias, ...disk }: Disk): Disk {
   return disk.source === undefined ? { ...disk, ...driver, type: "file" } : { ...disk, ...driver };
 }
 
+const POLICIES = { require: "force", forbid: "disable" } as const;
+
 /** Xen has a feature or not; it asks nobody whether it may. */
 function asPolicy({ name, policy = "require" }: Cpu["features"][number]): Cpu["features"][number] {
-  const policies = {
-    force: "force",
-    require: "force",
-    optional: "optional",
-    disable: "disable",
-    forbid: "disable",
-  };
-  return { name, policy: policies[policy] as "force" };
+  return { name, policy: policy === "require" || policy === "forbid" ? POLICIES[policy] : policy };
 }
 
 interface Loss {
@@ -79,7 +77,8 @@ function firstLoss(
   for (const { name, value } of wanted.attributes) {
     if (name.startsWith("xmlns")) continue;
     const found = read.attributes.find((a) => a.name === name)?.value;
-    if (found !== value) return { what: `${name}="${value}"`, path: `${path}/@${name}` };
+    if (found !== value)
+      return { what: name === "passwd" ? name : `${name}="${value}"`, path: `${path}/@${name}` };
   }
   const [text, readText] = [textOf(wanted), textOf(read)];
   if (text !== readText) return { what: `"${text}"`, path };

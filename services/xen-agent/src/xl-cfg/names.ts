@@ -13,6 +13,9 @@ export const TSC_MODES = {
   paravirt: "native_paravirt",
 } as const;
 
+/** Of VNC: screen 0. */
+export const FIRST_PORT = 5900;
+
 /** What xl calls a screen, by libvirt's model, and the MiB that it has unless something is said. */
 export const SCREENS = {
   cirrus: { vga: "cirrus", mib: 8 },

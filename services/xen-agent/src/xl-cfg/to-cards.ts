@@ -1,15 +1,17 @@
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import { joinFields } from "./fields.ts";
-import { isHvm } from "./to-machine.ts";
+import { isHvm, some } from "./to-machine.ts";
 import { type Dialect, type Pair, unsupported } from "./setting.ts";
 
 /** Network cards. @throws CONFIG_UNSUPPORTED */
 export function cardSettings(definition: DomainDefinition, dialect: Dialect): readonly Pair[] {
   const { interfaces } = definition.devices;
-  if (interfaces.length === 0) return [];
   const hvm = isHvm(definition);
-  return [["vif", interfaces.map((nic, i) => card(nic, hvm, dialect, `devices/interface[${i + 1}]`))]];
+  return some(
+    "vif",
+    interfaces.map((nic, i) => card(nic, hvm, dialect, `devices/interface[${i + 1}]`)),
+  );
 }
 
 function card(nic: Interface, hvm: boolean, dialect: Dialect, path: string): string {

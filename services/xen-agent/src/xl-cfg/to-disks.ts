@@ -2,6 +2,7 @@ import { type Disk, sourcePath } from "@virtmesh/documents/domain/devices/disk";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import { joinFields } from "./fields.ts";
 import { type Pair, unsupported } from "./setting.ts";
+import { some } from "./to-machine.ts";
 
 const FORMATS = ["raw", "qcow", "qcow2", "qed", "vhd"];
 
@@ -10,8 +11,10 @@ const BACKENDS: Readonly<Record<string, string>> = { qemu: "qdisk", file: "qdisk
 
 /** Disks as in xl-disk-configuration(5). @throws CONFIG_UNSUPPORTED */
 export function diskSettings({ devices }: DomainDefinition): readonly Pair[] {
-  if (devices.disks.length === 0) return [];
-  return [["disk", devices.disks.map((disk, i) => diskText(disk, `devices/disk[${i + 1}]`))]];
+  return some(
+    "disk",
+    devices.disks.map((disk, i) => diskText(disk, `devices/disk[${i + 1}]`)),
+  );
 }
 
 function diskText(disk: Disk, path: string): string {

@@ -7,7 +7,7 @@ import { type Dialect, type Pair, unsupported } from "./setting.ts";
 /** PCI devices of the host that the guest drives. */
 export function pciSettings({ devices }: DomainDefinition, dialect: Dialect): readonly Pair[] {
   const all = devices.hostdevs.flatMap((hostdev) => (hostdev.type === "pci" ? [pci(hostdev, dialect)] : []));
-  return some("pci", all.length === 0 ? undefined : all);
+  return some("pci", all);
 }
 
 function pci({ source, managed }: Extract<Hostdev, { readonly type: "pci" }>, dialect: Dialect): string {
@@ -45,10 +45,7 @@ export function usbSettings({ devices }: DomainDefinition): readonly Pair[] {
       ),
     ];
   });
-  return [
-    ...some("usbdev", plugged.length === 0 ? undefined : plugged),
-    ...some("usbctrl", controllers.length === 0 ? undefined : controllers),
-  ];
+  return [...some("usbdev", plugged), ...some("usbctrl", controllers)];
 }
 
 function usb({ source }: Extract<Hostdev, { readonly type: "usb" }>, path: string): string {

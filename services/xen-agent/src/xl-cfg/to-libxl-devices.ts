@@ -3,12 +3,13 @@ import { sourcePath } from "@virtmesh/documents/domain/devices/disk";
 import type { Graphics } from "@virtmesh/documents/domain/devices/graphics";
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
-import { flag, given, type Json, nonZero, some } from "./json.ts";
+import { flag, given, type Json, listed, nonZero } from "./json.ts";
 import { unsupported } from "./setting.ts";
 import { connectionOf } from "./to-cards.ts";
 import { backendOf, formatOf, networkTarget } from "./to-disks.ts";
 import { isHvm } from "./to-machine.ts";
-import { addressOf, FIRST_PORT } from "./to-screens.ts";
+import { FIRST_PORT } from "./names.ts";
+import { addressOf } from "./to-screens.ts";
 
 type Parts = Readonly<Record<string, Json | undefined>>;
 
@@ -16,14 +17,14 @@ type Parts = Readonly<Record<string, Json | undefined>>;
 export function deviceParts(definition: DomainDefinition): Parts {
   const { devices } = definition;
   return {
-    disks: some(devices.disks.map((disk, i) => diskOf(disk, `devices/disk[${i + 1}]`))),
-    nics: some(nics(definition)),
-    pcidevs: some(pciDevices(definition)),
-    vfbs: some(devices.graphics.flatMap((graphics) => framebuffer(graphics))),
-    vkbs: some(devices.graphics.map(() => ({ devid: -1 }))),
-    usbctrls: some(usbControllers(definition)),
-    usbdevs: some(usbDevices(definition)),
-    channels: some(channels(definition)),
+    disks: listed(devices.disks.map((disk, i) => diskOf(disk, `devices/disk[${i + 1}]`))),
+    nics: listed(nics(definition)),
+    pcidevs: listed(pciDevices(definition)),
+    vfbs: listed(devices.graphics.flatMap((graphics) => framebuffer(graphics))),
+    vkbs: listed(devices.graphics.map(() => ({ devid: -1 }))),
+    usbctrls: listed(usbControllers(definition)),
+    usbdevs: listed(usbDevices(definition)),
+    channels: listed(channels(definition)),
   };
 }
 

@@ -2,7 +2,7 @@ import { numbersOf } from "@virtmesh/documents/domain/number-sets";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import { completeXenDomain } from "@virtmesh/documents/domain/semantics/xen";
 import { cpuidOf } from "./cpu-bits.ts";
-import { flag, given, type Json, nonZero, some } from "./json.ts";
+import { flag, given, type Json, listed, nonZero } from "./json.ts";
 import { SCREENS, SOUNDS, TSC_MODES } from "./names.ts";
 import { unsupported } from "./setting.ts";
 import { chardev } from "./to-chardev.ts";
@@ -77,15 +77,15 @@ function buildInfo(definition: DomainDefinition, host: LibxlHost): Json {
     shadow_memkb: host.shadowKib,
     rtc_timeoffset: nonZero(rtcTimeoffset),
     localtime: localtime ? "True" : undefined,
-    vnuma_nodes: some(nodes(definition)),
+    vnuma_nodes: listed(nodes(definition)),
     // nestedhvm says what becomes of vmx and svm.
     cpuid: isPassed
-      ? some(cpuidOf(cpu.features.filter(({ name }) => name !== "vmx" && name !== "svm")))
+      ? listed(cpuidOf(cpu.features.filter(({ name }) => name !== "vmx" && name !== "svm")))
       : undefined,
     nested_hvm: isPassed ? flag(isNested(cpu)) : undefined,
     device_model_version: emulator === undefined ? undefined : "qemu_xen",
     device_model: emulator,
-    extra: some(definition.xenCommandline?.args.map(({ value }) => value) ?? []),
+    extra: listed(definition.xenCommandline?.args.map(({ value }) => value) ?? []),
     sched_params: given({ weight: shares === undefined ? undefined : Number(shares) }),
     ...xenbus(definition),
     apic: hvm ? flag(features?.apic !== undefined) : undefined,
@@ -147,7 +147,7 @@ function startParts(definition: DomainDefinition): Readonly<Record<string, Json 
     cmdline: os.cmdline,
     ramdisk: os.initrd,
     bootloader: bootloaderOf(definition),
-    bootloader_args: some(bootloaderArgs?.split(/\s+/).filter((word) => word !== "") ?? []),
+    bootloader_args: listed(bootloaderArgs?.split(/\s+/).filter((word) => word !== "") ?? []),
   };
 }
 
@@ -180,7 +180,7 @@ function hvmParts(definition: DomainDefinition): Json {
     serial: serials.length === 1 ? serials[0] : undefined,
     serial_list: serials.length > 1 ? serials : undefined,
     boot: bootSetting(definition)[1],
-    usbdevice_list: some(usb),
+    usbdevice_list: listed(usb),
     soundhw: sound === undefined ? undefined : (SOUNDS[sound.model] ?? sound.model),
     rdm: {},
   });

@@ -27,7 +27,7 @@ export function machineSettings(definition: DomainDefinition, dialect: Dialect):
 
 /** A setting, where there is something to set. */
 export function some(key: string, value: Value | undefined): readonly Pair[] {
-  return value === undefined ? [] : [[key, value]];
+  return value === undefined || (typeof value === "object" && value.length === 0) ? [] : [[key, value]];
 }
 
 export function isHvm({ os }: DomainDefinition): boolean {

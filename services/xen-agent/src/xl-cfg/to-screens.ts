@@ -1,45 +1,31 @@
 import type { Graphics, SpiceGraphics, VncGraphics } from "@virtmesh/documents/domain/devices/graphics";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import { joinFields } from "./fields.ts";
-import { SCREENS } from "./names.ts";
+import { FIRST_PORT, SCREENS } from "./names.ts";
 import { isHvm, some } from "./to-machine.ts";
 import { type Dialect, type Pair, unsupported, type Value } from "./setting.ts";
 
-export const FIRST_PORT = 5900;
-const PATH = "devices/graphics[1]";
+const PATH = "devices/graphics";
 
 /** How the guest's screen is seen, and the card behind it. @throws CONFIG_UNSUPPORTED */
 export function screenSettings(definition: DomainDefinition, dialect: Dialect): readonly Pair[] {
-  const [graphics] = definition.devices.graphics;
-  if (!isHvm(definition)) return graphics === undefined ? [] : [["vfb", [framebuffer(graphics)]]];
-  if (dialect === "xm") return graphics === undefined ? [] : seenBy(graphics, dialect);
+  const { graphics } = definition.devices;
+  if (!isHvm(definition)) return some("vfb", graphics.map(framebuffer));
+  const [vnc, sdl, spice] = [ofType(graphics, "vnc"), ofType(graphics, "sdl"), ofType(graphics, "spice")];
   return [
+    ["sdl", sdl === undefined ? 0 : 1],
+    ...some("display", sdl?.display),
+    ...some("xauthority", sdl?.xauth),
     // xl serves a screen by VNC unless it is told not to.
-    ...(graphics === undefined ? [["vnc", 0] as const] : seenBy(graphics, dialect)),
-    ...videoSettings(definition),
+    ["vnc", vnc === undefined ? 0 : 1],
+    ...(vnc === undefined ? [] : vncParts(vnc)),
+    ...(spice === undefined || dialect === "xm" ? [] : spiceParts(spice)),
+    ...(dialect === "xm" ? [] : videoSettings(definition)),
   ];
 }
 
-function seenBy(graphics: Graphics, dialect: Dialect): readonly Pair[] {
-  switch (graphics.type) {
-    case "vnc":
-      return [["sdl", 0], ["vnc", 1], ...vncParts(graphics)];
-    case "sdl":
-      return [
-        ["sdl", 1],
-        ["vnc", 0],
-        ...some("display", graphics.display),
-        ...some("xauthority", graphics.xauth),
-      ];
-    case "spice":
-      if (dialect === "xl") return spice(graphics);
-      break;
-    default:
-  }
-  throw unsupported(
-    `the screen of a guest of ${dialect} cannot be seen by ${graphics.type}`,
-    `${PATH}/@type`,
-  );
+function ofType<T extends Graphics["type"]>(all: readonly Graphics[], type: T) {
+  return all.find((one): one is Extract<Graphics, { readonly type: T }> => one.type === type);
 }
 
 function vncParts(graphics: VncGraphics): readonly (readonly [string, string | number])[] {
@@ -82,14 +68,12 @@ function framebuffer(graphics: Graphics): string {
   }
 }
 
-function spice(graphics: SpiceGraphics): readonly Pair[] {
+function spiceParts(graphics: SpiceGraphics): readonly Pair[] {
   const { port = 0, tlsPort = 0, passwd, mouse, clipboard } = graphics;
   if (port <= 0 && tlsPort <= 0)
     throw unsupported("xl chooses no port for SPICE: name one in port or tlsPort", `${PATH}/@port`);
   const isShared = clipboard === true;
   const set: readonly (readonly [string, Value | undefined])[] = [
-    ["sdl", 0],
-    ["vnc", 0],
     ["spice", 1],
     ["spicehost", addressOf(graphics)],
     ["spiceport", Math.max(0, port)],

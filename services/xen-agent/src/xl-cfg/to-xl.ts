@@ -126,7 +126,7 @@ function vnumaSettings({ cpu }: DomainDefinition, host: XlHost): readonly Pair[]
       `vdistances=${values.join(",")}`,
     ];
   });
-  return some("vnuma", nodes.length === 0 ? undefined : nodes);
+  return some("vnuma", nodes);
 }
 
 function xenbusSettings({ devices }: DomainDefinition): readonly Pair[] {
@@ -171,5 +171,5 @@ function channelSettings({ devices }: DomainDefinition): readonly Pair[] {
       `${path}/@type`,
     );
   });
-  return some("channel", channels.length === 0 ? undefined : channels);
+  return some("channel", channels);
 }

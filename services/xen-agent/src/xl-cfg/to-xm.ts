@@ -36,7 +36,7 @@ function xmSettings(definition: DomainDefinition): readonly Pair[] {
     ...portSettings(definition, "xm"),
     ...soundSettings(definition),
     ...osSettings(definition),
-    ...some("disk", disks.length === 0 ? undefined : disks),
+    ...some("disk", disks),
     ...inputSettings(definition),
   ];
 }

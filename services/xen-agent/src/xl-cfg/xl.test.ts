@@ -95,7 +95,6 @@ kernel = "/boot/vmlinuz"
       "hvm",
       { devices: `${VNC}<video><model type='vga' vram='32768'/></video>` },
       [
-        "sdl = 0",
         "vnc = 1",
         "vncunused = 0",
         "vncdisplay = 7",
@@ -179,7 +178,7 @@ kernel = "/boot/vmlinuz"
         devices:
           "<disk type='file'><driver cache='none'/><source file='/a'/><target dev='xvda' bus='xen'/></disk>",
       },
-      'a file of xl cannot say cache="none" at /domain/devices/disk/driver/@cache',
+      'a file of xl cannot say cache="none"; remove it at /domain/devices/disk/driver/@cache',
     ],
     [
       "a second disk that others may write to",
@@ -188,7 +187,7 @@ kernel = "/boot/vmlinuz"
         devices:
           "<disk type='file'><source file='/a'/><target dev='xvda' bus='xen'/></disk><disk type='file'><source file='/b'/><target dev='xvdb' bus='xen'/><shareable/></disk>",
       },
-      "a file of xl cannot say <shareable> at /domain/devices/disk[2]/shareable",
+      "a file of xl cannot say <shareable>; remove it at /domain/devices/disk[2]/shareable",
     ],
     [
       "a format",
@@ -206,13 +205,13 @@ kernel = "/boot/vmlinuz"
       "huge pages",
       "linux",
       { more: "<memoryBacking><hugepages/></memoryBacking>" },
-      "a file of xl cannot say <memoryBacking> at /domain/memoryBacking",
+      "a file of xl cannot say <memoryBacking>; remove it at /domain/memoryBacking",
     ],
     [
       "a model of a processor",
       "hvm",
       { more: "<cpu match='exact'><model>Haswell</model></cpu>" },
-      "a file of xl cannot say <cpu> at /domain/cpu",
+      "a file of xl cannot say <cpu>; remove it at /domain/cpu",
     ],
     [
       "an address",
@@ -221,7 +220,7 @@ kernel = "/boot/vmlinuz"
         devices:
           "<disk type='file'><source file='/a'/><target dev='hda'/><address type='drive' controller='1' bus='0' target='0' unit='0'/></disk>",
       },
-      'controller="1" at /domain/devices/disk/address/@controller',
+      'controller="1"; remove it at /domain/devices/disk/address/@controller',
     ],
     [
       "a comma in a part of a device",
@@ -248,22 +247,29 @@ kernel = "/boot/vmlinuz"
       "SPICE without a port",
       "hvm",
       { devices: "<graphics type='spice' autoport='yes'/>" },
-      "name one in port or tlsPort at /domain/devices/graphics[1]/@port",
+      "name one in port or tlsPort at /domain/devices/graphics/@port",
     ],
     [
       "a random source",
       "linux",
       { devices: "<rng model='virtio'><backend model='random'/></rng>" },
-      "a file of xl cannot say <rng> at /domain/devices/rng",
+      "a file of xl cannot say <rng>; remove it at /domain/devices/rng",
     ],
     [
       "a label of security",
       "linux",
       { more: "<seclabel type='none'/>" },
-      "a file of xl cannot say <seclabel> at /domain/seclabel",
+      "a file of xl cannot say <seclabel>; remove it at /domain/seclabel",
     ],
   ])("is none for a guest that has %s, which xl cannot be told", (_, kind, parts, message) => {
     expect(() => toXl(guest(kind, parts))).toThrow(message);
+  });
+
+  it("serves a screen in more than one way at once", () => {
+    const devices = "<graphics type='vnc' autoport='yes'/><graphics type='spice' port='5930'/>";
+    const text = toXl(guest("hvm", { devices }));
+    expect(text).toContain("vnc = 1\nvncunused = 1\nspice = 1\nspiceport = 5930\n");
+    expect(xlDefinition(text).devices.graphics.map(({ type }) => type)).toEqual(["vnc", "spice"]);
   });
 
   it("puts all nodes of memory on the first of a host that has fewer", () => {

@@ -31,11 +31,11 @@ describe("a file of xm", () => {
     ],
     [
       guest("", "<type>hvm</type><kernel>/k</kernel>"),
-      "a file of xm cannot say <kernel> at /domain/os/kernel",
+      "a file of xm cannot say <kernel>; remove it at /domain/os/kernel",
     ],
     [
       guest("<channel type='pty'><target type='xen' name='a'/></channel>"),
-      "a file of xm cannot say <channel> at /domain/devices/channel",
+      "a file of xm cannot say <channel>; remove it at /domain/devices/channel",
     ],
   ])("is refused where xm could not be told: %#", (xml, message) => {
     expect(() => toXm(xml)).toThrow(message);

@@ -1,4 +1,4 @@
-import { numbersOf, rangesOf } from "@virtmesh/documents/domain/number-sets";
+import { normalSet } from "@virtmesh/documents/domain/number-sets";
 import type { Clock, Timer } from "@virtmesh/documents/domain/clock";
 import type { Features } from "@virtmesh/documents/domain/features";
 import { type Devices, NO_DEVICES } from "@virtmesh/documents/domain/devices";
@@ -139,7 +139,7 @@ function setOf(cpus: string | number | undefined, line: number): string | undefi
   const text = String(cpus).replaceAll(" ", "");
   if (!/^\^?\d{1,4}(-\d{1,4})?(,\^?\d{1,4}(-\d{1,4})?)*$/.test(text))
     throw invalid(line, `"${cpus}" is no list of processors such as 0-3,^2,8`);
-  return rangesOf(numbersOf(text));
+  return normalSet(text);
 }
 
 function featuresOf(settings: Settings, kind: Kind): Pick<Machine, "features"> {

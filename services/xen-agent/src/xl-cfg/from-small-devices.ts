@@ -17,13 +17,10 @@ export function inputsOf(settings: Settings): readonly Input[] {
   });
 }
 
-const CARDS = ["sb16", "es1370", "pcspk", "ac97", "ich6"] as const;
-
 /** Sound cards. @throws CONFIG_INVALID */
 export function soundsOf(settings: Settings): readonly Sound[] {
   return (settings.string("soundhw")?.split(",") ?? []).map((written) => {
-    const name = keyOf(SOUNDS, written) ?? written;
-    const model = CARDS.find((card) => card === name);
+    const model = keyOf(SOUNDS, written);
     if (model === undefined) throw invalid(settings.line("soundhw"), `soundhw has no card "${written}"`);
     return { model, codecs: [] };
   });

@@ -13,6 +13,9 @@ export const TSC_MODES = {
   paravirt: "native_paravirt",
 } as const;
 
+/** Of a host. */
+export const LAST_CPU = 4095;
+
 /** Of VNC: screen 0. */
 export const FIRST_PORT = 5900;
 
@@ -23,8 +26,8 @@ export const SCREENS = {
   qxl: { vga: "qxl", mib: 128 },
 } as const;
 
-/** What QEMU calls the sound card that libvirt calls ich6. */
-export const SOUNDS: Readonly<Record<string, string>> = { ich6: "hda" };
+/** What QEMU calls sound cards, by libvirt's model. */
+export const SOUNDS = { sb16: "sb16", es1370: "es1370", pcspk: "pcspk", ac97: "ac97", ich6: "hda" } as const;
 
 /** What libxl calls a feature of the processor, where libvirt has another name. */
 export const CPU_FEATURES: Readonly<Record<string, string>> = {

@@ -1,9 +1,14 @@
+import { VirtError } from "@virtmesh/core/errors";
 import fc from "fast-check";
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
-import type { DomainDefinition } from "@virtmesh/documents/domain/model";
+import { type DomainDefinition, domainSchema } from "@virtmesh/documents/domain/model";
 import { completeXenDomain } from "@virtmesh/documents/domain/semantics/xen";
+import { madeUpXml } from "@virtmesh/documents/testing/made-up-xml";
+import type { XmlTree } from "@virtmesh/documents/xml/tree";
+import { writeXml } from "@virtmesh/documents/xml/write";
 import { xlDefinition } from "./from-xl.ts";
-import { xlConfig } from "./to-xl.ts";
+import { toXl, xlConfig } from "./to-xl.ts";
+import { toXm } from "./to-xm.ts";
 
 type Kind = "hvm" | "linux" | "xenpvh";
 
@@ -147,6 +152,57 @@ const guest: fc.Arbitrary<DomainDefinition> = fc.constantFrom<Kind>("hvm", "linu
         <devices>${g.disks.join("")}${g.cards.join("")}${g.serials.map((s, port) => s(port)).join("")}${g.screen}</devices></domain>`);
     }),
 );
+
+const TEXTS = ["0", "1", "7", "a", "/a", "0x1", "1.2", "a,b", "00:16:3e:00:00:01", "0-3", "-1"];
+
+function textsOf(shape: RegExp): readonly string[] {
+  const found = TEXTS.filter((text) => new RegExp(`^(?:${shape.source})$`).test(text));
+  return found.length > 0 ? found : fc.sample(fc.stringMatching(shape), { numRuns: 3, seed: 1 });
+}
+
+/** Anything that the model of documents lets a guest of Xen have, some of it at a time; most of it Xen has not. */
+const madeUp = fc.nat().map((seed) => {
+  const kind = ["hvm", "linux", "xenpvh"][seed % 3] ?? "";
+  const chosen = (one: XmlTree | string, i: number, of: number): one is XmlTree =>
+    typeof one === "object" && (seed + i) % of === 0;
+  const children = madeUpXml("domain", domainSchema, seed, textsOf).children.flatMap((child, i) => {
+    if (typeof child === "string" || ["name", "os", "memory"].includes(child.name)) return [];
+    if (child.name !== "devices") return chosen(child, i, 9) ? [child] : [];
+    return [{ ...child, children: child.children.filter((device, n) => chosen(device, n, 11)) }];
+  });
+  const parts = [
+    element("name", "a"),
+    element("memory", "65536"),
+    element("os", element("type", kind)),
+    ...children,
+  ];
+  const attributes = [{ name: "type", value: "xen" }, ...NAMESPACES];
+  return writeXml({ name: "domain", attributes, children: parts });
+});
+
+const NAMESPACES = ["qemu", "lxc", "bhyve", "xen", "vmware"].map((prefix) => ({
+  name: `xmlns:${prefix}`,
+  value: `http://libvirt.org/schemas/domain/${prefix}/1.0`,
+}));
+
+function element(name: string, child: XmlTree | string): XmlTree {
+  return { name, attributes: [], children: [child] };
+}
+
+describe("any guest at all", () => {
+  it("is written, or refused as what it is", () => {
+    fc.assert(
+      fc.property(madeUp, fc.constantFrom(toXl, toXm), (xml, write) => {
+        try {
+          write(xml);
+        } catch (e) {
+          expect(VirtError.is(e) ? e.reason : e).toMatch(/^(XML_INVALID|CONFIG_UNSUPPORTED)$/);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
 
 describe("any guest that xl can have", () => {
   it("is in its file as a whole, and the same once it was read and written again", () => {

@@ -3,10 +3,11 @@ import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import { completeXenDomain } from "@virtmesh/documents/domain/semantics/xen";
 import { cpuidOf } from "./cpu-bits.ts";
 import { flag, given, type Json, listed, nonZero } from "./json.ts";
-import { SCREENS, SOUNDS, TSC_MODES } from "./names.ts";
+import { SCREENS, TSC_MODES } from "./names.ts";
 import { unsupported } from "./setting.ts";
 import { chardev } from "./to-chardev.ts";
 import { deviceParts, screenParts } from "./to-libxl-devices.ts";
+import { soundOf } from "./to-small-devices.ts";
 import { bootloaderOf, bootSetting, clockOf, distanceOf, isHvm, isNested } from "./to-machine.ts";
 
 /** What a host decides about a guest. */
@@ -102,7 +103,7 @@ function kib(bytes: bigint): number {
 }
 
 function affinity({ vcpu, cputune }: DomainDefinition): Readonly<Record<string, Json>> {
-  const pins = cputune?.vcpupins ?? [];
+  const pins = (cputune?.vcpupins ?? []).filter((pin) => pin.vcpu < vcpu.count);
   const last = Math.max(-1, ...pins.map((pin) => pin.vcpu));
   if (last < 0) return {};
   const sets = Array.from({ length: last + 1 }, (_, n) => {
@@ -181,7 +182,7 @@ function hvmParts(definition: DomainDefinition): Json {
     serial_list: serials.length > 1 ? serials : undefined,
     boot: bootSetting(definition)[1],
     usbdevice_list: listed(usb),
-    soundhw: sound === undefined ? undefined : (SOUNDS[sound.model] ?? sound.model),
+    soundhw: sound === undefined ? undefined : soundOf(sound, 0),
     rdm: {},
   });
 }

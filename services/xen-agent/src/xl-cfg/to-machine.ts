@@ -1,8 +1,8 @@
-import { numbersOf, rangesOf } from "@virtmesh/documents/domain/number-sets";
+import { normalSet } from "@virtmesh/documents/domain/number-sets";
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import type { Cpu } from "@virtmesh/documents/domain/cpu";
 import type { Timer } from "@virtmesh/documents/domain/clock";
-import { BOOT_LETTERS, keyOf, TSC_MODES } from "./names.ts";
+import { BOOT_LETTERS, keyOf, LAST_CPU, TSC_MODES } from "./names.ts";
 import { type Dialect, type Pair, unsupported, type Value } from "./setting.ts";
 
 type Cell = NonNullable<Cpu["numa"]>["cells"][number];
@@ -51,32 +51,40 @@ function mib(bytes: bigint): number {
   return Number((bytes + (1n << 20n) - 1n) >> 20n);
 }
 
+/** A share of the host's processors, as Xen counts them. */
+const WEIGHTS = { least: 1n, most: 65_535n };
+
 function cpuSettings({ vcpu, cputune }: DomainDefinition, dialect: Dialect): readonly Pair[] {
   const { count, current = count } = vcpu;
   const pins = dialect === "xl" ? (cputune?.vcpupins ?? []) : [];
   const shares = dialect === "xl" ? cputune?.shares : undefined;
+  if (shares !== undefined && (shares < WEIGHTS.least || shares > WEIGHTS.most))
+    throw unsupported(
+      `Xen has shares from ${WEIGHTS.least} to ${WEIGHTS.most}, not ${shares}`,
+      "cputune/shares",
+    );
+  const cpus = (cpuset: string | undefined) => (cpuset === undefined ? undefined : cpusOf(cpuset));
+  const all = Array.from({ length: count }, (_, n) => {
+    const pin = pins.find((one) => one.vcpu === n);
+    return cpus(pin?.cpuset ?? vcpu.cpuset) ?? "all";
+  });
   return [
     ...(current < count ? [["maxvcpus", count] as const] : []),
     ["vcpus", current],
-    ...some("cpus", pins.length === 0 ? setOfCpus(vcpu.cpuset) : pinned(count, pins, vcpu.cpuset)),
+    ...some("cpus", pins.length === 0 ? cpus(vcpu.cpuset) : all),
     ...some("cpu_weight", shares === undefined ? undefined : Number(shares)),
   ];
 }
 
-function setOfCpus(cpuset: string | undefined): string | undefined {
-  return cpuset === undefined ? undefined : rangesOf(numbersOf(cpuset));
-}
-
-/** The host's processors for each of the guest's. */
-function pinned(
-  count: number,
-  pins: readonly { readonly vcpu: number; readonly cpuset: string }[],
-  otherwise = "all",
-): readonly string[] {
-  return Array.from(
-    { length: count },
-    (_, vcpu) => pins.find((pin) => pin.vcpu === vcpu)?.cpuset ?? otherwise,
-  );
+/** Of the host's. */
+function cpusOf(cpuset: string): string {
+  const beyond = cpuset.match(/\d+/g)?.find((number) => Number(number) > LAST_CPU);
+  if (beyond !== undefined)
+    throw unsupported(
+      `the processors of a host of Xen have the numbers 0 to ${LAST_CPU}, not ${beyond}`,
+      "vcpu/@cpuset",
+    );
+  return normalSet(cpuset);
 }
 
 function featureSettings(definition: DomainDefinition): readonly Pair[] {

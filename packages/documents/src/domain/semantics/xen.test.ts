@@ -65,6 +65,8 @@ describe("a guest of Xen", () => {
   });
 
   it("is none of another kind", () => {
+    const kvm = "<domain type='kvm'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain>";
+    expect(() => completeXenDomain(parseDomain(kvm))).toThrow("type xen, not kvm at /domain/@type");
     expect(() => completed("uml")).toThrow("Xen runs guests of the kind hvm, linux and xenpvh, not uml");
   });
 });

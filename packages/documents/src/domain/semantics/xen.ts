@@ -26,6 +26,8 @@ export function completeXenDomain(
 
 function completeMachine(draft: DomainDraft): void {
   const { os, devices } = draft;
+  if (draft.type !== "xen")
+    refuse("@type", `Xen runs guests of the type xen, not ${draft.type}`, "CONFIG_UNSUPPORTED");
   // That of a paravirtualised guest has two names; libvirt writes this one.
   if (os.type.kind === "xen") os.type.kind = "linux";
   const machine = MACHINES[os.type.kind];

@@ -12,7 +12,7 @@ it(
     expect(await demo.exited).toEqual({ code: 0, signal: null });
     const last = demo.tail().findLast((text) => text.startsWith("{")) ?? "";
     expect(JSON.parse(last)).toEqual({
-      hypervisors: { qemu: "ok", lxc: "ok", esx: "ok", hyperv: "ok", test: "ok" },
+      hypervisors: { qemu: "ok", lxc: "ok", xen: "ok", esx: "ok", hyperv: "ok", test: "ok" },
     });
   },
   DEMO_MS,

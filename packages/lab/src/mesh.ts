@@ -129,7 +129,7 @@ async function assemble(options: MeshOptions, scope: Scope): Promise<RunningMesh
     complete: async (signal) => await untilKnown(mesh, hosts, signal),
     add: async (agent, name, agentArguments) => {
       const place = { name, address: loopback(names.length + later.indexOf(name)) };
-      const host = await launcher.host(agent, place, agentArguments);
+      const host = await launcher.host(agent, place, [...(options.agentArguments ?? []), ...agentArguments]);
       await untilKnown(mesh, [host], scope.signal);
       hosts.push(host);
       return host;

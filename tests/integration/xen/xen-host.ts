@@ -6,13 +6,11 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import type { MeshHost } from "@virtmesh/lab/launcher";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
-import type { XenMachine } from "@virtmesh/lab/xen/machine";
+import { PATIENT_LEASE, type XenMachine } from "@virtmesh/lab/xen/machine";
 import { Watching } from "../watching.ts";
 
 /** An emulated processor is slow, and slower on a busy computer. */
 const CALL_MS = 120_000;
-/** On a busy computer the machine may stand still for longer than an agent may usually be silent. */
-const PATIENT_LEASE = ["--lease-ttl", "30s"];
 
 /** A mesh with one host: a machine with a real Xen, whose agent runs in its dom0. */
 export class XenHost implements AsyncDisposable {

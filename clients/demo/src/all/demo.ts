@@ -5,6 +5,7 @@ import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 import { run } from "@virtmesh/lab/process";
 import { repositoryRoot } from "@virtmesh/lab/repository";
 import { makeRunFolder, removeRunFolder } from "@virtmesh/lab/run-folder";
+import { PATIENT_LEASE } from "@virtmesh/lab/xen/machine";
 import type { Reporter } from "../reporter.ts";
 import { failureReason, type Shown } from "../run-demo.ts";
 import { EventStream } from "./event-stream.ts";
@@ -38,6 +39,7 @@ async function show(reporter: Reporter, scope: Scope): Promise<Shown> {
       ...{ dir, signal, preferredGatewayPort: GATEWAY_PORT },
       hosts: [],
       laterHosts: SYSTEM_NAMES.map(hostOf),
+      ...{ agentArguments: PATIENT_LEASE, gatewayArguments: PATIENT_LEASE },
     }),
   );
   const events = scope.own(await EventStream.open(mesh, (event) => reporter.event(event)));

@@ -1,7 +1,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { VirtError } from "@virtmesh/core/errors";
 import type { Scope } from "@virtmesh/kit/scope";
-import { CONTAINER_NEEDS, GUEST_NEEDS, type Need, QEMU_NEEDS, VCSIM_NEEDS } from "@virtmesh/lab/apt";
+import {
+  CONTAINER_NEEDS,
+  GUEST_NEEDS,
+  type Need,
+  QEMU_NEEDS,
+  VCSIM_NEEDS,
+  XEN_NEEDS,
+} from "@virtmesh/lab/apt";
 import { makeRootfs } from "@virtmesh/lab/container/rootfs";
 import { buildGuest } from "@virtmesh/lab/guest/build";
 import { testGuestXml } from "@virtmesh/lab/guest/xml";
@@ -46,6 +54,20 @@ export const SYSTEMS = {
       const xml = `<domain type="lxc"><name>${NAME}</name><memory unit="MiB">64</memory><vcpu>1</vcpu>
   <os><type>exe</type><init>/sbin/init</init></os><features><privnet/></features>
   <devices><filesystem type="mount"><source dir="${root}"/><target dir="/"/></filesystem><console type="pty"/></devices>
+</domain>`;
+      return { uri, name: NAME, xml };
+    },
+  },
+  xen: {
+    needs: XEN_NEEDS,
+    raise: async ({ mesh, progress }) => {
+      progress("a computer with Xen, emulated");
+      const { uri, machine } = await mesh.add("xen", hostOf("xen"), []);
+      if (machine === undefined) throw new VirtError("INTERNAL", "the host of Xen is no machine of its own");
+      const { kernel, guest } = machine.image;
+      const xml = `<domain type="xen"><name>${NAME}</name><memory unit="MiB">96</memory><vcpu>1</vcpu>
+  <os><type>linux</type><kernel>${kernel}</kernel><initrd>${guest}</initrd><cmdline>console=hvc0 quiet</cmdline></os>
+  <devices><console type="pty"/></devices>
 </domain>`;
       return { uri, name: NAME, xml };
     },

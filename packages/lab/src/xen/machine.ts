@@ -28,6 +28,8 @@ interface Ways {
 
 /** How the machine calls the computer it runs on: QEMU's user-mode network. */
 export const OUTSIDE = "10.0.2.2";
+/** For every process of a mesh with such machines: on a busy computer one may stand still for longer than agents may usually be silent. */
+export const PATIENT_LEASE = ["--lease-ttl", "30s"];
 const BOOT_MS = 240_000;
 const MEMORY_MIB = 1408;
 /** Node takes a good part of it; the rest is for guests. */

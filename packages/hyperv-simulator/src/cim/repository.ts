@@ -13,6 +13,9 @@ export type Present = (instance: Instance) => Instance;
 /** Every instance there is, associations too; it tells its listeners what changes. */
 export class Repository {
   readonly #instances = new Map<string, Instance>();
+  /** Identities by class, and of associations by their ends. */
+  readonly #byClass = new Map<string, Set<string>>();
+  readonly #byEnd = new Map<string, Set<string>>();
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #present: Present;
 
@@ -26,7 +29,12 @@ export class Repository {
     checkProperties(className, values);
     const instance = { className, values: { ...defaultsOf(cimClass.defaults), ...values } };
     const path = referenceTo(instance);
-    this.#instances.set(identity(path), instance);
+    const id = identity(path);
+    this.#instances.set(id, instance);
+    for (const [index, key] of this.#places(instance)) {
+      const ids = index.get(key) ?? new Set();
+      index.set(key, ids.add(id));
+    }
     this.#tell({ kind: "created", target: this.#present(instance) });
     return path;
   }
@@ -48,6 +56,7 @@ export class Repository {
     if (target === undefined) return;
     for (const association of this.associationsOf(path)) this.remove(referenceTo(association));
     this.#instances.delete(id);
+    for (const [index, key] of this.#places(target)) index.get(key)?.delete(id);
     this.#tell({ kind: "deleted", target: this.#present(target) });
   }
 
@@ -58,17 +67,22 @@ export class Repository {
 
   /** Instances of a class and of what derives from it. */
   all(className: string): readonly Instance[] {
-    return [...this.#instances.values()]
-      .filter((instance) => isInstanceOf(instance, className))
-      .map(this.#present);
+    const classes = [...this.#byClass.keys()].filter((name) => isA(needClass(name), className));
+    return classes.flatMap((name) => this.#found(this.#byClass.get(name))).map(this.#present);
   }
 
   /** Associations one end of which is this instance. */
   associationsOf(path: Reference): readonly Instance[] {
-    const id = identity(path);
-    return [...this.#instances.values()].filter((instance) =>
-      endsOf(instance).some(([, end]) => identity(end) === id),
-    );
+    return this.#found(this.#byEnd.get(identity(path)));
+  }
+
+  #found(ids: ReadonlySet<string> = new Set()): readonly Instance[] {
+    return [...ids].flatMap((id) => this.#instances.get(id) ?? []);
+  }
+
+  #places(instance: Instance): readonly (readonly [Map<string, Set<string>>, string])[] {
+    const ends = endsOf(instance).map(([, end]) => [this.#byEnd, identity(end)] as const);
+    return [[this.#byClass, instance.className], ...ends];
   }
 
   onChange(listener: (change: Change) => void): Disposable {

@@ -55,16 +55,22 @@ export function contextOf(request: Request): string {
   return child(request.body, "EnumerationContext")?.text.trim() ?? "";
 }
 
+/** @throws Fault */
+export function mostItems(host: Host, request: Request): number {
+  const wanted = Number(child(request.body, "MaxElements")?.text ?? 1);
+  if (!Number.isInteger(wanted) || wanted < 1)
+    throw new Fault("w:InvalidParameter", "MaxElements is a number from 1.");
+  return Math.min(wanted, host.settings().quotas.maxItemsPerPull);
+}
+
 /** How many items go into this answer: one, or as many as are asked for and fit. @throws Fault */
 export function portion(
   host: Host,
   request: Request,
   items: readonly string[],
 ): { readonly now: readonly string[]; readonly rest: readonly string[] } {
-  const { maxItemsPerPull, maxEnvelopeBytes } = host.settings().quotas;
-  const most = Math.min(Number(child(request.body, "MaxElements")?.text ?? 1), maxItemsPerPull);
-  if (!Number.isInteger(most) || most < 1)
-    throw new Fault("w:InvalidParameter", "MaxElements is a number from 1.");
+  const { maxEnvelopeBytes } = host.settings().quotas;
+  const most = mostItems(host, request);
   const bytes = Math.min(request.maxEnvelopeBytes ?? maxEnvelopeBytes, maxEnvelopeBytes) - ENVELOPE_BYTES;
   let used = 0;
   let count = 0;

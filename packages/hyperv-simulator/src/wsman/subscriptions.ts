@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { encodeInstance } from "../cim/encode.ts";
+import type { Change } from "../cim/repository.ts";
 import type { Host } from "../host/host.ts";
 import { type EventQuery, parseEventQuery, selects, toEvent } from "../wql/events.ts";
 import { WqlError } from "../wql/parse.ts";
 import { attribute, child } from "../xml/node.ts";
 import { element, textElement } from "../xml/write.ts";
-import { portion } from "./enumerate.ts";
+import { mostItems, portion } from "./enumerate.ts";
 import { CODES, Fault, timedOut } from "./faults.ts";
 import { ANONYMOUS, EVENTING, PULL_MODE, WQL, WSMAN } from "./namespaces.ts";
 import { classOf, readDuration, type Request } from "./request.ts";
@@ -13,7 +14,7 @@ import { classOf, readDuration, type Request } from "./request.ts";
 interface Subscription extends Disposable {
   readonly id: string;
   readonly namespace: string;
-  readonly queue: string[];
+  readonly queue: Change[];
   context: string;
   expiry: Disposable;
   /** Called when there is an event, or the end. */
@@ -93,7 +94,7 @@ export class Subscriptions {
     const listening = this.#host.repository.onChange((change) => {
       if (this.#host.settings().events === "lost" || !selects(query, change, this.#host.seed.hostName))
         return;
-      subscription.queue.push(encodeInstance(toEvent(change), namespace));
+      subscription.queue.push(change);
       if (subscription.queue.length > MAX_QUEUED) subscription.queue.shift();
       subscription.wake();
     });
@@ -124,7 +125,9 @@ export class Subscriptions {
     if (subscription.isOver && subscription.queue.length === 0)
       return element("n:PullResponse", element("n:Items", "") + element("n:EndOfSequence", ""));
     if (subscription.queue.length === 0) throw timedOut();
-    const { now } = portion(this.#host, request, subscription.queue);
+    const events = subscription.queue.slice(0, mostItems(this.#host, request));
+    const items = events.map((change) => encodeInstance(toEvent(change), subscription.namespace));
+    const { now } = portion(this.#host, request, items);
     subscription.queue.splice(0, now.length);
     subscription.context = newId();
     return element(

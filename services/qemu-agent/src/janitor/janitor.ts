@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { imageUsers } from "../domain/disk-check.ts";
 import type { Guests } from "../domain/guests.ts";
 import { IncomingRecords } from "../migration/incoming-record.ts";
@@ -47,7 +47,9 @@ export async function sweep({
 
 /** Nothing on a tap says who made it, and libvirt names its own so too. */
 async function foreignTaps(recorded: ReadonlySet<string>): Promise<readonly Leftover[]> {
-  const names = (await readdir("/sys/class/net")).filter((name) => /^vnet\d+$/.test(name));
+  // Unlike /sys, which may have been mounted for another network namespace.
+  const devices = await readFile("/proc/self/net/dev", "utf8");
+  const names = [...devices.matchAll(/^\s*(vnet\d+):/gm)].flatMap(([, name]) => name ?? []);
   const why = "no guest has it; if nobody else does, `ip link delete` removes it";
   return names
     .filter((name) => !recorded.has(name))

@@ -2,6 +2,7 @@ import { BasicConnection, type Connection, type Credentials } from "./connection
 import { IDENTIFY, newMessageId, readAnswer, writeEnvelope } from "./envelope.ts";
 import { WsmanProtocolError } from "./errors.ts";
 import { addressOf, type Endpoint, urlOf } from "./http.ts";
+import { NegotiateConnection } from "./negotiate-connection.ts";
 import { NS, WQL } from "./namespaces.ts";
 import { ConnectionPool } from "./pool.ts";
 import { type Instance, type Reference, readInstance, type Value, writeValues } from "./values.ts";
@@ -60,7 +61,9 @@ export class WsmanClient implements Disposable {
 
   /** A connection beside the pool, for requests that wait. The caller ends it. */
   openConnection(): Connection {
-    return new BasicConnection(this.endpoint, this.#credentials);
+    return this.#credentials.scheme === "basic"
+      ? new BasicConnection(this.endpoint, this.#credentials)
+      : new NegotiateConnection(this.endpoint, this.#credentials);
   }
 
   /** What the server is. It checks the login too. */

@@ -1,5 +1,6 @@
 import { WsmanLoginError, WsmanProtocolError } from "./errors.ts";
 import { addressOf, type Endpoint, type HttpAnswer, HttpConnection, type PostOptions } from "./http.ts";
+import { SOAP_TYPE } from "./soap-type.ts";
 
 export interface Credentials {
   /** `basic` sends the password, which only TLS hides; `negotiate` never does, and seals what is sent without TLS. */
@@ -15,8 +16,6 @@ export interface Connection extends Disposable {
   /** Resolves with the envelope that was answered. @throws WsmanLoginError, WsmanConnectionError, WsmanCertificateError */
   post(envelope: string, options: PostOptions): Promise<string>;
 }
-
-export const SOAP_TYPE = "application/soap+xml;charset=UTF-8";
 
 /** The password goes with every request. */
 export class BasicConnection implements Connection {

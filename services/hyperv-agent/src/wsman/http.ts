@@ -61,6 +61,11 @@ export class HttpConnection implements Disposable {
     this.#agent.destroy();
   }
 
+  /** Closes the TCP connection; the next request opens another. */
+  hangUp(): void {
+    this.#agent.destroy();
+  }
+
   /** @throws WsmanConnectionError, WsmanCertificateError, the signal's reason */
   async post(
     headers: Readonly<Record<string, string>>,

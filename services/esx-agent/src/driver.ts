@@ -1,7 +1,8 @@
+import { OneDefinitionDevices } from "@virtmesh/agent/guests/one-definition-devices";
 import type { Driver } from "@virtmesh/core/driver/driver";
 import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
 import { EsxConversion } from "./facets/conversion.ts";
-import { EsxDevices } from "./facets/devices.ts";
+import { configurable } from "./facets/configure.ts";
 import { EsxDomains } from "./facets/domains.ts";
 import { EsxGuestInfo } from "./facets/guest-info.ts";
 import { EsxHost } from "./facets/host.ts";
@@ -45,8 +46,8 @@ function facetsOf(server: EsxServer, path: string): Driver {
     serves: [path === "" ? { scheme: "esx", path: "/" } : { scheme: "vpx", path: `/${path}` }],
     host: new EsxHost(server),
     domains: new EsxDomains(server),
-    devices: new EsxDevices(server),
-    resources: new EsxResources(server),
+    devices: new OneDefinitionDevices(configurable(server)),
+    resources: new EsxResources(configurable(server)),
     snapshots: new EsxSnapshots(server),
     guestInfo: new EsxGuestInfo(server),
     conversion: new EsxConversion(server),

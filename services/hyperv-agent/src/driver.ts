@@ -1,9 +1,11 @@
+import { OneDefinitionDevices } from "@virtmesh/agent/guests/one-definition-devices";
+import { OneDefinitionResources } from "@virtmesh/agent/guests/one-definition-resources";
 import type { Driver } from "@virtmesh/core/driver/driver";
 import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
-import { HypervDevices } from "./facets/devices.ts";
+import { configurable } from "./facets/configure.ts";
 import { HypervDomains } from "./facets/domains.ts";
+import { HypervGuestInfo } from "./facets/guest-info.ts";
 import { HypervHost } from "./facets/host.ts";
-import { HypervResources } from "./facets/resources.ts";
 import { HypervSavedState } from "./facets/saved-state.ts";
 import { HypervSnapshots } from "./facets/snapshots.ts";
 import { HypervServer } from "./server.ts";
@@ -40,9 +42,10 @@ function facetsOf(server: HypervServer): Driver {
     serves: [{ scheme: "hyperv", path: "/" }],
     host: new HypervHost(server),
     domains: new HypervDomains(server),
-    devices: new HypervDevices(server),
-    resources: new HypervResources(server),
+    devices: new OneDefinitionDevices(configurable(server)),
+    resources: new OneDefinitionResources(configurable(server)),
     snapshots: new HypervSnapshots(server),
+    guestInfo: new HypervGuestInfo(server),
     savedState: new HypervSavedState(server),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

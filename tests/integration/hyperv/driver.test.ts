@@ -261,7 +261,7 @@ describe("the guests of a Hyper-V host", () => {
 
   it("have checkpoints to which they go back with their memory", async () => {
     await using hyperv = await Fronted.open();
-    const { snapshots, domains } = hyperv.driver;
+    const { snapshots } = hyperv.driver;
     const { uuid } = hyperv.guest("web");
     const ask = { xml: "", description: "before it", diskOnly: false, quiesce: false, halt: false };
     expect(await snapshots?.create(uuid, { ...ask, name: "one" }, call)).toMatchObject({
@@ -273,6 +273,34 @@ describe("the guests of a Hyper-V host", () => {
     });
     await snapshots?.delete(uuid, "one", "alone", call);
     expect(await snapshots?.list(uuid, call)).toEqual([]);
+  });
+
+  it("say their addresses, and show a picture of their screen", async () => {
+    const guest = {
+      name: "web",
+      state: "running",
+      macs: ["00155D010101"],
+      addresses: ["192.0.2.7", "fe80::1"],
+    } as const;
+    await using hyperv = await Fronted.open({}, { guests: [guest] });
+    const { uuid } = hyperv.guest("web");
+    expect(await need(hyperv.driver, "guestInfo", "addresses")(uuid, "best", call)).toEqual([
+      {
+        ...{ name: "Default Switch", mac: "00:15:5d:01:01:01" },
+        addresses: [
+          { address: "192.0.2.7", prefix: 24 },
+          { address: "fe80::1", prefix: 64 },
+        ],
+      },
+    ]);
+    const { data, mimeType } = await need(hyperv.driver, "domains", "screenshot")(uuid, 0, call);
+    const { value: png } = await data[Symbol.asyncIterator]().next();
+    expect([
+      mimeType,
+      Buffer.from(png)
+        .subarray(1, 4)
+        .toString(),
+    ]).toEqual(["image/png", "PNG"]);
   });
 
   it("are not known without a login", async () => {

@@ -2,6 +2,7 @@ import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { summaryOf } from "@virtmesh/documents/domain/info";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { Reference } from "../vim/encode.ts";
 import type { Facts } from "./facts.ts";
 import { type Happening, type Intent, standingOf } from "./story.ts";
@@ -27,14 +28,22 @@ export class Guest {
     this.facts = facts;
   }
 
+  get definition(): IdentifiedDomain {
+    return this.facts.definition;
+  }
+
   get name(): string {
-    return this.facts.definition.name;
+    return this.definition.name;
+  }
+
+  get active(): boolean {
+    return this.facts.power !== "poweredOff";
   }
 
   get info(): DomainInfo {
     const { definition, etag, power, bootTimeMs } = this.facts;
     const { state, reason } = standingOf(power, this.last);
-    const active = power !== "poweredOff";
+    const { active } = this;
     return {
       ...summaryOf(definition),
       state,

@@ -1,5 +1,5 @@
+import type { DefinedOnceGuests } from "@virtmesh/agent/guests/one-definition";
 import type { Call } from "@virtmesh/core/call";
-import type { ChangeScope } from "@virtmesh/core/driver/change-scope";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import { VirtError } from "@virtmesh/core/errors";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
@@ -157,12 +157,12 @@ async function affectedSystem(
   throw new VirtError("PROTOCOL", `${what}: the host made it and did not say which it is`);
 }
 
-/** Hyper-V has one set of settings for what runs and for the next start alike. @throws CONFIG_UNSUPPORTED for a change that is to count at the next start only */
-export function checkScope(guest: Guest, { live }: ChangeScope): void {
-  if (live || !guest.active) return;
-  throw new VirtError(
-    "CONFIG_UNSUPPORTED",
-    `guest "${guest.name}" runs, and Hyper-V keeps no other settings for its next start; change it live, or shut it down first`,
-    { resource: { type: "domain", name: guest.name } },
-  );
+/** Hyper-V has one set of settings for what runs and for the next start alike. */
+export function configurable(server: HypervServer): DefinedOnceGuests<Guest> {
+  return {
+    hypervisor: "Hyper-V",
+    events: server.guests.events,
+    require: (uuid) => server.guests.require(uuid),
+    configure: (guest, definition, c) => configure(server, guest, definition, c),
+  };
 }

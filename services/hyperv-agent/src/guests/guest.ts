@@ -2,6 +2,7 @@ import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { summaryOf } from "@virtmesh/documents/domain/info";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { systemReference } from "../msvm/session.ts";
 import { STARTUP } from "../settings/model.ts";
 import type { Reference } from "../wsman/values.ts";
@@ -29,8 +30,12 @@ export class Guest {
     return this.facts.key;
   }
 
+  get definition(): IdentifiedDomain {
+    return this.facts.definition;
+  }
+
   get name(): string {
-    return this.facts.definition.name;
+    return this.definition.name;
   }
 
   get reference(): Reference {

@@ -12,29 +12,28 @@ import {
   withDevice,
   withoutDevice,
 } from "@virtmesh/documents/domain/one-device";
-import type { Guest } from "../guests/guest.ts";
-import type { HypervServer } from "../server.ts";
-import { checkScope, configure } from "./configure.ts";
+import { checkScope, type DefinedOnce, type DefinedOnceGuests } from "./one-definition.ts";
 
-/** Disks that exist and network cards. What a guest that runs can take is Hyper-V's to say: disks on SCSI, and cards with UEFI. */
-export class HypervDevices implements DeviceFacet {
-  readonly #server: HypervServer;
+/** Devices that come and go with the definition, whether the guest runs or not. */
+export class OneDefinitionDevices<G extends DefinedOnce> implements DeviceFacet {
+  readonly #guests: DefinedOnceGuests<G>;
 
-  constructor(server: HypervServer) {
-    this.#server = server;
+  constructor(guests: DefinedOnceGuests<G>) {
+    this.#guests = guests;
   }
 
   async attach(uuid: DomainUuid, xml: string, scope: ChangeScope, c: Call): Promise<DomainInfo> {
     const device = parseDevice(xml);
-    const guest = this.#server.guests.require(uuid);
-    checkScope(guest, scope);
-    const same = findSame(guest.facts.definition, device);
-    if (same !== undefined)
+    const guest = this.#guests.require(uuid);
+    checkScope(this.#guests, guest, scope);
+    const same = findSame(guest.definition, device);
+    if (same !== undefined) {
       throw new VirtError("DEVICE_EXISTS", `guest "${guest.name}" has a ${describeDevice(same)} already`, {
         resource: { type: "device", name: deviceName(same) },
       });
-    const { definition } = completeDomain(withDevice(guest.facts.definition, device));
-    const info = await configure(this.#server, guest, definition, c);
+    }
+    const { definition } = completeDomain(withDevice(guest.definition, device));
+    const info = await this.#guests.configure(guest, definition, c);
     this.#tell(guest, "added", device, scope, c);
     return info;
   }
@@ -45,18 +44,23 @@ export class HypervDevices implements DeviceFacet {
     scope: ChangeScope,
     c: Call,
   ): Promise<DomainInfo> {
-    const guest = this.#server.guests.require(uuid);
-    checkScope(guest, scope);
-    const found = findDevice(guest.facts.definition, reference);
-    const info = await configure(this.#server, guest, withoutDevice(guest.facts.definition, found), c);
+    const guest = this.#guests.require(uuid);
+    checkScope(this.#guests, guest, scope);
+    const found = findDevice(guest.definition, reference);
+    const info = await this.#guests.configure(guest, withoutDevice(guest.definition, found), c);
     this.#tell(guest, "removed", found, scope, c);
     return info;
   }
 
-  #tell(guest: Guest, type: "added" | "removed", device: OneDevice, { live }: ChangeScope, c: Call): void {
+  #tell(
+    { uuid, name }: G,
+    type: "added" | "removed",
+    device: OneDevice,
+    { live }: ChangeScope,
+    cause: Call,
+  ): void {
     if (!live) return;
-    const source = { uuid: guest.uuid, name: guest.name, cause: c };
     const body = { kind: "device", type, device: deviceName(device), detail: "" } as const;
-    this.#server.guests.events.emit(source, body);
+    this.#guests.events.emit({ uuid, name, cause }, body);
   }
 }

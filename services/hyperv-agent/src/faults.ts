@@ -44,7 +44,8 @@ export function asVirtError(e: unknown, what: string, guest?: string): VirtError
   return new VirtError(reason, `${what}: ${said.replace(/\.$/, "")}`, resource, { cause: e });
 }
 
-function reasonOf(e: unknown): Reason | undefined {
+/** Undefined for what did not go wrong at the host. */
+export function reasonOf(e: unknown): Reason | undefined {
   if (isHypervError(e)) return REASON_OF_CODE[e.code] ?? "HYPERVISOR_FAILED";
   if (isTimedOut(e)) return "HYPERVISOR_UNRESPONSIVE";
   if (isWsmanFault(e)) return REASON_OF_FAULT[e.subcode] ?? "HYPERVISOR_FAILED";

@@ -3,7 +3,7 @@ import type { Call } from "@virtmesh/core/call";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
-import { asVirtError } from "./faults.ts";
+import { asVirtError, reasonOf } from "./faults.ts";
 import type { Guest } from "./guests/guest.ts";
 import { Guests } from "./guests/guests.ts";
 import { type Facts, isConfiguredAnew, isGuest } from "./guests/facts.ts";
@@ -61,13 +61,10 @@ export class HypervServer implements EventSink, AsyncDisposable {
         this.#scope.run((own) => watchEvents(session, found.queries, this, own), this.#ready.reject);
       else this.#lookAround(degraded ?? "");
       await this.#ready.promise;
-      this.#scope.run(
-        (own) =>
-          this.sampler.run(session, own, (err) =>
-            this.#logger.warn({ err }, "the numbers of guests cannot be read"),
-          ),
-        (err) => this.#logger.error({ err }, "the numbers of guests are read no more"),
-      );
+      const onError = (err: unknown): void =>
+        this.#logger.warn({ err }, "the numbers of guests cannot be read");
+      await this.sampler.take(session, { signal }).catch(onError);
+      this.#scope.run((own) => this.sampler.run(session, own, onError), onError);
     } catch (e) {
       const remedy =
         e instanceof Error && e.name === "WsmanCertificateError"
@@ -145,7 +142,9 @@ export class HypervServer implements EventSink, AsyncDisposable {
 
   async synced(signal: AbortSignal): Promise<void> {
     await this.#learnSwitches(signal);
-    this.guests.become(await readAll(this.session, this.#names, { signal }));
+    const leaveAside = (err: unknown, guest: string): void =>
+      this.#logger.error({ err, guest }, "a guest cannot be understood and is left aside");
+    this.guests.become(await readAll(this.session, this.#names, leaveAside, { signal }));
     this.#jobs.askAgain();
     this.#ready.resolve();
   }
@@ -163,7 +162,17 @@ export class HypervServer implements EventSink, AsyncDisposable {
     if (kind === "deleted") return this.guests.read(key, undefined);
     const known = this.guests.byKey(key);
     if (known !== undefined) this.guests.told(system);
-    if (known === undefined || isConfiguredAnew(system, known.facts)) await this.refresh(key, signal);
+    if (known !== undefined && !isConfiguredAnew(system, known.facts)) return;
+    try {
+      await this.refresh(key, signal);
+    } catch (err) {
+      // Only this guest: one that cannot be read is no ground to begin anew with all.
+      if (reasonOf(err) !== undefined) throw err;
+      this.#logger.error(
+        { err, guest: system.ElementName },
+        "a guest cannot be understood and stays as it was",
+      );
+    }
   }
 
   interrupted(err: unknown): void {

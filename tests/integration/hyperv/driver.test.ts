@@ -275,6 +275,25 @@ describe("the guests of a Hyper-V host", () => {
     expect(await snapshots?.list(uuid, call)).toEqual([]);
   });
 
+  it("have numbers: their memory, all in one call, and the sizes of their disks", async () => {
+    const disks = [{ path: "C:\\VMs\\web.vhdx", sizeBytes: 7 << 20 }];
+    await using hyperv = await Fronted.open(
+      {},
+      { guests: [{ name: "web", state: "running", memoryMiB: 512, disks }] },
+    );
+    const [stats] = hyperv.driver.domains.stats();
+    expect(stats).toMatchObject({
+      rssBytes: 512n << 20n,
+      blocks: [{ source: "C:\\VMs\\web.vhdx", capacityBytes: 7n << 20n }],
+    });
+  });
+
+  it("of which one cannot be understood are known, but for that one", async () => {
+    const broken = { name: "broken", notes: 'virtmesh:{"metadata":"<nonsense"}' };
+    await using hyperv = await Fronted.open({}, { guests: [broken, { name: "web", state: "running" }] });
+    expect(hyperv.driver.domains.list().map(({ name }) => name)).toEqual(["web"]);
+  });
+
   it("say their addresses, and show a picture of their screen", async () => {
     const guest = {
       name: "web",
@@ -295,12 +314,7 @@ describe("the guests of a Hyper-V host", () => {
     ]);
     const { data, mimeType } = await need(hyperv.driver, "domains", "screenshot")(uuid, 0, call);
     const { value: png } = await data[Symbol.asyncIterator]().next();
-    expect([
-      mimeType,
-      Buffer.from(png)
-        .subarray(1, 4)
-        .toString(),
-    ]).toEqual(["image/png", "PNG"]);
+    expect([mimeType, Buffer.from(png).subarray(1, 4).toString()]).toEqual(["image/png", "PNG"]);
   });
 
   it("are not known without a login", async () => {

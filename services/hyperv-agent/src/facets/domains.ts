@@ -47,7 +47,7 @@ export class HypervDomains implements DomainFacet {
   stats(uuids?: readonly DomainUuid[]): readonly DomainStats[] {
     const { guests, sampler } = this.#server;
     const chosen = uuids === undefined ? guests.all() : uuids.flatMap((uuid) => guests.find(uuid) ?? []);
-    return chosen.map((guest) => statsOf(guest, this.#server.names, sampler.of(guest.key)));
+    return chosen.map((guest) => statsOf(guest, this.#server.names, sampler));
   }
 
   subscribe(listener: EventListener): Disposable {

@@ -8,10 +8,14 @@ import { type Facts, factsOf, isGuest, type System } from "./facts.ts";
 /** How a class of settings is found: all of them, or those of one guest. */
 type Finder = <C extends ClassName>(className: C) => Promise<readonly Msvm<C>[]>;
 
+/** Hears of a guest whose settings cannot be understood, which is left aside then. */
+export type LeaveAside = (error: unknown, name: string) => void;
+
 /** All guests with their settings: each class is asked for once, however many guests there are. */
 export async function readAll(
   session: MsvmSession,
   names: HostNames,
+  leaveAside: LeaveAside,
   options: CallOptions,
 ): Promise<readonly Facts[]> {
   const systems = (await session.query("Msvm_ComputerSystem", options)).filter(isGuest);
@@ -20,7 +24,13 @@ export async function readAll(
   const components = await readComponents((className) => session.query(className, options));
   return systems.flatMap((system) => {
     const own = settings.find((each) => isOf(each, system));
-    return own === undefined ? [] : [factsOf(system, pick(own, components), names)];
+    if (own === undefined) return [];
+    try {
+      return [factsOf(system, pick(own, components), names)];
+    } catch (e) {
+      leaveAside(e, system.ElementName ?? "");
+      return [];
+    }
   });
 }
 

@@ -36,6 +36,11 @@ describe("the notes of a guest", () => {
     expect(readNotes(writeNotes({ uuid: UUID }, "", undefined), SYSTEM).kept.uuid).toBe(UUID);
   });
 
+  it("say nothing when somebody has changed our line", () => {
+    const [notes = ""] = writeNotes({ uuid: UUID, title: "T" }, "", SYSTEM);
+    expect(readNotes([notes.replace(UUID, "11111111")], SYSTEM).kept).toEqual({});
+  });
+
   it("that people wrote may look like ours", () => {
     expect(readNotes(["virtmesh:{not json", "virtmesh:7"], SYSTEM).kept).toEqual({});
   });

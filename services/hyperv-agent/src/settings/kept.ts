@@ -1,3 +1,4 @@
+import { parseUuid } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { sameId } from "../msvm/object-path.ts";
 
@@ -32,7 +33,8 @@ export function readNotes(
     .join("\n");
   for (const line of lines) {
     const kept = line.startsWith(MARK) ? parse(line.slice(MARK.length)) : undefined;
-    if (kept !== undefined && sameId(kept.system ?? system, system)) return { description, kept };
+    if (kept !== undefined && sameId(kept.system ?? system, system) && isWhole(kept))
+      return { description, kept };
   }
   return { description, kept: {} };
 }
@@ -66,6 +68,11 @@ export function checkpointDescription(notes: readonly string[]): string {
 
 function linesOf(notes: readonly string[]): readonly string[] {
   return notes.flatMap((note) => note.split(/\r?\n/));
+}
+
+/** Somebody may have changed the line: it says nothing then. */
+function isWhole({ uuid }: Kept): boolean {
+  return uuid === undefined || parseUuid(uuid) !== undefined;
 }
 
 /** What people wrote may begin like ours. */

@@ -119,24 +119,24 @@ export class WsmanClient implements Disposable {
     );
     let context = textAt(begun, "EnumerationContext");
     let ended = at(begun, "EndOfSequence") !== undefined;
-    try {
-      while (!ended) {
-        const page = await this.pull(this.#pool, resourceUri, context ?? "", PAGE, options);
-        ended = page.ended;
-        context = page.context ?? context;
+    while (!ended) {
+      const page = await this.pull(this.#pool, resourceUri, context ?? "", PAGE, options);
+      ended = page.ended;
+      context = page.context ?? context;
+      let isRead = false;
+      try {
         yield* page.items;
+        isRead = true;
+      } finally {
+        // Nobody reads on: the server need not keep the rest.
+        if (!isRead && !ended) await this.#release(resourceUri, context ?? "", options);
       }
-    } finally {
-      if (!ended && context !== undefined && !options.signal.aborted)
-        await this.exchange(
-          {
-            action: `${NS.enumeration}/Release`,
-            resourceUri,
-            body: `<n:Release><n:EnumerationContext>${escapeXml(context)}</n:EnumerationContext></n:Release>`,
-          },
-          options,
-        );
     }
+  }
+
+  async #release(resourceUri: string, context: string, options: CallOptions): Promise<void> {
+    const body = `<n:Release><n:EnumerationContext>${escapeXml(context)}</n:EnumerationContext></n:Release>`;
+    await this.exchange({ action: `${NS.enumeration}/Release`, resourceUri, body }, options);
   }
 
   /** What a context has next: up to `most` items. The last of them and the end may come together. */

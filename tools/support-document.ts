@@ -63,6 +63,7 @@ const CALLS: Readonly<Record<string, string>> = {
 const TRAITS: Readonly<Record<DomainTrait, string>> = {
   pausedStart: "started with their CPUs stopped",
   nextDefinition: "defined anew for the next start while they run",
+  pushedEvents: "told of by the hypervisor when something happens to them",
 };
 
 /** docs/support-matrix.md: a row for every method a driver can have, a column for every driver, beside libvirt's. */

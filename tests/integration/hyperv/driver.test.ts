@@ -1,5 +1,5 @@
 import { ownCall } from "@virtmesh/core/call";
-import { type Driver, need } from "@virtmesh/core/driver/driver";
+import { type Driver, need, supportOf } from "@virtmesh/core/driver/driver";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { HypervisorEvent } from "@virtmesh/core/driver/events";
 import { createHypervDriver } from "@virtmesh/hyperv-agent/driver";
@@ -135,6 +135,7 @@ describe("the guests of a Hyper-V host", () => {
   it("are those that the host has, by hyperv:///", async () => {
     await using hyperv = await Fronted.open();
     expect(hyperv.driver.serves).toEqual([{ scheme: "hyperv", path: "/" }]);
+    expect(supportOf(hyperv.driver)).toContain("domains.pushedEvents");
     expect(hyperv.driver.domains.list()).toEqual([
       expect.objectContaining({ name: "web", state: "running", stateReason: "unknown" }),
     ]);
@@ -174,6 +175,7 @@ describe("the guests of a Hyper-V host", () => {
     await using hyperv = await Fronted.open({ subscriptions: "refused" });
     expect(hyperv.warnings.join()).toContain("refuses to tell what happens");
     expect(hyperv.driver.host.info().notes.join()).toContain("events are degraded");
+    expect(supportOf(hyperv.driver)).not.toContain("domains.pushedEvents");
     const { uuid } = hyperv.guest("web");
     expect(await hyperv.driver.domains.destroy(uuid, call)).toMatchObject({ state: "shutoff" });
     expect(hyperv.lifeOf("web")).toEqual(["stopped destroyed"]);

@@ -133,9 +133,10 @@ export interface Screenshot {
 
 /**
  * What goes without saying of most hypervisors' guests. `pausedStart`: they can be started with their CPUs stopped.
- * `nextDefinition`: while they run, their definition for the next start can be another one.
+ * `nextDefinition`: while they run, their definition for the next start can be another one. `pushedEvents`: the hypervisor
+ * tells what happens to them when it happens; without it they are looked at from time to time.
  */
-export const DOMAIN_TRAITS = ["pausedStart", "nextDefinition"] as const;
+export const DOMAIN_TRAITS = ["pausedStart", "nextDefinition", "pushedEvents"] as const;
 
 export type DomainTrait = (typeof DOMAIN_TRAITS)[number];
 

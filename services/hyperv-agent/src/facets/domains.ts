@@ -3,6 +3,7 @@ import type {
   DomainFacet,
   DomainInfo,
   DomainStats,
+  DomainTrait,
   ParsedDomain,
   Screenshot,
   XmlForm,
@@ -25,15 +26,19 @@ import { configure, makeGuest } from "./configure.ts";
 import { pngOfRgb565 } from "./picture.ts";
 import { statsOf } from "./stats.ts";
 
-/** As large as an answer may be: each byte goes as an element of XML, and hosts send half a megabyte at most. */
-const PICTURE = { width: 96, height: 72 } as const;
+/** As large as an answer may be: hosts send half a megabyte at most. */
+const PICTURE = { width: 400, height: 300 } as const;
 
 export class HypervDomains implements DomainFacet {
-  readonly lacks = ["pausedStart", "nextDefinition"] as const;
   readonly #server: HypervServer;
 
   constructor(server: HypervServer) {
     this.#server = server;
+  }
+
+  get lacks(): readonly DomainTrait[] {
+    const always = ["pausedStart", "nextDefinition"] as const;
+    return this.#server.degraded === undefined ? always : [...always, "pushedEvents"];
   }
 
   list(): readonly DomainInfo[] {

@@ -9,10 +9,13 @@ import type {
 } from "@virtmesh/core/driver/snapshots";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
-import { parseSnapshot } from "@virtmesh/documents/snapshot/document";
+import { withoutSecrets } from "@virtmesh/documents/domain/forms";
+import { formatSnapshot, parseSnapshot } from "@virtmesh/documents/snapshot/document";
 import { type Checkpoint, checkpointTree } from "../guests/checkpoints.ts";
+import { readSettings } from "../guests/inventory.ts";
 import type { Guest } from "../guests/guest.ts";
 import { quoted, settingReference } from "../msvm/session.ts";
+import { definitionOf } from "../settings/read.ts";
 import { withCheckpoint } from "../settings/kept.ts";
 import { embedded } from "../msvm/write.ts";
 import type { HypervServer } from "../server.ts";
@@ -33,6 +36,33 @@ export class HypervSnapshots implements SnapshotFacet {
 
   async list(uuid: DomainUuid, c: Call): Promise<readonly SnapshotInfo[]> {
     return (await this.#tree(this.#server.guests.require(uuid), c)).map(({ info }) => info);
+  }
+
+  async xml(uuid: DomainUuid, name: string, form: { readonly secure: boolean }, c: Call): Promise<string> {
+    const guest = this.#server.guests.require(uuid);
+    const { id, info } = await this.#find(guest, name, c);
+    const what = `snapshot "${name}" of guest "${guest.name}" cannot be read`;
+    const settings = await this.#server.ask(
+      what,
+      (session, options) => readSettings(session, id, options),
+      c,
+    );
+    if (settings === undefined)
+      throw new VirtError("SNAPSHOT_NOT_FOUND", `${what}: the host does not know it any more`, {
+        resource: { type: "snapshot", name },
+      });
+    // Its own name is the checkpoint's.
+    const domain = { ...definitionOf(guest.key, settings, this.#server.names), name: guest.name };
+    return formatSnapshot({
+      ...parseSnapshot("<domainsnapshot/>"),
+      name,
+      ...(info.description === "" ? {} : { description: info.description }),
+      state: info.memory ? "running" : "shutoff",
+      ...(info.parent === "" ? {} : { parent: { name: info.parent } }),
+      creationTime: Math.trunc(info.createTimeMs / 1000),
+      memory: { snapshot: info.memory ? "internal" : "no" },
+      domain: form.secure ? domain : withoutSecrets(domain),
+    });
   }
 
   async create(uuid: DomainUuid, request: SnapshotRequest, c: Call): Promise<SnapshotInfo> {

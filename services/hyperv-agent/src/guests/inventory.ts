@@ -43,11 +43,20 @@ export async function readOne(
 ): Promise<Facts | undefined> {
   const [system] = await session.query("Msvm_ComputerSystem", options, `Name = ${quoted(key)}`);
   if (system === undefined) return undefined;
-  const id = `Microsoft:${key}`;
+  const settings = await readSettings(session, `Microsoft:${key}`, options);
+  return settings && factsOf(system, settings, names);
+}
+
+/** All the settings of a guest, or those that a checkpoint keeps. `id`: InstanceID of the first of them. */
+export async function readSettings(
+  session: MsvmSession,
+  id: string,
+  options: CallOptions,
+): Promise<SystemSettings | undefined> {
   const [own] = await session.query("Msvm_VirtualSystemSettingData", options, `InstanceID = ${quoted(id)}`);
   if (own === undefined) return undefined;
   const components = await readComponents((className) => session.componentsOf(id, className, options));
-  return factsOf(system, pick(own, components), names);
+  return pick(own, components);
 }
 
 interface Components {

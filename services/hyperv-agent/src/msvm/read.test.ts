@@ -1,6 +1,6 @@
 import { readCimXml } from "../wsman/cim-xml.ts";
 import type { Instance, Raw } from "../wsman/values.ts";
-import { readMsvm } from "./read.ts";
+import { readMsvm, readOutput } from "./read.ts";
 import { embedded, inputOf } from "./write.ts";
 
 function instance(properties: Readonly<Record<string, readonly Raw[]>>): Instance {
@@ -26,6 +26,18 @@ describe("an instance by Microsoft's schema", () => {
       instance({ OperationalStatus: ["2"], Name: [null], InventedLater: ["1"] }),
     );
     expect(read).toEqual({ OperationalStatus: [2] });
+  });
+
+  it("has bytes together in base64, or one by one", () => {
+    const image = (...ImageData: string[]) =>
+      readOutput(
+        "Msvm_VirtualSystemManagementService",
+        "GetVirtualSystemThumbnailImage",
+        instance({ ImageData }),
+      );
+    expect(image("EIQQ")).toEqual({ ImageData: [0x10, 0x84, 0x10] });
+    expect(image("16", "132")).toEqual({ ImageData: [0x10, 0x84] });
+    expect(image("132")).toEqual({ ImageData: [0x84] });
   });
 
   it.each([

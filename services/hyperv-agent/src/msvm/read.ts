@@ -26,11 +26,18 @@ function readFields(fields: Readonly<Record<string, string>>, instance: Instance
     const [first] = values;
     if (first === undefined) continue;
     const place = `${instance.className}.${name}`;
-    read[name] = type.endsWith("[]")
-      ? values.map((each) => readScalar(type.slice(0, -2), each, place))
-      : readScalar(type, first, place);
+    if (type === "uint8[]" && isBase64(values)) read[name] = [...Buffer.from(values[0], "base64")];
+    else if (type.endsWith("[]"))
+      read[name] = values.map((each) => readScalar(type.slice(0, -2), each, place));
+    else read[name] = readScalar(type, first, place);
   }
   return read;
+}
+
+/** Bytes come together in base64 (DSP0230, 7.2); numbers of their own have three digits at most. */
+function isBase64(values: readonly Raw[]): values is readonly [string] {
+  const [first, ...others] = values;
+  return others.length === 0 && typeof first === "string" && first.length > 3;
 }
 
 function readScalar(type: string, raw: Raw, place: string): unknown {
@@ -53,8 +60,11 @@ function readScalar(type: string, raw: Raw, place: string): unknown {
   }
 }
 
+const MOST_SHOWN = 40;
+
 function wholeNumber(raw: string, place: string): bigint {
   const text = raw.trim();
-  if (!/^-?\d+$/.test(text)) throw new WsmanProtocolError(`${place} is "${raw}", which is no whole number`);
+  if (!/^-?\d+$/.test(text))
+    throw new WsmanProtocolError(`${place} is "${raw.slice(0, MOST_SHOWN)}", which is no whole number`);
   return BigInt(text);
 }

@@ -258,6 +258,38 @@ describe("The services of a Hyper-V host", () => {
     expect(returned(await of(DB))).toBe("32775");
   });
 
+  it("make switches, name them anew and remove those that have no ports", async () => {
+    await using simulator = await started(FAST, {
+      guests: [{ name: "web-1", macs: ["00155D010101"] }],
+      switches: [{ name: "used", id: "S1" }],
+    });
+    const service = "Msvm_VirtualEthernetSwitchManagementService";
+    const text = (more: Written): string =>
+      embedded("SystemSettings", "Msvm_VirtualEthernetSwitchSettingData", more);
+    const made = await call(simulator, service, "DefineSystem", text({ ElementName: ["string", "lan"] }));
+    const keys = selectorsOf(child(made.body, "ResultingSystem"));
+    const renamed = {
+      InstanceID: ["string", `Microsoft:${keys["Name"]}`],
+      ElementName: ["string", "wan"],
+    } as const;
+    await call(simulator, service, "ModifySystemSettings", text(renamed));
+    const names = async (): Promise<readonly (string | undefined)[]> =>
+      (await simulator.client.query("SELECT * FROM Msvm_VirtualEthernetSwitch")).map((one) =>
+        textAt(one, "ElementName"),
+      );
+    expect(await names()).toEqual(["used", "wan"]);
+    const remove = (of: Selectors): Promise<Wire> =>
+      call(
+        simulator,
+        service,
+        "DestroySystem",
+        referenceParameter("AffectedSystem", "Msvm_VirtualEthernetSwitch", of),
+      );
+    expect(returned(await remove({ ...keys, Name: "S1" }))).toBe("32774");
+    expect(returned(await remove(keys))).toBe("4096");
+    expect(await names()).toEqual(["used"]);
+  });
+
   it("let a guest with its checkpoints go to another host, where it goes on", async () => {
     await using source = await started(FAST, { ...SEED, hostName: "HV1" });
     await using destination = await started(FAST, { guests: [], hostName: "HV2" });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Reference } from "../cim/value.ts";
 import { type Context, hostReference, say } from "./context.ts";
+import { addSwitch } from "./switches.ts";
 
 /** Services of the host, one of each. */
 const SERVICES = [
@@ -15,6 +16,7 @@ const SERVICES = [
 export function addFurniture(context: Context): Reference | undefined {
   addHost(context);
   for (const className of SERVICES) addService(context, className);
+  addServiceSettings(context);
   addWindows(context);
   return addNetworks(context);
 }
@@ -34,27 +36,25 @@ function addService(context: Context, className: string): void {
   context.repository.add("Msvm_HostedService", { Antecedent: hostReference(context), Dependent: path });
 }
 
+function addServiceSettings({ repository, seed }: Context): void {
+  const InstanceID = `Microsoft:${seed.hostName}`;
+  repository.add("Msvm_VirtualSystemManagementServiceSettingData", {
+    ...{
+      InstanceID,
+      DefaultVirtualHardDiskPath: "C:\\Users\\Public\\Documents\\Hyper-V\\Virtual Hard Disks",
+    },
+    ...{ DefaultExternalDataRoot: "C:\\ProgramData\\Microsoft\\Windows\\Hyper-V", NumaSpanningEnabled: true },
+    ...{ MinimumMacAddress: "00155D010100", MaximumMacAddress: "00155D0101FF" },
+  });
+  repository.add("Msvm_VirtualSystemMigrationServiceSettingData", {
+    ...{ InstanceID, EnableVirtualSystemMigration: true, AuthenticationType: 0 },
+    ...{ MaximumActiveVirtualSystemMigration: 2, MaximumActiveStorageMigration: 2 },
+  });
+}
+
 function addNetworks(context: Context): Reference | undefined {
   const { repository, seed } = context;
-  const paths = seed.switches.map(({ name, id = randomUUID().toUpperCase() }) => {
-    const path = repository.add("Msvm_VirtualEthernetSwitch", {
-      ...{ CreationClassName: "Msvm_VirtualEthernetSwitch", Name: id, ElementName: name },
-      ...{
-        EnabledState: 5,
-        HealthState: 5,
-        OperationalStatus: [2],
-        StatusDescriptions: ["OK"],
-        Status: "OK",
-      },
-      RequestedState: 12,
-    });
-    const settings = repository.add("Msvm_VirtualEthernetSwitchSettingData", {
-      ...{ InstanceID: `Microsoft:${id}`, ElementName: name, VirtualSystemIdentifier: id },
-      VirtualSystemType: "DMTF:Virtual Ethernet Switch",
-    });
-    repository.add("Msvm_ElementSettingData", { ManagedElement: path, SettingData: settings });
-    return path;
-  });
+  const paths = seed.switches.map((one) => addSwitch(context, one));
   repository.add("Msvm_ExternalEthernetPort", {
     ...{ SystemCreationClassName: "Msvm_ComputerSystem", SystemName: seed.hostName },
     ...{

@@ -16,6 +16,7 @@ import { checkMigratable, migrateToHost } from "./migration-service.ts";
 import { addResourceSettings, modifyResourceSettings, removeResourceSettings } from "./resource-settings.ts";
 import { applySnapshot, createSnapshot, destroySnapshot, destroySnapshotTree } from "./snapshot-service.ts";
 import { getSummaryInformation, getVirtualSystemThumbnailImage } from "./summary.ts";
+import { defineSwitch, destroySwitch, modifySwitch } from "./switch-service.ts";
 import { defineSystem, destroySystem, modifySystemSettings } from "./system-settings.ts";
 
 interface Entry {
@@ -58,6 +59,11 @@ const METHODS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
   Msvm_VirtualSystemMigrationService: {
     CheckVirtualSystemIsMigratableToHost: { method: checkMigratable },
     MigrateVirtualSystemToHost: { method: migrateToHost, isJob: true },
+  },
+  Msvm_VirtualEthernetSwitchManagementService: {
+    DefineSystem: { method: defineSwitch },
+    ModifySystemSettings: { method: modifySwitch, isJob: true },
+    DestroySystem: { method: destroySwitch, isJob: true },
   },
   CIM_ConcreteJob: {
     RequestStateChange: { method: requestJobState },

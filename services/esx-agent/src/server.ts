@@ -7,6 +7,7 @@ import { WATCHED } from "./guests/facts.ts";
 import type { Guest } from "./guests/guest.ts";
 import { Guests } from "./guests/guests.ts";
 import { findPlace, HOST_WATCHED, type Place } from "./inventory/place.ts";
+import { Performance } from "./performance/performance.ts";
 import type { Reference, VimObject } from "./vim/encode.ts";
 import { childOf, type VimNode } from "./vim/node.ts";
 import { propertiesOf } from "./vim/retrieve.ts";
@@ -23,13 +24,15 @@ interface Connection {
 /** The ESX host or vCenter behind this agent: its session, the host that is fronted, and its guests. */
 export class EsxServer implements AsyncDisposable {
   readonly guests: Guests;
+  readonly performance: Performance;
   readonly logger: MeshLogger;
   readonly #scope = new Scope();
   #connection: Connection | undefined;
 
   constructor(logger: MeshLogger) {
     this.logger = logger;
-    this.guests = new Guests(logger);
+    this.performance = new Performance(this);
+    this.guests = new Guests(logger, (uuids) => void this.performance.ask(uuids));
   }
 
   /** Resolves when all guests are known. @throws HOST_SETUP, NOT_AUTHENTICATED, HYPERVISOR_UNRESPONSIVE */
@@ -58,6 +61,8 @@ export class EsxServer implements AsyncDisposable {
       );
       failed.promise.catch(() => undefined);
       await Promise.race([this.guests.ready, failed.promise]);
+      // They were asked for when the guests became known.
+      await this.performance.ask([]);
     } catch (e) {
       const remedy =
         e instanceof Error && e.name === "VimCertificateError"

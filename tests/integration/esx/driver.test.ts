@@ -124,6 +124,17 @@ describe("the guests of an ESX host", () => {
     expect(esx.driver.host.info()).toMatchObject({ architecture: "x86_64", accelerators: ["vmware"] });
   });
 
+  it("have the counters that the server has sampled, of each disk and card", () => {
+    const [first] = esx.driver.domains.stats();
+    expect(first).toMatchObject({
+      blocks: expect.arrayContaining([
+        expect.objectContaining({ target: "sda", readBytes: expect.any(BigInt) }),
+      ]),
+      interfaces: [expect.objectContaining({ device: "4000", receiveBytes: expect.any(BigInt) })],
+    });
+    expect(first?.cpuTimeNs).toBeGreaterThan(0n);
+  });
+
   it("live as their events tell", async () => {
     const { domains } = esx.driver;
     const { uuid } = await esx.define("life");
@@ -224,6 +235,9 @@ describe("the guests of an ESX host", () => {
       expect.objectContaining({ target: "sda", bus: "scsi", source: "[LocalDS_0] data.vmdk" }),
     ]);
     await expect(attach(uuid, xml, live, call)).rejects.toMatchObject({ reason: "DEVICE_EXISTS" });
+    await expect(
+      attach(uuid, xml.replace("sda", "sdc").replace("data", "none"), live, call),
+    ).rejects.toMatchObject({ reason: "FILE_NOT_FOUND", message: expect.stringContaining("FileNotFound") });
     await expect(attach(uuid, xml.replace("sda", "sdb"), OFF, call)).rejects.toMatchObject({
       reason: "CONFIG_UNSUPPORTED",
     });
@@ -299,6 +313,31 @@ describe("the guests of an ESX host", () => {
     expect(esx.driver.domains.find("ha-host_VM0")).toMatchObject({ state: "running" });
     const { uuid: later } = await esx.define("later");
     await esx.driver.domains.undefine(later, call);
+  });
+});
+
+describe("an ESX host that takes its time", () => {
+  it("does what it was asked for, though the caller's time is over, and that is told", async () => {
+    await using server = await startVcsim({ kind: "host", guests: 0, delays: { PowerOnVM_Task: 1_500 } });
+    await using esx = await Fronted.open(server);
+    const { domains } = esx.driver;
+    const { uuid } = await esx.define("slow");
+    const hurried = ownCall(AbortSignal.timeout(700));
+    await expect(domains.start(uuid, { paused: false }, hurried)).rejects.toThrow();
+    expect(domains.find(uuid)).toMatchObject({ state: "shutoff" });
+    await esx.heard(({ body }) => body.kind === "lifecycle" && body.type === "started");
+    expect(domains.find(uuid)).toMatchObject({ state: "running" });
+  });
+
+  it("answers others meanwhile", async () => {
+    await using server = await startVcsim({ kind: "host", guests: 1, delays: { SuspendVM_Task: 1_000 } });
+    await using esx = await Fronted.open(server);
+    const [guest] = esx.driver.domains.list();
+    if (guest === undefined) throw new Error("there is no guest");
+    const suspending = need(esx.driver, "domains", "suspend")(guest.uuid, call);
+    expect(await esx.define("meanwhile")).toMatchObject({ state: "shutoff" });
+    expect(esx.lifeOf(guest.name)).toEqual([]);
+    expect(await suspending).toMatchObject({ state: "paused" });
   });
 });
 

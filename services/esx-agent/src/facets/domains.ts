@@ -41,9 +41,9 @@ export class EsxDomains implements DomainFacet {
   }
 
   stats(uuids?: readonly DomainUuid[]): readonly DomainStats[] {
-    const { guests } = this.#server;
+    const { guests, performance } = this.#server;
     const chosen = uuids === undefined ? guests.all() : uuids.flatMap((uuid) => guests.find(uuid) ?? []);
-    return chosen.map(statsOf);
+    return chosen.map((guest) => statsOf(guest, performance.totalsOf(guest)));
   }
 
   subscribe(listener: EventListener): Disposable {

@@ -31,11 +31,16 @@ export class Guests implements UpdateSink {
   readonly #held = new Set<DomainUuid>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #causes = new Map<DomainUuid, Call>();
+  readonly #onNumbers: (uuids: Iterable<DomainUuid>) => void;
+  /** Of which there are new numbers since they were last said. */
+  readonly #numbers = new Set<string>();
   #syncs: "never" | "again" | "done" = "never";
   #home: Reference | undefined;
 
-  constructor(logger: MeshLogger) {
+  /** `onNumbers` hears which guests the server has new numbers of, or that began to run. */
+  constructor(logger: MeshLogger, onNumbers: (uuids: Iterable<DomainUuid>) => void) {
     this.#logger = logger;
+    this.#onNumbers = onNumbers;
   }
 
   /** Guests elsewhere are none of ours, though the server may tell of one that left. */
@@ -142,6 +147,8 @@ export class Guests implements UpdateSink {
   update({ kind, object, changes }: ObjectUpdate): void {
     const key = keyOf(object);
     this.#dirty.add(key);
+    if (changes.some(({ path }) => /^(summary\.quickStats|runtime\.powerState)/.test(path)))
+      this.#numbers.add(key);
     if (kind === "leave") {
       this.#told.delete(key);
       return;
@@ -156,11 +163,18 @@ export class Guests implements UpdateSink {
     this.#publish();
     this.#syncs = "done";
     this.#ready.resolve();
+    this.#sayNumbers();
     for (const look of [...this.#waiters]) look();
   }
 
   interrupted(err: unknown): void {
     this.#logger.warn({ err }, "the server's stream of changes is away; it is tried again");
+  }
+
+  #sayNumbers(): void {
+    const uuids = [...this.#numbers].flatMap((key) => this.#guests.get(key)?.uuid ?? []);
+    this.#numbers.clear();
+    if (uuids.length > 0) this.#onNumbers(uuids);
   }
 
   #publish(): void {

@@ -68,17 +68,35 @@ async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scop
   const sampler = scope.own(
     new Sampler((err) => logger.warn({ err }, "xentop does not count; it is started again")),
   );
+  return driverOf({ host, guests, sampler, consoles: scope.own(new Consoles()), saves }, scope);
+}
+
+/** What the facets stand on. */
+interface Foundation {
+  readonly host: XenHost;
+  readonly guests: Guests;
+  readonly sampler: Sampler;
+  readonly consoles: Consoles;
+  readonly saves: ManagedSaves;
+}
+
+function driverOf({ host, guests, sampler, consoles, saves }: Foundation, scope: Scope): Driver {
   return {
     name: "xen",
     serves: [{ scheme: "xen", path: "/system" }],
     host,
-    domains: new XenDomains(guests, sampler, scope.own(new Consoles()), saves),
+    domains: new XenDomains(guests, sampler, consoles, saves),
     devices: new XenDevices(guests),
     resources: new XenResources(guests),
     savedState: new XenSavedState(guests, saves),
     conversion: new XenConversion(),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
+}
+
+/** One that is only asked what it can do. */
+export function unconnectedXenDriver(): Driver {
+  return driverOf({} as Foundation, new Scope());
 }
 
 async function listen(onChange: () => void, logger: MeshLogger): Promise<DomainWatch> {

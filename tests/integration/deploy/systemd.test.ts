@@ -23,7 +23,7 @@ describe("the systemd units", () => {
   }, 60_000);
 
   it.each(
-    ["gateway", "qemu-agent", "lxc-agent", "hyperv-agent", "esx-agent", "test-agent"].map(
+    ["gateway", "qemu-agent", "lxc-agent", "xen-agent", "hyperv-agent", "esx-agent", "test-agent"].map(
       (name) => `virtmesh-${name}.service`,
     ),
   )("start a program that is there: %s", async (name) => {
@@ -32,7 +32,7 @@ describe("the systemd units", () => {
     expect(await readFile(program, "utf8")).not.toBe("");
   });
 
-  it.each(["qemu", "lxc"])("leave guests alone when the agent of %s stops", async (kind) => {
+  it.each(["qemu", "lxc", "xen"])("leave guests alone when the agent of %s stops", async (kind) => {
     const text = await readFile(join(UNITS, `virtmesh-${kind}-agent.service`), "utf8");
     expect(text).toContain("KillMode=process\n");
     expect(text).toContain("RuntimeDirectoryPreserve=yes\n");

@@ -1,19 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type Domain,
-  DomainServiceService as D,
-  type OpenConsoleRequest,
-} from "@virtmesh/api/gen/virtmesh/v1/domain";
-import { bidiCall } from "@virtmesh/kit/grpc-client";
+import { type Domain, DomainServiceService as D } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { CONTAINER_NEEDS, ensurePackages } from "@virtmesh/lab/apt";
 import { makeRootfs } from "@virtmesh/lab/container/rootfs";
 import type { MeshHost } from "@virtmesh/lab/launcher";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
+import { runOnConsole } from "../console-command.ts";
 import { Watching } from "../watching.ts";
-
-const PATIENCE_MS = 30_000;
 
 /** One host with containers, in a network namespace, with a bridge on it. */
 export class ContainerHost implements AsyncDisposable {
@@ -81,34 +75,7 @@ export class ContainerHost implements AsyncDisposable {
 
   /** Types a command on the console and reads what it says up to its end. */
   async run(domain: string, command: string): Promise<string> {
-    const marker = `end-${randomUUID().slice(0, 8)}`;
-    const { uri } = this.host;
-    const over = new AbortController();
-    const typed = async function* (): AsyncGenerator<OpenConsoleRequest> {
-      yield { uri, domain, device: "", force: true, data: Buffer.alloc(0) };
-      // What the shell echoes must not look like what the command says.
-      yield {
-        uri: "",
-        domain: "",
-        device: "",
-        force: false,
-        data: Buffer.from(`\n${command}\necho ${marker.slice(0, 3)}""${marker.slice(3)}\n`),
-      };
-      await new Promise<void>((resolve) =>
-        over.signal.addEventListener("abort", () => resolve(), { once: true }),
-      );
-    };
-    let said = "";
-    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(PATIENCE_MS)]);
-    try {
-      for await (const { data } of bidiCall(this.mesh.channel, D.openConsole, typed(), { signal })) {
-        said += Buffer.from(data).toString("utf8");
-        if (said.includes(marker)) return said.replaceAll("\r", "");
-      }
-    } finally {
-      over.abort();
-    }
-    throw new Error(`the console ended: ${said}`);
+    return await runOnConsole(this.mesh, this.host.uri, domain, command);
   }
 
   /** Events from now on, as `name type detail`. */

@@ -1,5 +1,21 @@
+import {
+  AttachDeviceRequest,
+  DetachDeviceRequest,
+  DeviceServiceService,
+} from "@virtmesh/api/gen/virtmesh/v1/device";
 import { DomainState } from "@virtmesh/api/gen/virtmesh/v1/domain";
-import { XenHost } from "./xen-host.ts";
+import {
+  ResourceServiceService,
+  SetMemoryRequest,
+  SetVcpusRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/resource";
+import {
+  ManagedSaveDomainRequest,
+  RestoreDomainRequest,
+  SaveDomainRequest,
+  SavedStateServiceService,
+} from "@virtmesh/api/gen/virtmesh/v1/saved_state";
+import { LONG, XenHost } from "./xen-host.ts";
 
 jest.setTimeout(180_000);
 
@@ -82,4 +98,87 @@ describe("guests of a real Xen", () => {
     ]);
     for (const name of ["stays", "goes"]) await xen.undefine(name);
   });
+
+  it("get and give back disks and cards while they run, and more or less memory and processors", async () => {
+    await xen.machine.exec(["truncate", "-s", "4M", "/tmp/images/a.img", "/tmp/images/b.img"]);
+    const head = "<currentMemory unit='MiB'>80</currentMemory>";
+    await xen.define(
+      xen.xml("plug", { head, vcpus: "<vcpu current='1'>2</vcpu>", devices: disk("xvda", "a") }),
+    );
+    await xen.start("plug");
+    const about = { uri: xen.uri, domain: "plug", live: true, timeout: LONG };
+    const attach = (xml: string) =>
+      xen.change(DeviceServiceService.attachDevice, AttachDeviceRequest.fromPartial({ ...about, xml }));
+    const detach = (value: string) =>
+      xen.change(
+        DeviceServiceService.detachDevice,
+        DetachDeviceRequest.fromPartial({ ...about, device: { $case: "target", value } }),
+      );
+    await attach(disk("xvdb", "b"));
+    const mac = "00:16:3e:11:22:33";
+    await attach(`<interface type='bridge'><mac address='${mac}'/><source bridge='xenbr0'/></interface>`);
+    expect(await xen.run("plug", "ls /sys/block /sys/class/net")).toMatch(/xvda\s+xvdb[\s\S]*eth0/);
+    const stats = await xen.stats("plug");
+    expect(stats?.blocks.map(({ target, capacityBytes }) => [target, capacityBytes])).toEqual([
+      ["xvda", 4n << 20n],
+      ["xvdb", 4n << 20n],
+    ]);
+    expect(stats?.interfaces).toEqual([expect.objectContaining({ mac })]);
+    expect((await detach("xvdb")).disks.map(({ target }) => target)).toEqual(["xvda"]);
+    expect((await detach(mac)).interfaces).toEqual([]);
+    expect(await xen.run("plug", "ls /sys/block /sys/class/net")).not.toMatch(/xvdb|eth0/);
+    const { setMemory, setVcpus } = ResourceServiceService;
+    const memoryBytes = 72n << 20n;
+    expect(
+      await xen.change(setMemory, SetMemoryRequest.fromPartial({ ...about, memoryBytes })),
+    ).toMatchObject({
+      memoryBytes,
+    });
+    expect(await xen.change(setVcpus, SetVcpusRequest.fromPartial({ ...about, vcpus: 2 }))).toMatchObject({
+      vcpus: 2,
+    });
+    const { stdout } = await xen.machine.exec([
+      "sh",
+      "-c",
+      "xenstore-read /local/domain/$(xl domid plug)/memory/target",
+    ]);
+    expect(Number(stdout)).toBe(72 << 10);
+    await xen.destroy("plug");
+    await xen.undefine("plug");
+  });
+
+  it("are saved with their memory, and go on from it", async () => {
+    await xen.define(xen.xml("saved"));
+    await xen.start("saved");
+    await xen.up("saved");
+    await xen.run("saved", "echo remembered > /mark");
+    const about = { uri: xen.uri, domain: "saved", timeout: LONG };
+    const path = "/tmp/images/saved.save";
+    const { saveDomain, restoreDomain, managedSaveDomain } = SavedStateServiceService;
+    expect(await xen.change(saveDomain, SaveDomainRequest.fromPartial({ ...about, path }))).toMatchObject({
+      state: DomainState.DOMAIN_STATE_SHUTOFF,
+      stateReason: "saved",
+    });
+    expect(await xen.domains()).not.toContain("saved");
+    const restored = await xen.change(
+      restoreDomain,
+      RestoreDomainRequest.fromPartial({ uri: xen.uri, path, timeout: LONG }),
+    );
+    expect(restored).toMatchObject({ state: DomainState.DOMAIN_STATE_RUNNING });
+    expect(await xen.run("saved", "cat /mark")).toContain("\nremembered\n");
+    expect(await xen.change(managedSaveDomain, ManagedSaveDomainRequest.fromPartial(about))).toMatchObject({
+      managedSave: true,
+    });
+    expect(await xen.start("saved")).toMatchObject({
+      managedSave: false,
+      state: DomainState.DOMAIN_STATE_RUNNING,
+    });
+    expect(await xen.run("saved", "cat /mark")).toContain("\nremembered\n");
+    await xen.destroy("saved");
+    await xen.undefine("saved");
+  });
 });
+
+function disk(target: string, image: string): string {
+  return `<disk type='file' device='disk'><source file='/tmp/images/${image}.img'/><target dev='${target}' bus='xen'/></disk>`;
+}

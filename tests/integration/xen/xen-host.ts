@@ -1,16 +1,25 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
+import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
 import {
   type Domain,
   DomainServiceService as D,
   UndefineDomainRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
+import { OperationServiceService as O } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import type { MeshHost } from "@virtmesh/lab/launcher";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 import { PATIENT_LEASE, type XenMachine } from "@virtmesh/lab/xen/machine";
+import { runOnConsole } from "../console-command.ts";
 import { Watching } from "../watching.ts";
 
 /** An emulated processor is slow, and slower on a busy computer. */
 const CALL_MS = 120_000;
+<<<<<<< HEAD
+=======
+export const LONG = { seconds: 120n, nanos: 0 };
+/** On a busy computer the machine may stand still for longer than an agent may usually be silent. */
+const PATIENT_LEASE = ["--lease-ttl", "30s"];
+>>>>>>> 61447ba (xen-agent, docs, demo: A page, a unit and a column for Xen, and its guest in the demo of all)
 
 /** A mesh with one host: a machine with a real Xen, whose agent runs in its dom0. */
 export class XenHost implements AsyncDisposable {
@@ -103,6 +112,24 @@ export class XenHost implements AsyncDisposable {
     const log = `/var/log/xen/guest-${domain}.log`;
     const script = `exec 3< <(exec tail -n +1 -F ${log} 2>/dev/null); grep -m${times} GUEST-READY <&3; kill $!`;
     await this.machine.exec(["bash", "-c", script]);
+  }
+
+  /** Types a command on the console and reads what it says. */
+  async run(domain: string, command: string): Promise<string> {
+    return await runOnConsole(this.mesh, this.uri, domain, command, CALL_MS);
+  }
+
+  /** Begins a change and waits for its end. */
+  async change<Q>(method: MethodDefinition<Q, Operation>, request: Q): Promise<Domain> {
+    const { name } = await this.#call(method, request);
+    const ended = await this.#call(O.waitOperation, { uri: this.uri, name, timeout: LONG });
+    if (ended.result?.$case !== "response") throw new Error(JSON.stringify(ended.result?.value));
+    return Domain.decode(ended.result.value.value);
+  }
+
+  async stats(domain: string): Promise<DomainStats | undefined> {
+    const request = { uri: this.uri, domains: [domain], pageSize: 0, pageToken: "" };
+    return (await this.#call(D.listDomainStats, request)).stats[0];
   }
 
   /** Names of the domains that Xen has, without dom0. */

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Scope } from "@virtmesh/kit/scope";
 import { Child, run, type RunResult } from "../process.ts";
@@ -99,6 +99,8 @@ async function boot<T>(
   );
   await qemu.line(/XEN-HOST-READY/, signal);
   const socket = join(dir, "ssh");
+  // One of an earlier machine in the same folder would be taken for ours.
+  await rm(socket, { force: true });
   const login = [
     ...[
       "ssh",
@@ -161,8 +163,9 @@ function commandLine(
       "-m",
       String(MEMORY_MIB),
     ],
-    // QEMU faults dom0's first return to its kernel where the processor keeps it from its programs' pages.
-    ...["-cpu", "max,-smap"],
+    // Without smap, by which QEMU faults the first return of dom0's kernel to its programs; and without the wide registers,
+    // which now and then reach a program of dom0 broken when they are emulated below Xen.
+    ...["-cpu", "max,-smap,-avx,-avx2,-fma,-f16c,-xsave"],
     ...["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"],
     ...["-netdev", ["user", "id=outside", ...forwards].join(","), "-device", "virtio-net-pci,netdev=outside"],
     ...shared.flatMap((path, i) => [

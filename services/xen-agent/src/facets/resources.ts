@@ -51,7 +51,7 @@ export class XenResources implements ResourceFacet {
       uuid,
       scope,
       c,
-      (id) => ["vcpu-set", id, String(count)],
+      (id) => ["vcpu-set", "--ignore-host", id, String(count)],
       (definition) => {
         if (count > definition.vcpu.count)
           throw tooMuch(definition, "vcpus", `${definition.vcpu.count} CPUs`);

@@ -119,10 +119,10 @@ describe("guests of a real Xen", () => {
     await attach(`<interface type='bridge'><mac address='${mac}'/><source bridge='xenbr0'/></interface>`);
     expect(await xen.run("plug", "ls /sys/block /sys/class/net")).toMatch(/xvda\s+xvdb[\s\S]*eth0/);
     const stats = await xen.stats("plug");
-    expect(stats?.blocks.map(({ target, capacityBytes }) => [target, capacityBytes])).toEqual([
-      ["xvda", 4n << 20n],
-      ["xvdb", 4n << 20n],
-    ]);
+    const capacityBytes = 4n << 20n;
+    expect(stats?.blocks).toEqual(
+      ["xvda", "xvdb"].map((target) => expect.objectContaining({ target, capacityBytes }) as unknown),
+    );
     expect(stats?.interfaces).toEqual([expect.objectContaining({ mac })]);
     expect((await detach("xvdb")).disks.map(({ target }) => target)).toEqual(["xvda"]);
     expect((await detach(mac)).interfaces).toEqual([]);
@@ -152,7 +152,7 @@ describe("guests of a real Xen", () => {
     await xen.start("saved");
     await xen.up("saved");
     await xen.run("saved", "echo remembered > /mark");
-    const about = { uri: xen.uri, domain: "saved", timeout: LONG };
+    const about = { uri: xen.uri, domain: "saved" };
     const path = "/tmp/images/saved.save";
     const { saveDomain, restoreDomain, managedSaveDomain } = SavedStateServiceService;
     expect(await xen.change(saveDomain, SaveDomainRequest.fromPartial({ ...about, path }))).toMatchObject({
@@ -162,7 +162,7 @@ describe("guests of a real Xen", () => {
     expect(await xen.domains()).not.toContain("saved");
     const restored = await xen.change(
       restoreDomain,
-      RestoreDomainRequest.fromPartial({ uri: xen.uri, path, timeout: LONG }),
+      RestoreDomainRequest.fromPartial({ uri: xen.uri, path }),
     );
     expect(restored).toMatchObject({ state: DomainState.DOMAIN_STATE_RUNNING });
     expect(await xen.run("saved", "cat /mark")).toContain("\nremembered\n");

@@ -1,8 +1,9 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
 import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
 import {
-  type Domain,
+  Domain,
   DomainServiceService as D,
+  type DomainStats,
   UndefineDomainRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { OperationServiceService as O } from "@virtmesh/api/gen/virtmesh/v1/operation";

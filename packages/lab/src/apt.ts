@@ -53,7 +53,6 @@ export const XEN_NEEDS: readonly Need[] = [
   { package: "qemu-system-x86", file: "qemu-system-x86_64" },
   { package: "openssh-client", file: "ssh" },
   { package: "xz-utils", file: "xz" },
-  { package: "zstd", file: "zstd" },
 ];
 
 /** What the tests of metrics, rules and dashboards take. */

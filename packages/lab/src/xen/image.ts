@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { constants, gunzipSync, zstdCompressSync } from "node:zlib";
 import { VirtError } from "@virtmesh/core/errors";
-import { ensurePackages, XEN_NEEDS } from "../apt.ts";
 import { cacheFolder } from "../debian-source.ts";
 import { CHARACTER_DEVICE, type CpioEntry, cpioArchive, FILE, FOLDER, LINK } from "../guest/cpio.ts";
 import { downloadKernel, onlyEntry } from "../guest/debian-kernel.ts";
@@ -95,7 +94,6 @@ export async function buildXenImage(
       `a Xen host is built on Debian for amd64, not on ${process.platform} ${process.arch}`,
     );
   }
-  await ensurePackages(XEN_NEEDS, progress, signal);
   await mkdir(cache, { recursive: true });
   // Built aside and renamed when whole: two builds at once do no harm, the second finds the first one's.
   const work = await mkdtemp(join(cache, "building-"));

@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Scope } from "@virtmesh/kit/scope";
+import { ensurePackages, XEN_NEEDS } from "../apt.ts";
 import { Child, run, type RunResult } from "../process.ts";
 import { repositoryRoot } from "../repository.ts";
 import { freePort } from "../service.ts";
@@ -17,7 +18,7 @@ export interface XenMachineOptions {
   /** Folders that it sees at the same paths, beside that one and the checkout; it cannot write to them. */
   readonly shared: readonly string[];
   readonly signal: AbortSignal;
-  readonly progress?: (text: string) => void;
+  readonly progress?: ((text: string) => void) | undefined;
 }
 
 /** Commands before `dom0`: a connection of its own, and the one that all share. */
@@ -87,6 +88,7 @@ async function boot<T>(
 ): Promise<T> {
   const { name, address, dir } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(BOOT_MS)]);
+  await ensurePackages(XEN_NEEDS, options.progress, options.signal);
   const image = await buildXenImage(options.progress, options.signal);
   await mkdir(dir, { recursive: true });
   const sshPort = await freePort(address);

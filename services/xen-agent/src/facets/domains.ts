@@ -147,7 +147,7 @@ export class XenDomains implements DomainFacet {
       });
     }
     if (!guest.managedSave) await this.#guests.start(guest, definition, options, c);
-    else await this.#saved.startFrom(guest, definition, options, c);
+    else await this.#saved.startFrom(guest, options, c);
     return guest.info;
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { etagOf } from "@virtmesh/agent/guests/definition";
 import type { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { EventFeed } from "@virtmesh/agent/guests/event-feed";
@@ -28,6 +29,8 @@ export interface GuestsOptions {
   readonly logger: MeshLogger;
 }
 
+/** How long it takes until a question that failed is asked again. */
+const AGAIN_MS = 1_000;
 const NO_CARDS: ReadonlyMap<string, number> = new Map();
 
 /** Every guest of this host that this agent started, and what becomes of each. */
@@ -88,13 +91,14 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
         ...{ etag: etagOf(definition), xml: xmlOf(definition) },
       };
       await folder.create(guest.uuid);
-      let id: number;
+      let id: number | undefined;
       try {
         await folder.save(status);
         id = await makeDomain(folder, definition, this.#o.configOf(definition), options, c.signal);
         await folder.save({ ...status, id });
         if (!options.paused) await xl(["unpause", String(id)]);
       } catch (e) {
+        if (id !== undefined) await destroyDomain(id);
         await folder.remove(guest.uuid);
         throw refusal(`guest "${guest.name}" could not be started`, guest.name, e);
       }
@@ -191,13 +195,19 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
         try {
           while (this.#lookAgain && !signal.aborted) {
             this.#lookAgain = false;
-            await this.#lookOnce(signal);
+            await this.#lookOnce(signal).catch(async (err: unknown) => {
+              if (signal.aborted) return;
+              this.#o.logger.error({ err }, "xl did not say which domains there are; it is asked again");
+              // What was told is told once, and must not be forgotten.
+              this.#lookAgain = true;
+              await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+            });
           }
         } finally {
           this.#looking = false;
         }
       },
-      (err) => this.#o.logger.error({ err }, "xl did not say which domains there are"),
+      (err) => this.#o.logger.error({ err }, "domains are not looked at any more"),
     );
   }
 

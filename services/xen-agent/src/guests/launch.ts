@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
@@ -68,16 +68,11 @@ async function removeDomain(uuid: DomainUuid): Promise<void> {
   if (left !== undefined) await destroyDomain(left.id);
 }
 
-/** A file that `xl` has left half written. */
-export async function removePartial(path: string): Promise<void> {
-  await rm(path, { force: true });
-}
-
 /** What xl refused, in the words of the contract. */
 export function refusal(what: string, name: string, e: unknown): VirtError {
-  if (VirtError.is(e)) return e;
+  if (!(e instanceof XlError)) return VirtError.from(e);
   return new VirtError(
-    e instanceof XlError ? "HYPERVISOR_FAILED" : "HOST_SETUP",
+    "HYPERVISOR_FAILED",
     `${what}: ${messageOf(e)}`,
     { resource: { type: "domain", name } },
     { cause: e },

@@ -1,8 +1,9 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { identified } from "@virtmesh/agent/guests/definition";
 import type { Call } from "@virtmesh/core/call";
 import type { DomainUuid } from "@virtmesh/core/ids";
-import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { Guest } from "../guests/guest.ts";
 import type { Guests } from "../guests/guests.ts";
 import { readSaved } from "./saved-file.ts";
@@ -31,14 +32,11 @@ export class ManagedSaves {
   }
 
   /** Goes on from what was saved, which is used up then. */
-  async startFrom(
-    guest: Guest,
-    definition: IdentifiedDomain,
-    options: { readonly paused: boolean },
-    c: Call,
-  ): Promise<void> {
+  async startFrom(guest: Guest, options: { readonly paused: boolean }, c: Call): Promise<void> {
     const savedState = this.path(guest.uuid);
-    const { running } = await readSaved(savedState);
+    const { xml, running } = await readSaved(savedState);
+    // What was saved is what goes on, whatever the definition for the next boot says by now.
+    const definition = identified(parseDomain(xml));
     await this.#guests.start(guest, definition, { paused: options.paused || !running, savedState }, c);
     await this.remove(guest);
   }

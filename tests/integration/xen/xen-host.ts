@@ -15,12 +15,7 @@ import { Watching } from "../watching.ts";
 
 /** An emulated processor is slow, and slower on a busy computer. */
 const CALL_MS = 120_000;
-<<<<<<< HEAD
-=======
 export const LONG = { seconds: 120n, nanos: 0 };
-/** On a busy computer the machine may stand still for longer than an agent may usually be silent. */
-const PATIENT_LEASE = ["--lease-ttl", "30s"];
->>>>>>> 61447ba (xen-agent, docs, demo: A page, a unit and a column for Xen, and its guest in the demo of all)
 
 /** A mesh with one host: a machine with a real Xen, whose agent runs in its dom0. */
 export class XenHost implements AsyncDisposable {

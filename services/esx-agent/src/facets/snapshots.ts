@@ -1,3 +1,4 @@
+import { freshSnapshotName } from "@virtmesh/agent/guests/snapshot-names";
 import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type {
@@ -53,7 +54,8 @@ export class EsxSnapshots implements SnapshotFacet {
   async create(uuid: DomainUuid, request: SnapshotRequest, c: Call): Promise<SnapshotInfo> {
     const guest = this.#server.guests.require(uuid);
     const asked = request.xml === "" ? undefined : parseSnapshot(request.xml);
-    const name = request.name || (asked?.name ?? freshName(guest));
+    const name =
+      request.name || (asked?.name ?? freshSnapshotName(treeOf(guest).map(({ info }) => info.name)));
     const description = request.description || (asked?.description ?? "");
     const resource = { type: "snapshot", name };
     if (treeOf(guest).some(({ info }) => info.name === name))
@@ -154,12 +156,4 @@ function descendants(guest: Guest, name: string): readonly string[] {
   return treeOf(guest)
     .filter(({ info }) => info.parent === name)
     .flatMap(({ info }) => [...descendants(guest, info.name), info.name]);
-}
-
-/** As libvirt makes names up: the time, counted on when there is one of that name. */
-function freshName(guest: Guest): string {
-  const taken = treeOf(guest).map(({ info }) => info.name);
-  let seconds = Math.trunc(Date.now() / 1000);
-  while (taken.includes(String(seconds))) seconds += 1;
-  return String(seconds);
 }

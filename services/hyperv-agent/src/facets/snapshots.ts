@@ -1,3 +1,4 @@
+import { freshSnapshotName } from "@virtmesh/agent/guests/snapshot-names";
 import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type {
@@ -69,7 +70,7 @@ export class HypervSnapshots implements SnapshotFacet {
     const guest = this.#server.guests.require(uuid);
     const asked = request.xml === "" ? undefined : parseSnapshot(request.xml);
     const before = await this.#tree(guest, c);
-    const name = request.name || (asked?.name ?? freshName(before));
+    const name = request.name || (asked?.name ?? freshSnapshotName(before.map(({ info }) => info.name)));
     const what = `snapshot "${name}" of guest "${guest.name}" cannot be made`;
     const refuse = (why: string): never => {
       throw new VirtError("UNSUPPORTED", `${what} ${why}`, { resource: { type: "snapshot", name } });
@@ -217,12 +218,4 @@ function descendants(tree: readonly Checkpoint[], name: string): readonly string
   return tree
     .filter(({ info }) => info.parent === name)
     .flatMap(({ info }) => [...descendants(tree, info.name), info.name]);
-}
-
-/** As libvirt makes names up: the time, counted on when there is one of that name. */
-function freshName(tree: readonly Checkpoint[]): string {
-  const taken = tree.map(({ info }) => info.name);
-  let seconds = Math.trunc(Date.now() / 1000);
-  while (taken.includes(String(seconds))) seconds += 1;
-  return String(seconds);
 }

@@ -28,6 +28,19 @@ describe("an instance by Microsoft's schema", () => {
     expect(read).toEqual({ OperationalStatus: [2] });
   });
 
+  it("has others in it, as elements or as text", () => {
+    const text = embedded("Msvm_SummaryInformation", { Name: "A", MemoryUsage: 7n });
+    const { SummaryInformation } = readOutput(
+      "Msvm_VirtualSystemManagementService",
+      "GetSummaryInformation",
+      instance({ SummaryInformation: [text, instance({ Name: ["B"] })] }),
+    );
+    expect(SummaryInformation?.map((each) => readMsvm("Msvm_SummaryInformation", each))).toEqual([
+      { Name: "A", MemoryUsage: 7n },
+      { Name: "B" },
+    ]);
+  });
+
   it("has bytes together in base64, or one by one", () => {
     const image = (...ImageData: string[]) =>
       readOutput(

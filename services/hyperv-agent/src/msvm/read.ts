@@ -1,3 +1,4 @@
+import { readCimXml } from "../wsman/cim-xml.ts";
 import { WsmanProtocolError } from "../wsman/errors.ts";
 import { type Instance, isInstance, isReference, type Raw } from "../wsman/values.ts";
 import { CLASSES, METHODS } from "./gen/schema.ts";
@@ -52,8 +53,10 @@ function readScalar(type: string, raw: Raw, place: string): unknown {
     case "uint64":
     case "sint64":
       return wholeNumber(raw, place);
-    case "reference":
+    // Some servers put an instance into another as text.
     case "instance":
+      return readCimXml(raw);
+    case "reference":
       throw new WsmanProtocolError(`${place} is "${raw}" and no ${type}`);
     default:
       return Number(wholeNumber(raw, place));

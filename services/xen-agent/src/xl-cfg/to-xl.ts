@@ -111,9 +111,12 @@ function cpuidSettings({ cpu }: DomainDefinition): readonly Pair[] {
   return some("cpuid", features.length === 0 ? undefined : ["host", ...features].join(","));
 }
 
-function vnumaSettings({ cpu }: DomainDefinition, host: XlHost): readonly Pair[] {
+function vnumaSettings({ cpu, vcpu }: DomainDefinition, host: XlHost): readonly Pair[] {
   const cells = cpu?.numa?.cells ?? [];
+  if (cells.length === 0) return [];
   const isSpread = cells.length <= (host.nodes ?? cells.length);
+  // Only when it is said does xl give a guest with nodes more processors than the host has.
+  const most = host.nodes === undefined || vcpu.current !== undefined ? undefined : vcpu.count;
   const nodes = cells.map((cell, node) => {
     const { bytes, cpus } = cell;
     if (cpus === undefined)
@@ -126,7 +129,7 @@ function vnumaSettings({ cpu }: DomainDefinition, host: XlHost): readonly Pair[]
       `vdistances=${values.join(",")}`,
     ];
   });
-  return some("vnuma", nodes);
+  return [...some("maxvcpus", most), ["vnuma", nodes]];
 }
 
 function xenbusSettings({ devices }: DomainDefinition): readonly Pair[] {

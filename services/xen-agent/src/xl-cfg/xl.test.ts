@@ -278,6 +278,7 @@ kernel = "/boot/vmlinuz"
     const node = (id: number, pnode: number, distances: string) =>
       `[ "pnode=${pnode}", "size=256", "vcpus=${id}", "vdistances=${distances}" ]`;
     expect(xlConfig(definition, { nodes: 2 })).toContain(`${node(0, 0, "10,20")}, ${node(1, 1, "20,10")}`);
+    expect(xlConfig(definition, { nodes: 1 })).toContain("maxvcpus = 2\n");
     expect(xlConfig(definition, { nodes: 1 })).toContain(`${node(0, 0, "10,20")}, ${node(1, 0, "20,10")}`);
   });
 

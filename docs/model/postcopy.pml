@@ -52,7 +52,7 @@
 mtype:source = { s_sending, s_switching, s_committing, s_deciding, s_inDoubt, s_resuming, s_pulling, s_stranded,
   s_losing, s_retiring, s_aborting, s_completed, s_failed };
 mtype:destination = { d_prepared, d_resuming, d_pulling, d_running, d_discarding, d_promising, d_discarded };
-mtype:entry = { j_begun, j_committing, j_committed, j_resumed, j_aborting, j_resuming, j_pulling, j_promised, j_ended };
+mtype:entry = { j_begun, j_committing, j_committed, j_resumed, j_aborting, j_resuming, j_pulling, j_lost, j_promised, j_ended };
 mtype:fact = {
   /* the source */
   f_postcopyWanted, f_memoryPass, f_switchover, f_mirrorConcluded, f_mirrorFailed, f_sent, f_sourceExited, f_rolledBack,
@@ -66,7 +66,7 @@ mtype:fact = {
   f_postcopyActive, f_postcopyPaused, f_journalled, f_recordDestination, f_recordSource };
 mtype:record = { r_undecided, r_source, r_destination };
 mtype:link = { l_held, l_flowing, l_broken, l_sent };
-mtype:work = { w_none, w_resuming, w_resume, w_ran, w_pulling, w_resumed, w_promise, w_discard, w_abandon };
+mtype:work = { w_none, w_resuming, w_resume, w_ran, w_pulling, w_resumed, w_lost, w_promise, w_discard, w_abandon };
 mtype:question = { q_none, q_where, q_promise };
 
 /* -------- the world -------- */
@@ -92,6 +92,7 @@ bool fencing = 0;                      /* durable */
 bool wanted = 0, watching = 0;         /* watching: it hears what becomes of its memory */
 mtype:link sMemory = l_held;           /* as far as it has heard */
 bool homeOver = 0, awayOver = 0, lost = 0;
+bool lostThere = 0;                    /* the destination's journal says that it lost the guest */
 bool decide = 0, tellDecided = 0, letGo = 0, recover = 0, resumePostcopy = 0, tellGone = 0, rollBack = 0, tellAbort = 0;
 bool endGuest = 0;
 bool retire = 0, fence = 0, jCommitting = 0, jCommitted = 0, jAborting = 0, jResumed = 0;
@@ -321,7 +322,11 @@ end:
        fi }
   /* resumed: it runs there, or ran */
   :: atomic { asking != q_none && sUp && dUp && ((dLive && d == d_running) || (!dLive && !promisedThere && !forgotten)) ->
-       says(f_peerStanding); asking = q_none; if :: AFTER || s == s_inDoubt -> toRetiring(0) :: else fi }
+       asking = q_none;
+       if
+       :: lostThere -> says(f_peerLostGuest); if :: AFTER || s == s_inDoubt -> toRetiring(1) :: else fi
+       :: else -> says(f_peerStanding); if :: AFTER || s == s_inDoubt -> toRetiring(0) :: else fi
+       fi }
   :: atomic { asking != q_none && sUp && dUp && !dLive && forgotten && !promisedThere ->
        if :: asking == q_promise -> promisedThere = 1 :: else -> says(f_peerStanding); asking = q_promise fi }
   :: atomic { asking != q_none && sUp && dUp && !dLive && promisedThere ->
@@ -335,12 +340,13 @@ inline forgetThere() {
   withdrawing = 0; confirming = 0; accepted = 0; has = 0; dStranded = 0; dGone = 0; open = 0; work = w_none; dDied = 0;
   mayHaveRun = 0; breakSession(); dLostSource = 0
 }
+inline loses() { lostThere = 1; lostGuest_ = session; work = w_lost }
 /* It will not go on there (endedHere): only one that has never run is promised. */
 inline endedThere() {
   if
   :: !mayHaveRun || PROMISE_AFTER_CONT -> setbackThere()
-  :: else -> d = d_running; work = w_resumed; open = 0;
-     if :: has == 1 -> lostGuest_ = session :: else -> resumed_ = session fi
+  :: else -> d = d_running; open = 0;
+     if :: has == 1 -> loses() :: else -> resumed_ = session; work = w_resumed fi
   fi
 }
 
@@ -368,6 +374,7 @@ end:
   :: atomic { dUp && dLive && work == w_ran && d != d_resuming -> work = w_none }
   :: atomic { dUp && dLive && work == w_pulling -> dj = j_pulling;
        work = (d == d_running -> w_resumed : w_none); open = (d == d_pulling && dStranded) }
+  :: atomic { dUp && dLive && work == w_lost -> dj = j_lost; work = w_none; dLive = 0; dj = j_ended; open = 0 }
   :: atomic { dUp && dLive && work == w_resumed -> dj = j_resumed; work = w_none; dLive = 0; dj = j_ended; open = 0 }
   :: atomic { dUp && dLive && work == w_none && open && d == d_pulling -> open = 0;
        if :: dGone -> work = w_abandon
@@ -413,7 +420,7 @@ end:
   :: atomic { dUp && dLive && gone_ -> gone_ = 0; says(f_sourceGone); dGone = 1;
        if :: d == d_pulling && dStranded -> open = 1 :: else fi }
   :: atomic { dUp && dLive && d == d_pulling && dDied -> dDied = 0; says(f_incomingFailed); d = d_running; open = 0;
-       lostGuest_ = session; work = w_resumed }
+       loses() }
   :: atomic { dUp && dLive && d != d_prepared && dLostSource -> dLostSource = 0 }
   :: atomic { dUp && (!dLive || d != d_prepared) && abort_ -> abort_ = 0 }
   :: atomic { dUp && !dLive && (recovers_ || gone_ || decided_) -> breakSession(); dLostSource = 0 }
@@ -431,12 +438,14 @@ end:
        :: dj == j_begun && !dAlive -> setbackThere()
        :: dj == j_resuming -> d = d_resuming; accepted = 1; confirming = 1; mayHaveRun = 1
        :: dj == j_pulling && dAlive -> d = d_pulling
-       :: dj == j_pulling && !dAlive -> d = d_running; lostGuest_ = session; work = w_resumed
+       :: dj == j_pulling && !dAlive -> d = d_running; loses()
+       :: dj == j_lost -> d = d_running; work = w_lost
        fi }
   :: atomic { dUp && dLive && confirming -> confirming = 0; dDied = 0; says(f_recordDestination);
        if
        :: dAlive -> work = (has > 0 -> w_resume : w_none)
-       :: else -> d = d_running; resumed_ = session; work = w_resumed
+       /* What it had of its memory is not known: none, or not all. */
+       :: else -> d = d_running; loses()
        fi }
   od
 }

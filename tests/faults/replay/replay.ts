@@ -22,6 +22,7 @@ interface Begun {
   readonly entry: SourceEntry & DestinationEntry;
   readonly nextGeneration: Generation;
   readonly alive: boolean;
+  readonly postcopy: boolean;
 }
 
 /** Plays what both machines were fed with to them again, in the order in which it was seen. No I/O. */
@@ -70,7 +71,7 @@ function destinationStep(
 ): DestinationStep | undefined {
   const begun = detail as Begun;
   if (kind === "begin") return beginDestination();
-  if (kind === "restart") return restartDestination(begun.entry, begun.nextGeneration, begun.alive);
+  if (kind === "restart") return restartDestination(begun.entry, begun.nextGeneration, begun);
   return state && stepDestination(state, detail as DestinationFact);
 }
 

@@ -6,7 +6,7 @@ import type { MigrationOffer, MigrationPlan, Tuning } from "@virtmesh/core/drive
 import { REASONS, type Reason, VirtError } from "@virtmesh/core/errors";
 import type { MigrationId } from "@virtmesh/core/ids";
 import type { DestinationEntry } from "@virtmesh/core/migration/destination-state";
-import type { Standing } from "@virtmesh/core/migration/facts";
+import type { Answer } from "@virtmesh/core/migration/facts";
 import type { SourceEntry } from "@virtmesh/core/migration/source-state";
 import { parseConnectionUri } from "@virtmesh/core/uri";
 import type { ChangeInfo, Hold } from "../changes/queue.ts";
@@ -220,12 +220,12 @@ export class Migrations implements AsyncDisposable {
   }
 
   /** What this agent, as a destination, can say of a migration; with a promise demanded, never less than one. */
-  async standing(id: MigrationId, demandPromise: boolean, signal: AbortSignal): Promise<Standing> {
+  async standing(id: MigrationId, demandPromise: boolean, signal: AbortSignal): Promise<Answer> {
     const live = this.incoming(id);
     if (live !== undefined) return live.settled(demandPromise, signal);
     const file = await readJournal(this.context.journalDir, id, "destination");
     const last = file === undefined ? undefined : lastOf<DestinationEntry>(file, DESTINATION_ENTRIES);
-    if (last === "resumed") return "resumed";
+    if (last === "resumed" || last === "lost") return last;
     if (last === "promised" || (await isRefused(this.context.journalDir, id))) return "promised";
     if (!demandPromise) return "unknown";
     await journalRefusal(this.context.journalDir, id);
@@ -364,6 +364,7 @@ const DESTINATION_ENTRIES: readonly string[] = [
   "resuming",
   "pulling",
   "resumed",
+  "lost",
   "promised",
 ] satisfies DestinationEntry[];
 

@@ -12,7 +12,7 @@ import type {
 type In<P extends DestinationPhase> = Extract<DestinationState, { readonly phase: P }>;
 
 export function resuming(state: In<"resuming">, fact: DestinationFact): DestinationStep {
-  if (state.confirming !== undefined) return confirming(state, state.confirming.alive, fact);
+  if (state.confirming !== undefined) return confirming(state, state.confirming, fact);
   switch (fact.fact) {
     case "journalled":
       if (fact.entry !== "resuming" || state.journalled) return stay(state);
@@ -85,9 +85,15 @@ export function resuming(state: In<"resuming">, fact: DestinationFact): Destinat
 }
 
 /** Started again: what the hypervisor shows is kept, and nothing is done, until nobody is known to have taken the guest back. */
-function confirming(state: In<"resuming">, alive: boolean, fact: DestinationFact): DestinationStep {
+function confirming(
+  state: In<"resuming">,
+  { alive, postcopy }: NonNullable<In<"resuming">["confirming"]>,
+  fact: DestinationFact,
+): DestinationStep {
   switch (fact.fact) {
     case "recordDestination": {
+      if (!alive && postcopy && state.has !== "all")
+        return lostGuest("it ended there before it was known to have all its memory", state.generation);
       if (!alive) return crashedHere(state.generation);
       const { confirming: _, ...confirmed } = state;
       return {
@@ -114,7 +120,7 @@ function confirming(state: In<"resuming">, alive: boolean, fact: DestinationFact
     case "postcopyActive":
       return { state: { ...state, stranded: false }, effects: [] };
     case "incomingFailed":
-      return { state: { ...state, confirming: { alive: false } }, effects: [] };
+      return { state: { ...state, confirming: { alive: false, postcopy } }, effects: [] };
     case "prepared":
     case "prepareFailed":
     case "running":

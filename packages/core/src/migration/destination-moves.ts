@@ -25,10 +25,10 @@ export function crashedHere(generation: Generation): DestinationStep {
 /** It crashed here: it ran here, and what it wrote is here. */
 export function lostGuest(message: string, generation?: Generation): DestinationStep {
   return {
-    state: { phase: "running" },
+    state: { phase: "running", lost: true },
     effects: [
       { effect: "tellLostGuest", message },
-      { effect: "journal", entry: "resumed" },
+      { effect: "journal", entry: "lost" },
       ...(generation === undefined ? [] : [{ effect: "adopt", generation } as const]),
       { effect: "finish" },
     ],

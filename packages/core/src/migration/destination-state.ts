@@ -37,13 +37,14 @@ export type DestinationState =
       /** The source's process has ended. */
       readonly gone: boolean;
       /** Started again, it asks first whether an operator took the guest back; `alive`: its process is there. */
-      readonly confirming?: { readonly alive: boolean };
+      readonly confirming?: { readonly alive: boolean; readonly postcopy: boolean };
       /** Started again after the guest was to run: it may have, whatever is seen of it now. */
       readonly mayHaveRun?: true;
     }
   /** The guest runs here without all of its memory. Stranded: the connection to the rest broke. */
   | { readonly phase: "pulling"; readonly stranded: boolean; readonly gone: boolean }
-  | { readonly phase: "running" }
+  /** Or it did: `lost` before it had all its memory. */
+  | { readonly phase: "running"; readonly lost?: true }
   | { readonly phase: "discarding"; readonly why: Why }
   | { readonly phase: "promising"; readonly why: Why; readonly leftovers: readonly string[] }
   | { readonly phase: "discarded"; readonly why: Why };
@@ -59,7 +60,7 @@ export interface Why {
   readonly message: string;
 }
 
-export type DestinationEntry = "begun" | "resuming" | "pulling" | "resumed" | "promised";
+export type DestinationEntry = "begun" | "resuming" | "pulling" | "resumed" | "lost" | "promised";
 
 export type DestinationEffect =
   | { readonly effect: "prepare" }

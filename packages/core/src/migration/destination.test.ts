@@ -7,14 +7,14 @@ const NEXT = generation(7n);
 
 describe("a destination whose agent was killed and started again", () => {
   it("takes the run token, which it may not have had the time for, when the guest ran already", () => {
-    expect(restartDestination("resumed", NEXT, true).effects).toEqual([
+    expect(restartDestination("resumed", NEXT, { alive: true, postcopy: false }).effects).toEqual([
       { effect: "adopt", generation: NEXT },
       { effect: "finish" },
     ]);
   });
 
   it("keeps a guest that died after the decision as its own, with the run token", () => {
-    const restarted = restartDestination("resuming", NEXT, false);
+    const restarted = restartDestination("resuming", NEXT, { alive: false, postcopy: false });
     const { state, effects } = stepDestination(restarted.state, {
       fact: "recordDestination",
       generation: NEXT,
@@ -24,7 +24,7 @@ describe("a destination whose agent was killed and started again", () => {
   });
 
   it("never promises for a guest that may have run before the restart, when its QEMU ends only later", () => {
-    const restarted = restartDestination("resuming", NEXT, true);
+    const restarted = restartDestination("resuming", NEXT, { alive: true, postcopy: false });
     const record = { fact: "recordDestination", generation: NEXT } as const;
     const confirmed = stepDestination({ ...restarted.state, has: "all" } as DestinationState, record);
     expect(confirmed.effects).toEqual([{ effect: "resume" }]);
@@ -39,7 +39,7 @@ describe("a destination whose agent was killed and started again", () => {
   it.each([true, false])(
     "ends what an operator took back meanwhile, whether it is there (%s) or not",
     (alive) => {
-      const restarted = restartDestination("resuming", NEXT, alive);
+      const restarted = restartDestination("resuming", NEXT, { alive, postcopy: false });
       expect(restarted.effects).toEqual([{ effect: "confirm" }]);
       const { state, effects } = stepDestination(restarted.state, { fact: "recordSource" });
       expect(state.phase).toBe("discarding");
@@ -47,8 +47,22 @@ describe("a destination whose agent was killed and started again", () => {
     },
   );
 
+  it("says of a post-copy whose QEMU went with it that the guest is lost, and says so again when it is asked later", () => {
+    const restarted = restartDestination("resuming", NEXT, { alive: false, postcopy: true });
+    const { state, effects } = stepDestination(restarted.state, {
+      fact: "recordDestination",
+      generation: NEXT,
+    });
+    expect(effects.map((e) => e.effect)).toEqual(["tellLostGuest", "journal", "adopt", "finish"]);
+    expect(effects).toContainEqual({ effect: "journal", entry: "lost" });
+    expect(standingOf(state)).toBe("lost");
+    const again = restartDestination("lost", NEXT, { alive: false, postcopy: true });
+    expect(standingOf(again.state)).toBe("lost");
+    expect(again.effects).toEqual([{ effect: "adopt", generation: NEXT }, { effect: "finish" }]);
+  });
+
   it("asks the record before it gives up what it may have loaded", () => {
-    expect(restartDestination("begun", NEXT, true)).toEqual({
+    expect(restartDestination("begun", NEXT, { alive: true, postcopy: false })).toEqual({
       state: { phase: "prepared", withdrawing: true },
       effects: [{ effect: "withdraw" }],
     });

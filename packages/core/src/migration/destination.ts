@@ -9,7 +9,7 @@ import type {
   Has,
   Why,
 } from "./destination-state.ts";
-import type { DestinationFact, Standing } from "./facts.ts";
+import type { Answer, DestinationFact } from "./facts.ts";
 
 export function beginDestination(): DestinationStep {
   return { state: { phase: "preparing" }, effects: [{ effect: "journal", entry: "begun" }] };
@@ -19,7 +19,7 @@ export function beginDestination(): DestinationStep {
 export function restartDestination(
   entry: DestinationEntry,
   nextGeneration: Generation,
-  alive: boolean,
+  { alive, postcopy }: { readonly alive: boolean; readonly postcopy: boolean },
 ): DestinationStep {
   switch (entry) {
     case "begun":
@@ -37,7 +37,7 @@ export function restartDestination(
           generation: nextGeneration,
           journalled: true,
           ...{ has: "nothing", stranded: false, gone: false },
-          confirming: { alive },
+          confirming: { alive, postcopy },
         },
         effects: [{ effect: "confirm" }],
       };
@@ -54,13 +54,18 @@ export function restartDestination(
         state: { phase: "running" },
         effects: [{ effect: "adopt", generation: nextGeneration }, { effect: "finish" }],
       };
+    case "lost":
+      return {
+        state: { phase: "running", lost: true },
+        effects: [{ effect: "adopt", generation: nextGeneration }, { effect: "finish" }],
+      };
     case "promised":
       return discard({ failure: "", message: "promised before the restart" });
   }
 }
 
 /** What to answer to a source that asks. */
-export function standingOf(state: DestinationState): Standing {
+export function standingOf(state: DestinationState): Answer {
   switch (state.phase) {
     case "preparing":
     case "prepared":
@@ -72,7 +77,7 @@ export function standingOf(state: DestinationState): Standing {
       if (!state.journalled) return state.has === "nothing" ? "prepared" : "loaded";
       return state.phase;
     case "running":
-      return "resumed";
+      return state.lost === true ? "lost" : "resumed";
     // Not promised before it is durable.
     case "discarding":
     case "promising":

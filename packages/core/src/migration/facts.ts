@@ -73,6 +73,9 @@ export type Standing =
   | "resumed"
   | "promised";
 
+/** What a destination answers; `lost` is heard as `peerLostGuest`. */
+export type Answer = Standing | "lost";
+
 /** What the destination's agent says, over the session or in answer to a question. */
 export type PeerFact =
   | { readonly fact: "peerPrepared"; readonly endpoints: Endpoints }

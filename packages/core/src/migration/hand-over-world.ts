@@ -347,6 +347,7 @@ export class World {
     if (this.destination === undefined) {
       // The agent runs but knows nothing live: its journal answers.
       if (last === undefined && demandPromise) this.destinationJournal.push("promised");
+      if (last === "lost") return this.toSource({ fact: "peerLostGuest", message: "asked" });
       return this.toSource({
         fact: "peerStanding",
         standing: last === "resumed" ? "resumed" : last === "promised" ? "promised" : "unknown",
@@ -358,7 +359,12 @@ export class World {
       if (this.destination === undefined) return this.ask(demandPromise);
       const phase = this.destination.phase;
       if (phase === "discarding" || phase === "promising") return this.ask(demandPromise);
-      this.toSource({ fact: "peerStanding", standing: standingOf(this.destination) });
+      const answer = standingOf(this.destination);
+      this.toSource(
+        answer === "lost"
+          ? { fact: "peerLostGuest", message: "asked" }
+          : { fact: "peerStanding", standing: answer },
+      );
     });
   }
 
@@ -474,7 +480,12 @@ export class World {
         }
         const last = this.destinationJournal.at(-1);
         if (last === undefined) return;
-        this.takeDestination(restartDestination(last, NEXT, this.incoming));
+        this.takeDestination(
+          restartDestination(last, NEXT, {
+            alive: this.incoming,
+            postcopy: this.common.postcopy !== undefined,
+          }),
+        );
         return this.tellArrived();
       }
       case 2:

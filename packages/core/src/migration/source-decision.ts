@@ -89,6 +89,8 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
       return stay(state);
     case "peerResumed":
       return retire(state);
+    case "peerLostGuest":
+      return lose(state, fact.message);
     case "peerFailed":
       return promiseOrAsk(state, fact);
     case "peerDiscarded":
@@ -140,7 +142,6 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "peerAccepted":
     case "peerPulling":
     case "peerRecoverable":
-    case "peerLostGuest":
     case "postcopyWanted":
     case "recoverWanted":
     case "recoverDue":

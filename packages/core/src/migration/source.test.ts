@@ -60,6 +60,12 @@ describe("a source whose destination does not come back after the decision", () 
     const doubt = [...LOADED, { fact: "recordUnknown", message: "no answer" }] as const;
     expect(after(...doubt, { fact: "letGo", actor: "ann" }).state.phase).toBe("inDoubt");
   });
+
+  it("ends when the destination answers that it lost the guest, and says so", () => {
+    const doubt = [...LOADED, { fact: "recordUnknown", message: "no answer" }] as const;
+    const { state } = after(...doubt, { fact: "peerLostGuest", message: "it ended" });
+    expect(state).toMatchObject({ phase: "retiring", lost: { reason: "GUEST_LOST", message: "it ended" } });
+  });
 });
 
 describe("a source whose guest is destroyed by its user", () => {

@@ -290,6 +290,18 @@ describe("the guests of a Hyper-V host", () => {
     });
   });
 
+  it("are hundreds, and each has its numbers and its events", async () => {
+    const many = Array.from({ length: 300 }, (_, i) => ({ name: `guest-${i}`, state: "running" as const }));
+    await using hyperv = await Fronted.open({}, { guests: many });
+    const stats = hyperv.driver.domains.stats();
+    expect(stats).toHaveLength(300);
+    expect(stats.every(({ rssBytes }) => rssBytes > 0n)).toBe(true);
+    hyperv.host.host.control("guest-7", "off");
+    await hyperv.heard(lifecycle("guest-7", "stopped"));
+    expect(hyperv.events).toHaveLength(1);
+    expect(hyperv.warnings).toEqual([]);
+  });
+
   it("of which one cannot be understood are known, but for that one", async () => {
     const broken = { name: "broken", notes: 'virtmesh:{"metadata":"<nonsense"}' };
     await using hyperv = await Fronted.open({}, { guests: [broken, { name: "web", state: "running" }] });

@@ -6,6 +6,7 @@ import { isKind } from "../settings/model.ts";
 import { readCimXml } from "../wsman/cim-xml.ts";
 import type { CallOptions } from "../wsman/client.ts";
 import type { Facts } from "./facts.ts";
+import type { Guest } from "./guest.ts";
 import type { Guests } from "./guests.ts";
 
 export interface Sample {
@@ -15,11 +16,13 @@ export interface Sample {
 }
 
 const PERIOD_MS = 10_000;
+/** As many guests as have room in one answer, in which each takes some kilobytes. */
+const PER_CALL = 100;
 /** RequestedInformation of GetSummaryInformation: the guest's GUID, and its memory. */
 const WANTED = [0, 103];
 
 /**
- * Takes the numbers of all guests that run in one call every few seconds. Numbers have no events, so there is no other
+ * Takes the numbers of all guests that run, many in one call, every few seconds. Numbers have no events, so there is no other
  * way; a read takes what is there and waits for nobody. The size of each disk is asked for once.
  */
 export class Sampler {
@@ -54,8 +57,15 @@ export class Sampler {
     forget(this.#samples, new Set(active.map(({ key }) => key)));
     const paths = new Set(active.flatMap(({ facts }) => hardDisksOf(facts)));
     forget(this.#sizes, paths);
-    if (active.length === 0) return;
-    const SettingData = active.map(({ settingsId }) =>
+    for (let from = 0; from < active.length; from += PER_CALL)
+      await this.#summarize(session, active.slice(from, from + PER_CALL), options);
+    // All at once: the client has a few connections and lets the rest wait.
+    const fresh = [...paths].filter((path) => !this.#sizes.has(path));
+    await Promise.all(fresh.map(async (path) => this.#sizes.set(path, await sizeAt(session, path, options))));
+  }
+
+  async #summarize(session: MsvmSession, guests: readonly Guest[], options: CallOptions): Promise<void> {
+    const SettingData = guests.map(({ settingsId }) =>
       settingReference("Msvm_VirtualSystemSettingData", settingsId),
     );
     const { output } = await session.call(
@@ -68,9 +78,6 @@ export class Sampler {
     for (const each of output.SummaryInformation ?? []) {
       const { Name = "", MemoryUsage = 0n } = readMsvm("Msvm_SummaryInformation", each);
       this.#samples.set(Name.toUpperCase(), { timeMs: Date.now(), memoryMib: MemoryUsage });
-    }
-    for (const path of paths) {
-      if (!this.#sizes.has(path)) this.#sizes.set(path, await sizeAt(session, path, options));
     }
   }
 }

@@ -28,7 +28,9 @@ module.exports = {
       "tests/conformance/**/!(scores).test.ts",
     ]),
     project("conformance", ["tests/conformance/scores.test.ts"]),
-    project("contract", ["tests/contract/**/*.test.ts"]),
+    project("contract", ["tests/contract/**/*.test.ts"], {
+      testEnvironment: "<rootDir>/tools/jest-left-out.cjs",
+    }),
     project("integration", ["tests/integration/**/*.test.ts"]),
     project("e2e", ["tests/e2e/**/*.test.ts"]),
     project("faults", ["tests/faults/**/*.test.ts"]),

@@ -44,6 +44,7 @@ const steps: readonly Step[] = [
   commandStep(root, "contract lint", "buf", "lint", "--path", "proto/virtmesh"),
   breakingStep(root),
   generatedCodeStep(root),
+  generatedDocumentStep(root, "services/hyperv-agent/src/msvm/gen/schema.ts", "tools/msvm-schema.ts"),
   generatedDocumentStep(root, "docs/errors.md", "tools/error-table.ts"),
   generatedDocumentStep(root, "docs/documents", "tools/document-pages.ts"),
   pureStep("floors", () => checkFloors({ files: withImports, packages: declaredPackages() })),

@@ -22,6 +22,7 @@ export const FLOORS: Readonly<Record<string, Room>> = {
   "packages/kit": { floor: 2 },
   "packages/agent": { floor: 3 },
   "packages/test-driver": { floor: 3 },
+  "packages/hyperv-simulator": { floor: 3, onlyFor: ["packages/testkit", "packages/lab", "clients/demo"] },
   "packages/lab": { floor: 4, onlyFor: ["packages/testkit", "clients/demo"] },
   "packages/testkit": { floor: 4, with: ["packages/lab"], onlyFor: [] },
 };

@@ -19,6 +19,7 @@ module.exports = class JestLines {
       passed: result.numPassingTests,
       failed: result.numFailingTests,
       skipped: result.numPendingTests + result.numTodoTests,
+      leftOut: result.testResults.filter((t) => t.status === "pending").map((t) => t.fullName),
       failures: result.testResults.filter((t) => t.status === "failed").map((t) => t.fullName),
       couldNotRun: result.testExecError !== undefined && result.testExecError !== null,
     });

@@ -1,4 +1,6 @@
+import { DOMAIN_TRAITS, type DomainTrait } from "@virtmesh/core/driver/domains";
 import { FACET_METHODS } from "@virtmesh/core/driver/driver";
+import { LIBVIRT_MEMBERS, libvirtFunction } from "./libvirt-functions.ts";
 
 /** What one driver says it can do. */
 export interface DriverSupport {
@@ -53,11 +55,18 @@ const CALLS: Readonly<Record<string, string>> = {
   "conversion.toNative": "ConversionService.ConvertToNative",
   "blockJobs.list": "BlockJobService.ListBlockJobs",
   "blockJobs.cancel": "BlockJobService.CancelBlockJob",
+  "diskMoves.move": "DiskMoveService.MoveDisk",
   "migrationSource.examine": "MigrationService.MigrateDomain with `validate_only`",
   "migrationSource.open": "MigrationService.MigrateDomain",
 };
 
-/** docs/support-matrix.md: a row for every method a driver can have, a column for every driver. */
+const TRAITS: Readonly<Record<DomainTrait, string>> = {
+  pausedStart: "started with their CPUs stopped",
+  nextDefinition: "defined anew for the next start while they run",
+  pushedEvents: "told of by the hypervisor when something happens to them",
+};
+
+/** docs/support-matrix.md: a row for every method a driver can have, a column for every driver, beside libvirt's. */
 export function supportDocument(drivers: readonly DriverSupport[]): string {
   const names = drivers.map((driver) => driver.name);
   const lines = [
@@ -65,15 +74,65 @@ export function supportDocument(drivers: readonly DriverSupport[]): string {
     "",
     "Generated from the drivers by `node tools/support-matrix.ts`; do not edit. An agent says the same of itself in",
     "`AgentService.GetSupport`; a method that is missing answers UNIMPLEMENTED with the names of facet and method.",
+    "",
+    "A cell says what virtmesh's driver has, and after the stroke what libvirt 9.0.0's driver of that name has, where",
+    "libvirt has such a function at all.",
+    "",
+    ...inNumbers(drivers),
   ];
   for (const [facet, methods] of Object.entries(FACET_METHODS)) {
-    lines.push("", `## ${facet}`, "", `| method | call | ${names.join(" | ")} |`);
-    lines.push(`| --- | --- |${" --- |".repeat(names.length)}`);
+    lines.push("", `## ${facet}`, "", ...table(["method", "call", "in libvirt", ...names]));
     for (const method of methods) {
       const full = `${facet}.${method}`;
-      const has = drivers.map((driver) => (driver.methods.has(full) ? "yes" : "-"));
-      lines.push(`| \`${method}\` | ${CALLS[full] ?? "inside the chassis"} | ${has.join(" | ")} |`);
+      const theirs = libvirtFunction(full);
+      const cells = drivers.map((driver) => {
+        const ours = mark(driver.methods.has(full));
+        return theirs === undefined ? ours : `${ours} / ${mark(theirs.drivers.has(driver.name))}`;
+      });
+      lines.push(row([`\`${method}\``, CALLS[full] ?? "inside the chassis", theirs?.name ?? "", ...cells]));
     }
   }
+  lines.push("", "## What guests can be", "", ...table(["", ...names]));
+  for (const trait of DOMAIN_TRAITS) {
+    const word = `domains.${trait}`;
+    lines.push(
+      row([`\`${word}\`: ${TRAITS[trait]}`, ...drivers.map((driver) => mark(driver.methods.has(word)))]),
+    );
+  }
   return `${lines.join("\n")}\n`;
+}
+
+function inNumbers(drivers: readonly DriverSupport[]): readonly string[] {
+  const methods = Object.entries(FACET_METHODS).flatMap(([facet, names]) =>
+    names.map((name) => `${facet}.${name}`),
+  );
+  const shared = methods.filter((method) => libvirtFunction(method) !== undefined);
+  const count = (of: readonly string[], has: (method: string) => boolean | undefined): string =>
+    String(of.filter((method) => has(method) === true).length);
+  const each = (text: (driver: DriverSupport) => string): readonly string[] => drivers.map(text);
+  return [
+    ...table(["", ...drivers.map((driver) => driver.name)]),
+    row([`methods here, of ${methods.length}`, ...each((d) => count(methods, (m) => d.methods.has(m)))]),
+    row([
+      `those that libvirt has too, of ${shared.length}: here`,
+      ...each((d) => count(shared, (m) => d.methods.has(m))),
+    ]),
+    row(["the same: libvirt", ...each((d) => count(shared, (m) => libvirtFunction(m)?.drivers.has(d.name)))]),
+    row([
+      "all that libvirt's driver implements, of 257",
+      ...each((d) => String(LIBVIRT_MEMBERS[d.name] ?? "no driver")),
+    ]),
+  ];
+}
+
+function mark(has: boolean): string {
+  return has ? "yes" : "-";
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+function table(head: readonly string[]): readonly string[] {
+  return [row(head), row(head.map(() => "---"))];
 }

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { supportOf } from "@virtmesh/core/driver/driver";
 import { createQemuDriver } from "@virtmesh/qemu-agent/driver";
 import { unconnectedEsxDriver } from "@virtmesh/esx-agent/driver";
+import { unconnectedHypervDriver } from "@virtmesh/hyperv-agent/driver";
 import { createLxcDriver } from "@virtmesh/lxc-agent/driver";
+import { unconnectedXenDriver } from "@virtmesh/xen-agent/driver";
 import { silentLogger } from "@virtmesh/mesh/logger";
 import { createTestDriver } from "@virtmesh/test-driver/test-driver";
 import type { DriverSupport } from "./support-document.ts";
@@ -26,9 +28,11 @@ export async function supportOfDrivers(): Promise<DriverSupport[]> {
       runDir: join(dir, "run"),
       logger: silentLogger,
     });
+    await using xen = unconnectedXenDriver();
     await using esx = unconnectedEsxDriver();
+    await using hyperv = unconnectedHypervDriver();
     await using test = createTestDriver();
-    return [qemu, lxc, esx, test].map((driver) => ({
+    return [qemu, lxc, xen, esx, hyperv, test].map((driver) => ({
       name: driver.name,
       methods: new Set(supportOf(driver)),
     }));

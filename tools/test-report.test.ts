@@ -6,6 +6,7 @@ const ended = (file: string, more: object = {}): TestLine => ({
   passed: 2,
   failed: 0,
   skipped: 0,
+  leftOut: [],
   failures: [],
   couldNotRun: false,
   ...more,
@@ -14,12 +15,12 @@ const count = (lines: readonly TestLine[], ending: Parameters<typeof countLines>
   countLines("unit", 1, lines, ending);
 
 describe("the report of a test run", () => {
-  it("adds up the files and names every test that failed", () => {
+  it("adds up the files and names every test that failed or was left out", () => {
     const lines = [
       began("a"),
       began("b"),
       ended("a", { failed: 1, failures: ["a fails"] }),
-      ended("b", { skipped: 1 }),
+      ended("b", { skipped: 1, leftOut: ["b does more"] }),
     ];
     expect(count(lines, { code: 1 })).toEqual({
       name: "unit",
@@ -27,6 +28,7 @@ describe("the report of a test run", () => {
       failed: 1,
       skipped: 1,
       seconds: 1,
+      leftOut: ["b does more"],
       failures: ["a fails"],
     });
   });

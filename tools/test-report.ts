@@ -8,6 +8,8 @@ export interface ProjectResult {
   readonly failed: number;
   readonly skipped: number;
   readonly seconds: number;
+  /** Full names of what was skipped. */
+  readonly leftOut: readonly string[];
   /** Full names of what failed, and what went wrong outside a test. */
   readonly failures: readonly string[];
 }
@@ -21,6 +23,7 @@ export type TestLine =
       readonly passed: number;
       readonly failed: number;
       readonly skipped: number;
+      readonly leftOut: readonly string[];
       readonly failures: readonly string[];
       readonly couldNotRun: boolean;
     };
@@ -72,6 +75,7 @@ export function countLines(
     failed,
     skipped: sum((line) => line.skipped),
     seconds,
+    leftOut: ended.flatMap((line) => line.leftOut),
     failures,
   };
 }

@@ -94,6 +94,8 @@ console.log("");
 for (const result of results)
   console.log(`${result.name.padEnd(12)} ${summaryLine(result)}  ${result.seconds.toFixed(1)} s`);
 for (const result of results)
+  for (const test of result.leftOut) console.log(`left out: ${result.name}: ${test}`);
+for (const result of results)
   for (const failure of result.failures) console.log(`failed: ${result.name}: ${failure}`);
 if (words.includes("--json")) console.log(JSON.stringify({ projects: results }));
 const sum = (pick: (result: ProjectResult) => number): number =>

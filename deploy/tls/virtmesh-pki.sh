@@ -7,7 +7,8 @@
 #
 # OUT becomes a folder with ca.pem, cert.pem and key.pem, what --tls-dir takes. A host's certificate names it as
 # DNS name, by the addresses given and as spiffe://virtmesh/host/HOST/ROLE, and is good for serving and calling.
-# DAYS is how long certificates are valid: 3650 for the authority and 365 for others unless set.
+# DAYS is how long certificates are valid: 3650 for the authority and 365 for others unless set. They are valid from
+# yesterday on: a host whose clock is behind must not refuse what was signed today.
 # Keep DIR/ca-key.pem where no process of the mesh runs.
 set -euo pipefail
 umask 077
@@ -22,17 +23,40 @@ new_key() {
     openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null
 }
 
+# sign OUT DAYS [OPTIONS OF openssl ca]...: of openssl's commands the one that takes a first day
+sign() {
+  local out=$1 days=$2 work
+  shift 2
+  work=$(mktemp -d)
+  touch "$work/index"
+  openssl rand -hex 16 >"$work/serial"
+  printf '%s\n' "[ca]" "default_ca=mesh" "[mesh]" "database=$work/index" "serial=$work/serial" "new_certs_dir=$work" \
+    "default_md=sha256" "policy=any" "[any]" "organizationName=optional" "commonName=supplied" >"$work/ca.conf"
+  openssl ca -batch -notext -config "$work/ca.conf" -out "$out" \
+    -startdate "$(date -u -d '-1 day' +%Y%m%d%H%M%SZ)" -enddate "$(date -u -d "+$days days" +%Y%m%d%H%M%SZ)" \
+    "$@" 2>"$work/said" || {
+    cat "$work/said" >&2
+    rm -rf "$work"
+    return 1
+  }
+  rm -rf "$work"
+}
+
 authority() {
-  local dir=$1
+  local dir=$1 work
   [ ! -e "$dir/ca-key.pem" ] || {
     echo "$dir already holds an authority; what it signed would stop working" >&2
     exit 1
   }
   mkdir -p "$dir"
   new_key "$dir/ca-key.pem"
-  openssl req -x509 -new -key "$dir/ca-key.pem" -out "$dir/ca.pem" -sha256 -days "${DAYS:-3650}" \
-    -subj "/O=virtmesh/CN=virtmesh authority" \
-    -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign"
+  work=$(mktemp -d)
+  # shellcheck disable=SC2064 # the folder of now is meant
+  trap "rm -rf '$work'" EXIT
+  printf '%s\n' "basicConstraints=critical,CA:TRUE,pathlen:0" "keyUsage=critical,keyCertSign,cRLSign" \
+    "subjectKeyIdentifier=hash" "authorityKeyIdentifier=keyid:always" >"$work/extensions"
+  openssl req -new -key "$dir/ca-key.pem" -out "$work/request.pem" -subj "/O=virtmesh/CN=virtmesh authority"
+  sign "$dir/ca.pem" "${DAYS:-3650}" -selfsign -keyfile "$dir/ca-key.pem" -in "$work/request.pem" -extfile "$work/extensions"
   chmod 644 "$dir/ca.pem"
 }
 
@@ -54,8 +78,8 @@ issue() {
   } >"$work/extensions"
   new_key "$work/key.pem"
   openssl req -new -key "$work/key.pem" -out "$work/request.pem" -subj "$subject"
-  openssl x509 -req -in "$work/request.pem" -CA "$dir/ca.pem" -CAkey "$dir/ca-key.pem" -out "$work/cert.pem" \
-    -set_serial "0x$(openssl rand -hex 16)" -sha256 -days "${DAYS:-365}" -extfile "$work/extensions" 2>/dev/null
+  sign "$work/cert.pem" "${DAYS:-365}" -cert "$dir/ca.pem" -keyfile "$dir/ca-key.pem" -in "$work/request.pem" \
+    -extfile "$work/extensions"
   # The certificate last: a reader that finds it finds the key of it too.
   cp "$dir/ca.pem" "$out/ca.pem"
   mv "$work/key.pem" "$out/key.pem"

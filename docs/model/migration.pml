@@ -10,10 +10,8 @@
  *
  * NATS does not lose a fence: an operator's word is for a cluster, or a server that syncs (docs/migration.md).
  *
- * Not modelled yet, which a test knows by these lists:
- *   left-out phases: committing pulling stranded losing
- *   left-out facts: complete loadedPartly memoryPass peerAccepted peerLostGuest peerPulling peerRecoverable postcopyActive postcopyPaused postcopyWanted recoverable recoverDue recoverWanted sourceGone sourceRecovers
- *   left-out entries: committed committing pulling
+ * Post-copy, from the wish for it on, is in postcopy.pml. A test fails when the code has a phase, a fact or a journal entry
+ * that is in neither of the two.
  *
  * What is left out: offline moves, tokens (they follow the record), progress, and all that only costs time.
  */

@@ -8,6 +8,7 @@ import { cpu } from "./suites/cpu.ts";
 import { schema } from "./suites/schema.ts";
 import { generic } from "./suites/generic.ts";
 import { hostInterface } from "./suites/interface.ts";
+import { libxl } from "./suites/libxl.ts";
 import { lxc } from "./suites/lxc.ts";
 import { lxcconf } from "./suites/lxcconf.ts";
 import { networkPort } from "./suites/network-port.ts";
@@ -23,6 +24,9 @@ import { secret } from "./suites/secret.ts";
 import { snapshot } from "./suites/snapshot.ts";
 import { storagePool } from "./suites/storage-pool.ts";
 import { storageVolume } from "./suites/storage-volume.ts";
+import { xl, xm } from "./suites/xen-config.ts";
+import { vmx } from "./suites/vmx.ts";
+import { xml2vmx } from "./suites/xml2vmx.ts";
 
 /** Every suite, in the order in which they run. A new one is a file in suites/ and a line here. */
 export const SUITES: readonly Suite[] = [
@@ -51,4 +55,9 @@ export const SUITES: readonly Suite[] = [
   backup,
   cpu,
   lxcconf,
+  vmx,
+  xml2vmx,
+  xl,
+  xm,
+  libxl,
 ];

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { DEMO_NEEDS, ensurePackages, NAMESPACE_NEEDS } from "@virtmesh/lab/apt";
@@ -18,13 +19,15 @@ of it: who runs, every block of its disks, what was left behind. docs/fault-matr
                  several with commas between them
   --rounds N     how often each cell is run (default 1); each round has an order of its own
   --seed S       the seed of the run; or the seed of one cell, as it was printed: then the facts of that cell are played
-                 to the pure state machines again, in the same order, which takes milliseconds
+                 to the pure state machines again, in the same order, which takes milliseconds (a disk's move has none:
+                 it is run anew)
   --live         with the seed of a cell: run it anew with the same choices instead
   --json         a JSON line for each cell and round, on standard output
   --report       writes docs/fault-matrix.md, from this run and what was kept of earlier ones
+  --parallel N   how many cells are run at once, each on hosts of its own (default: one a core)
   --long         what stands still or is swallowed does so for 30 seconds instead of 4
 
-Needs root; installs what is missing with apt-get. Ends with code 1 when a cell fails.
+Ctrl-C lets the cells that run come to their end. Needs root; installs what is missing with apt-get. Ends with code 1 when a cell fails.
 `;
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -33,6 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
     options: {
       only: { type: "string" },
       rounds: { type: "string", default: "1" },
+      parallel: { type: "string", default: String(availableParallelism()) },
       seed: { type: "string" },
       json: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
@@ -47,7 +51,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const recorded = values.seed === undefined ? undefined : await readRecording(values.seed);
-  if (recorded !== undefined && !values.live) {
+  // A disk's move has no machines that could be fed: it is run anew.
+  if (recorded !== undefined && recorded.seen.length > 0 && !values.live) {
     const { lines, problems } = replay(recorded);
     process.stdout.write(`${lines.join("\n")}\n`);
     for (const problem of problems) process.stdout.write(`problem: ${problem}\n`);
@@ -64,8 +69,8 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${name}: ${moment.says}; ${victim.says}\n`);
     return 0;
   }
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) {
+  const [rounds, parallel] = [Number(values.rounds), Number(values.parallel)];
+  if (![rounds, parallel].every((n) => Number.isInteger(n) && n >= 1)) {
     process.stderr.write(HELP);
     return 2;
   }
@@ -73,17 +78,24 @@ async function main(argv: readonly string[]): Promise<number> {
   await ensurePackages([...DEMO_NEEDS, ...NAMESPACE_NEEDS], say);
   await buildGuest({ progress: say });
   const recordings = new Recordings();
+  // Guests outlive their agents: what was begun is brought to its end, and its hosts are taken down.
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+  const beganMs = performance.now();
   const results = await runMatrix(cells, {
     rounds,
     ...(values.seed === undefined ? {} : { seed: values.seed, exactly: recorded !== undefined }),
     pauseMs: values.long ? 30_000 : 4_000,
+    parallel,
+    signal: stop.signal,
     recordings,
     progress: say,
     ...(values.json ? { json: (line: string) => void process.stdout.write(`${line}\n`) } : {}),
   });
   if (values.report) await writeReport(await recordings.results());
   const failed = results.filter((r) => !r.ok);
-  say(`${results.length - failed.length} passed, ${failed.length} failed`);
+  const minutes = (performance.now() - beganMs) / 60_000;
+  say(`${results.length - failed.length} passed, ${failed.length} failed, in ${minutes.toFixed(1)} minutes`);
   return failed.length === 0 ? 0 : 1;
 }
 

@@ -28,12 +28,17 @@ const CHOSEN = [
   "copying/destination-unwritable",
   "preparing/destination-folder",
   "mirroring/source-read-error",
+  "sending/clock-jump",
   "deciding/clock-jump",
   "sending/nats-killed",
   "decided/nats-paused",
   "sending/cancel",
   "copying/second-migration",
   "telling/gateway",
+  "pulling/both-agents",
+  "mending/memory-link",
+  "disk-ready/destination-full",
+  "disk-pivoted/source-agent",
 ] as const;
 const PAUSE_MS = 4_000;
 
@@ -48,7 +53,7 @@ function verdict({ ok, leftovers, problems }: CellResult) {
   return { ok, leftovers, problems };
 }
 
-describe("a migration in which one thing is struck at one moment", () => {
+describe("a migration, or a disk's move, in which one thing is struck at one moment", () => {
   const stages = new Stages();
   beforeAll(() => stages.ready(), 120_000);
   afterAll(() => stages[Symbol.asyncDispose](), 60_000);

@@ -95,7 +95,10 @@ describe("a guest that was handed to a host which does not come back", () => {
       const { home: source, away: destination } = stage;
       const migration = await beginMigration(stage, {}, [point]);
       await heldAt(stage, point);
-      const scene = { stage, source, destination, migration, ports: undefined, pauseMs: 0 };
+      const scene = {
+        ...{ stage, source, destination, operation: migration },
+        ...{ targets: [], ports: undefined, pauseMs: 0 },
+      };
       await victim(struck).strike(scene);
       stage.points.release();
       await expect(resolve(migration, RESOLUTION_CHOICE_TAKE_BACK, true)).rejects.toMatchObject({

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { repositoryRoot } from "@virtmesh/lab/repository";
 import { CELLS } from "./cells/matrix.ts";
+import { DISK_MOMENTS } from "./cells/disk-moments.ts";
 import { MOMENTS } from "./cells/moments.ts";
 import { VICTIMS } from "./cells/victims.ts";
 import type { KeptResult } from "./recordings.ts";
@@ -34,14 +35,22 @@ export function reportOf(all: readonly KeptResult[]): readonly string[] {
     "what was struck is started again, which is up to 2 s, and 4 s for what stands still or is swallowed.",
     "",
     "**M** moved: the guest runs on the destination. **S** stayed: it runs on the source as before. **N** nowhere: its own",
-    "QEMU was killed. A number is the time to safety in seconds, the longest of all rounds. **-**: there is such a cell, and it",
+    "QEMU was killed. **L** lost: in post-copy neither host had all of it, and a QEMU was killed; the user is told so as",
+    "GUEST_LOST. A number is the time to safety in seconds, the longest of all rounds. **-**: there is such a cell, and it",
     "was not run here. Empty: there is no such thing then.",
     "",
-    ...tableOf(results),
+    ...tableOf(MOMENTS, results),
+    "",
+    "## A disk that moves to other storage of its host",
+    "",
+    "The same guest, one of its disks moved while it runs (`virtmesh blockcopy`). **M**: the disk is at the new place, **S**: where",
+    "it was, **N**: QEMU was killed, the guest is off, and the image that its definition names has every write.",
+    "",
+    ...tableOf(DISK_MOMENTS, results),
     "",
     "## Moments",
     "",
-    ...MOMENTS.map((m) => `- **${m.name}** (\`${m.point}\`): ${m.says}`),
+    ...[...MOMENTS, ...DISK_MOMENTS].map((m) => `- **${m.name}** (\`${m.point}\`): ${m.says}`),
     "",
     "## Victims",
     "",
@@ -61,18 +70,25 @@ const LETTERS = {
   moved: "M",
   stayed: "S",
   nowhere: "N",
+  lost: "L",
   twice: "twice",
   paused: "paused",
   unknown: "?",
 } as const;
 
-/** Moments down, victims across. */
-function tableOf(results: readonly KeptResult[]): readonly string[] {
+/** Moments down, victims across: those that are struck at one of them at least. */
+function tableOf(
+  moments: readonly { readonly name: string }[],
+  results: readonly KeptResult[],
+): readonly string[] {
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const names = new Set(moments.map((m) => m.name));
+  const struck = new Set(CELLS.filter((c) => names.has(c.moment.name)).map((c) => c.victim.name));
+  const victims = VICTIMS.filter((v) => struck.has(v.name));
   return [
-    row(["", ...VICTIMS.map((v) => v.name)]),
-    row(["---", ...VICTIMS.map(() => "---")]),
-    ...MOMENTS.map((m) => row([m.name, ...VICTIMS.map((v) => entryOf(`${m.name}/${v.name}`, results))])),
+    row(["", ...victims.map((v) => v.name)]),
+    row(["---", ...victims.map(() => "---")]),
+    ...moments.map((m) => row([m.name, ...victims.map((v) => entryOf(`${m.name}/${v.name}`, results))])),
   ];
 }
 

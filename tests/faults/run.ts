@@ -12,33 +12,62 @@ export interface MatrixOptions {
   /** It is the seed of the one cell that is run. */
   readonly exactly?: boolean;
   readonly pauseMs: number;
+  /** How many cells are run at once. */
+  readonly parallel: number;
+  /** No cell is begun any more once it is aborted. */
+  readonly signal: AbortSignal;
   readonly recordings: Recordings;
   readonly progress: (text: string) => void;
   readonly json?: (line: string) => void;
 }
 
-/** Runs every cell in every round, on hosts that are used again until a cell fails on them. */
+interface Turn {
+  readonly cell: Cell;
+  readonly round: number;
+}
+
+/**
+ * Runs every cell in every round, on hosts that are used again until a cell fails on them. Most of a cell is waiting, so
+ * several are run at once, each on hosts of its own.
+ */
 export async function runMatrix(
   cells: readonly Cell[],
   options: MatrixOptions,
 ): Promise<readonly CellResult[]> {
   const seed = options.seed ?? crypto.randomUUID().slice(0, 8);
   const results: CellResult[] = [];
-  const total = cells.length * options.rounds;
+  const rounds = Array.from({ length: options.rounds }, (_, i) => i + 1);
+  const turns = rounds.flatMap((round) => cells.map((cell): Turn => ({ cell, round })));
+  const total = turns.length;
   options.progress(`${total} cells, seed ${seed}`);
-  await using stages = new Stages();
-  for (let round = 1; round <= options.rounds; round++) {
-    for (const cell of cells) {
-      const chance = new Chance(options.exactly === true ? seed : seedOf(seed, cell.name, round));
-      const stage = await stages.ready();
-      const result = await runCell(stage, cell, chance, options);
-      results.push(result);
-      await options.recordings.keep(result, join(stage.mesh.dir, "log"));
-      options.json?.(JSON.stringify(resultLine(result)));
-      options.progress(`${results.length}/${total} ${spoken(result)}`);
-      await stages.after(result, options.progress);
+
+  const next = (): Turn | undefined => (options.signal.aborted ? undefined : turns.shift());
+
+  async function play(stages: Stages, { cell, round }: Turn): Promise<void> {
+    const chance = new Chance(options.exactly === true ? seed : seedOf(seed, cell.name, round));
+    const stage = await stages.ready();
+    const result = await runCell(stage, cell, chance, options);
+    results.push(result);
+    await options.recordings.keep(result, join(stage.mesh.dir, "log"));
+    options.json?.(JSON.stringify(resultLine(result)));
+    options.progress(`${results.length}/${total} ${spoken(result)}`);
+    await stages.after(result, options.progress);
+  }
+
+  async function work(): Promise<void> {
+    await using stages = new Stages();
+    try {
+      for (let turn = next(); turn !== undefined; turn = next()) await play(stages, turn);
+    } catch (e) {
+      // The others come to the end of their cell, and begin none any more.
+      turns.length = 0;
+      throw e;
     }
   }
+
+  const workers = Array.from({ length: Math.min(options.parallel, total) }, work);
+  const failed = (await Promise.allSettled(workers)).find((w) => w.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
   return results;
 }
 

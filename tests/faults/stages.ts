@@ -12,8 +12,8 @@ export class Stages implements AsyncDisposable {
   }
 
   async after(result: CellResult, progress: (text: string) => void): Promise<void> {
-    if (result.ok && result.outcome !== "nowhere") return;
     try {
+      if (result.ok && (await this.#stage?.isUp())) return;
       if (result.ok) return await this.#stage?.boot();
     } catch (e) {
       progress(`the guest could not be booted again: ${messageOf(e)}`);

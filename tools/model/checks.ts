@@ -1,11 +1,17 @@
-/** One question to the model. */
+/** Files of docs/model: the hand-over, and what post-copy does otherwise. */
+export type ModelName = "migration" | "postcopy";
+
+/** One question to a model. */
 export interface ModelCheck {
   readonly name: string;
+  readonly model: ModelName;
   /** Its -D. */
   readonly definitions: Readonly<Record<string, number>>;
   /** A temporal claim of the model, checked under weak fairness; without one its assertions are. */
   readonly claim?: string;
   readonly mustFail: boolean;
+  /** A part of the assertion by which it must fail. */
+  readonly by?: string;
 }
 
 export interface Verdict {
@@ -16,27 +22,33 @@ export interface Verdict {
   readonly isComplete: boolean;
 }
 
-const holds = (name: string, definitions: ModelCheck["definitions"], claim?: string): ModelCheck => ({
-  name,
-  definitions,
-  mustFail: false,
-  ...(claim === undefined ? {} : { claim }),
-});
+const holds = (
+  name: string,
+  definitions: ModelCheck["definitions"],
+  more: Partial<Pick<ModelCheck, "claim" | "model">> = {},
+): ModelCheck => ({ name, model: "migration", definitions, mustFail: false, ...more });
+
+const ENDS = { claim: "ends" };
+const POSTCOPY = { model: "postcopy" } as const;
 
 export const CHECKS: readonly ModelCheck[] = [
   holds("nothing goes wrong", { FAULTS: 0 }),
   holds("any two faults, two disks", { FAULTS: 2, DISKS: 2 }),
   holds("any three faults, one disk", { FAULTS: 3 }),
   holds("any two faults, and an operator who fences", { FAULTS: 2, FENCES: 1 }),
-  holds("every fair execution with any one fault ends", { FAULTS: 1 }, "ends"),
-  holds("every fair execution with a fence ends", { FAULTS: 1, FENCES: 1 }, "ends"),
+  holds("every fair execution with any one fault ends", { FAULTS: 1 }, ENDS),
+  holds("every fair execution with a fence ends", { FAULTS: 1, FENCES: 1 }, ENDS),
+  holds("post-copy: nothing goes wrong", { FAULTS: 0 }, POSTCOPY),
+  holds("post-copy: any three faults", { FAULTS: 3 }, POSTCOPY),
+  holds("post-copy: every fair execution with any two faults ends", { FAULTS: 2 }, { ...POSTCOPY, ...ENDS }),
 ];
 
 export const DEEP_CHECKS: readonly ModelCheck[] = [
   holds("any four faults, one disk", { FAULTS: 4 }),
   holds("any three faults, two disks", { FAULTS: 3, DISKS: 2 }),
   holds("any three faults, and an operator who fences", { FAULTS: 3, FENCES: 1 }),
-  holds("every fair execution with any two faults ends", { FAULTS: 2 }, "ends"),
+  holds("every fair execution with any two faults ends", { FAULTS: 2 }, ENDS),
+  holds("post-copy: any four faults", { FAULTS: 4 }, POSTCOPY),
 ];
 
 const caught = (
@@ -46,8 +58,23 @@ const caught = (
   more: ModelCheck["definitions"] = {},
 ): ModelCheck => ({
   name: `caught: ${name}`,
+  model: "migration",
   definitions: { FAULTS: faults, [fault]: 1, ...more },
   mustFail: true,
+});
+
+/** By the very assertion that the mistake goes against, or (undefined) since it comes to no end. */
+const caughtInPostcopy = (
+  name: string,
+  fault: string,
+  faults: number,
+  by: string | undefined,
+): ModelCheck => ({
+  name: `caught in post-copy: ${name}`,
+  model: "postcopy",
+  definitions: { FAULTS: faults, [fault]: 1, ONLY_SAFE: by === undefined ? 0 : 1 },
+  mustFail: true,
+  ...(by === undefined ? {} : { by }),
 });
 
 /** Mistakes that the model must find, each with as many faults of the world as it takes. */
@@ -63,6 +90,15 @@ export const SEEDED_FAULTS: readonly ModelCheck[] = [
   caught("a source in doubt asks nobody", "GIVE_UP_DOUBT", 1),
   caught("the run token is forgotten at a restart", "FORGET_TOKEN", 1),
   caught("an operator fences a host that is not off", "HASTY_TAKE_BACK", 2, { FENCES: 1 }),
+  caughtInPostcopy("the guest runs before the record", "RUN_BEFORE_DECISION", 1, "!(drun)||(rec=="),
+  caughtInPostcopy("the decision does not wait for mirrors", "RUN_BEFORE_MIRRORS", 1, "copied"),
+  caughtInPostcopy("a source goes back without a promise", "RETURN_WITHOUT_PROMISE", 1, "srun&&drun"),
+  caughtInPostcopy("a source goes back when the link breaks", "RESUME_ON_BROKEN_LINK", 1, "srun&&drun"),
+  caughtInPostcopy("a promise for a guest that may have run", "PROMISE_AFTER_CONT", 1, "srun&&everRan"),
+  caughtInPostcopy("a broken link ends the guest", "ABANDON_ON_BROKEN_LINK", 1, "!(sAlive)"),
+  caughtInPostcopy("a guest that is whole is ended unasked", "ABANDON_UNASKED", 2, "came<2"),
+  caughtInPostcopy("a promise is not heard while memory comes", "IGNORE_PROMISE", 1, undefined),
+  caughtInPostcopy("a broken link is not tried again", "NEVER_RECOVER", 1, undefined),
 ];
 
 /** What pan said: its last lines have the numbers. */

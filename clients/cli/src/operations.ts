@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Any } from "@virtmesh/api/gen/google/protobuf/any";
 import { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
 import { Status } from "@virtmesh/api/gen/google/rpc/status";
+import { DiskMoved } from "@virtmesh/api/gen/virtmesh/v1/disk_move";
 import { Domain } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { DrainReport } from "@virtmesh/api/gen/virtmesh/v1/host";
 import { MigrationPreflight, MigrationReport } from "@virtmesh/api/gen/virtmesh/v1/migration";
@@ -25,6 +26,7 @@ const PACKED = {
   "virtmesh.v1.MigrationReport": MigrationReport,
   "virtmesh.v1.MigrationPreflight": MigrationPreflight,
   "virtmesh.v1.DrainReport": DrainReport,
+  "virtmesh.v1.DiskMoved": DiskMoved,
 } as const;
 
 function typeName(any: Any): string {

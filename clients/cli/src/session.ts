@@ -8,7 +8,7 @@ import { parseUuid } from "@virtmesh/core/ids";
 import { isUriPattern } from "@virtmesh/core/uri";
 import type { Terminal } from "./terminal.ts";
 import type { Rpc } from "./rpc.ts";
-import { parseAddress, type Target } from "./target.ts";
+import { formatAddress, parseAddress, type Target } from "./target.ts";
 
 /** What stands before the verb. */
 export interface Globals {
@@ -73,7 +73,7 @@ async function searchFleet(session: Session, domain: string): Promise<Target> {
     });
   }
   if (others.length > 0) {
-    const places = matches.map((d) => `${d.uri}/${encodeURIComponent(d.name)}`);
+    const places = matches.map(({ uri, name: domain }) => formatAddress({ uri, domain }));
     throw new VirtError("AMBIGUOUS_HOST", `"${domain}" is on ${matches.length} hosts: ${places.join(", ")}`);
   }
   return { uri: first.uri, domain: first.uuid };

@@ -17,6 +17,13 @@ describe("how a guest is named", () => {
     });
   });
 
+  it("or behind the host, where a host has one connection without a path", () => {
+    const target = { uri: "esx://host-a/", domain: "web-1" };
+    expect(parseAddress("esx://host-a/web-1")).toEqual({ kind: "placed", target });
+    expect(parseAddress(formatAddress(target))).toEqual({ kind: "placed", target });
+    expect(() => parseAddress("esx://host-a/")).toThrow("names a connection but no guest");
+  });
+
   it("is refused when it is only a connection", () => {
     expect(() => parseAddress("qemu://host-a/system")).toThrow(
       '"qemu://host-a/system" names a connection but no guest; write qemu://host-a/system/NAME',

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf, VirtError } from "@virtmesh/core/errors";
+import { VirtError } from "@virtmesh/core/errors";
 import { Scope } from "@virtmesh/kit/scope";
 import { DEMO_NEEDS, ensurePackages } from "@virtmesh/lab/apt";
 import { buildGuest } from "@virtmesh/lab/guest/build";
@@ -21,7 +21,8 @@ import {
 } from "./demo-guest.ts";
 import { migrate } from "./migrate.ts";
 import { durationMs } from "./progress.ts";
-import { type Outcome, type Reporter, seconds } from "./reporter.ts";
+import { type Reporter, seconds } from "./reporter.ts";
+import type { Shown } from "./run-demo.ts";
 import { faults, findings } from "./verdict.ts";
 import { gatherEvidence } from "./verify.ts";
 
@@ -30,17 +31,11 @@ const GATEWAY_PORT = 7770;
 /** Beats of the guest after the migration, before its silence is judged. */
 const BEATS_AFTER = 200;
 
-/** A demo that has shown what it had to show; the mesh and its guest still run until it is disposed of. */
-export interface ShownDemo extends AsyncDisposable {
-  readonly outcome: Outcome & { readonly outcome: "migrated" };
-  readonly mesh: RunningMesh;
-}
-
 /**
  * Builds a mesh of two hosts on this computer, moves a running guest with its disks between them and checks that
  * it lost nothing. Throws what went wrong, after all of it is ended again; logs are then kept in .cache/demo-log.
  */
-export async function showDemo(reporter: Reporter, signal: AbortSignal): Promise<ShownDemo> {
+export async function showDemo(reporter: Reporter, signal: AbortSignal): Promise<Shown> {
   const scope = new Scope(signal);
   try {
     return await show(reporter, scope);
@@ -50,7 +45,7 @@ export async function showDemo(reporter: Reporter, signal: AbortSignal): Promise
   }
 }
 
-async function show(reporter: Reporter, scope: Scope): Promise<ShownDemo> {
+async function show(reporter: Reporter, scope: Scope): Promise<Shown> {
   const { signal } = scope;
   const needs = reporter.step("Looking for QEMU, NATS and what builds the test guest");
   await ensurePackages(DEMO_NEEDS, (text) => needs.detail(text), signal);
@@ -106,7 +101,12 @@ async function show(reporter: Reporter, scope: Scope): Promise<ShownDemo> {
     total_ms: totalMs,
     verified: true,
   } as const;
-  return { outcome, mesh, [Symbol.asyncDispose]: async () => await scope[Symbol.asyncDispose]() };
+  return {
+    outcome,
+    succeeded: true,
+    next: nextCommands(mesh),
+    [Symbol.asyncDispose]: async () => await scope[Symbol.asyncDispose](),
+  };
 }
 
 async function startDemoMesh(
@@ -137,7 +137,7 @@ function twoOf(mesh: RunningMesh): [MeshHost, MeshHost] {
 }
 
 /** Three things to try, as lines of text. */
-export function nextCommands(mesh: RunningMesh): string[] {
+function nextCommands(mesh: RunningMesh): string[] {
   const [from, to] = twoOf(mesh);
   const port = Number(mesh.gateway.address.split(":").at(-1));
   const gateway = port === GATEWAY_PORT ? "" : ` --gateway localhost:${port}`;
@@ -153,9 +153,4 @@ export function nextCommands(mesh: RunningMesh): string[] {
     `    ${cli} --connect ${to.uri} migrate ${GUEST} ${from.uri} --copy-storage-all --disk-path vda=${back.written}.new --disk-path vdb=${back.still}.new`,
     "",
   ];
-}
-
-/** What to tell of a failure: its message, and where the logs are. */
-export function failureReason(e: unknown): string {
-  return VirtError.is(e) ? e.message : `an internal error: ${messageOf(e)}`;
 }

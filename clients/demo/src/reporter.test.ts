@@ -39,4 +39,20 @@ describe("the demo's report", () => {
     expect(JSON.parse(lines[0] ?? "")).toEqual({ step: "Starting NATS", state: "begun" });
     expect(lines.at(-1)).toBe('{"outcome":"migrated","downtime_ms":140,"total_ms":2300,"verified":true}');
   });
+
+  it("says of each hypervisor that failed why, and of the others nothing more", () => {
+    const page = new Page(false);
+    const reporter = textReporter(page);
+    reporter.step("Taking a guest of xen through its life").failed("xen: there is no QEMU");
+    reporter.outcome({ hypervisors: { qemu: "ok", xen: "there is no QEMU" } });
+    expect(page.text).toBe("  ✗ xen: there is no QEMU\n  ✗ xen: there is no QEMU\n");
+  });
+
+  it("shows every event with the connection it came from", () => {
+    const page = new Page(false);
+    const event = { uri: "esx://host-esx/", guest: "tour", event: "started", detail: "booted" };
+    textReporter(page).event(event);
+    jsonReporter(page).event(event);
+    expect(page.text).toBe(`      esx://host-esx/  tour  started  booted\n${JSON.stringify({ event })}\n`);
+  });
 });

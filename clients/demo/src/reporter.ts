@@ -10,13 +10,24 @@ export type Outcome =
       readonly total_ms: number;
       readonly verified: true;
     }
-  | { readonly outcome: "failed"; readonly reason: string };
+  | { readonly outcome: "failed"; readonly reason: string }
+  /** Of each hypervisor `ok`, or why not. */
+  | { readonly hypervisors: Readonly<Record<string, string>> };
+
+/** One event of a guest, as it came out of the stream. */
+export interface ToldEvent {
+  readonly uri: string;
+  readonly guest: string;
+  readonly event: string;
+  readonly detail: string;
+}
 
 /** Tells a user, or a program, how the demo comes forward. */
 export interface Reporter {
   /** A step begins; `done` ends it with what came of it. */
   step(text: string): Step;
   progress(progress: MigrationProgress): void;
+  event(event: ToldEvent): void;
   /** Lines of text that only a person wants. */
   say(lines: readonly string[]): void;
   outcome(outcome: Outcome): void;
@@ -26,6 +37,8 @@ export interface Step {
   /** What the step does at the moment. */
   detail(text: string): void;
   done(text?: string): void;
+  /** The step went wrong, and the demo goes on. */
+  failed(reason: string): void;
 }
 
 export interface Output {
@@ -50,9 +63,11 @@ export function jsonReporter(output: Output): Reporter {
             ms: Math.round(performance.now() - begun),
             ...(result ? { result } : {}),
           }),
+        failed: (reason) => line({ step: text, state: "failed", reason }),
       };
     },
     progress: (progress) => line({ progress: progressFields(progress) }),
+    event: (event) => line({ event }),
     say: () => undefined,
     outcome: (outcome) => line(outcome),
   };
@@ -82,13 +97,21 @@ export function textReporter(output: Output): Reporter {
       return {
         detail: (detail) => draw([`  … ${text}: ${detail}`], false),
         done: (result) => draw([`  ✓ ${result ?? text} (${seconds(performance.now() - begun)})`], true),
+        failed: (reason) => draw([`  ✗ ${reason}`], true),
       };
     },
     progress: (progress) =>
       draw([`  … ${heading}`, ...progressLines(progress).map((line) => `      ${line}`)], false),
+    event: ({ uri, guest, event, detail }) => draw([`      ${uri}  ${guest}  ${event}  ${detail}`], true),
     say: (lines) => draw(lines, true),
     outcome(outcome) {
-      if (outcome.outcome === "failed") draw([`  ✗ ${outcome.reason}`], true);
+      if ("hypervisors" in outcome) {
+        const failed = Object.entries(outcome.hypervisors).filter(([, how]) => how !== "ok");
+        draw(
+          failed.map(([name, why]) => `  ✗ ${name}: ${why}`),
+          true,
+        );
+      } else if (outcome.outcome === "failed") draw([`  ✗ ${outcome.reason}`], true);
     },
   };
 }

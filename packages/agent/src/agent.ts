@@ -332,11 +332,11 @@ function joinMesh(
   const compare = (): void =>
     scope.run(
       async () => {
-        const all = context.driver.domains.list();
+        const { domains } = context.driver;
         await context.tokens.reconcile({
-          known: all.map((d) => d.uuid),
-          active: new Set(all.filter((d) => isActive(d.state)).map((d) => d.uuid)),
-          isBusy: (uuid) => context.queue.holderOf(uuid)?.exclusive ?? false,
+          known: () => domains.list().map((d) => d.uuid),
+          isActive: (uuid) => isActive(domains.find(uuid)?.state ?? "shutoff"),
+          whenFree: (uuid) => context.queue.whenFree(uuid),
         });
         first.resolve();
       },

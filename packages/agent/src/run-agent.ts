@@ -23,6 +23,8 @@ import { startTelemetry } from "@virtmesh/kit/telemetry";
 import { startAgent } from "./agent.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { SocketFaultPoints } from "./migration/fault-points.ts";
+import { STALL_MS } from "./migration/stall-watch.ts";
+import { diskMoveModule } from "./disk-moves/module.ts";
 import { migrationModule } from "./migration/module.ts";
 import { DEFAULT_LIMITS, MAX_MIGRATIONS } from "./traffic/limits.ts";
 
@@ -138,6 +140,13 @@ const OPTIONS = {
     type: size,
     default: DEFAULT_LIMITS.linkBandwidth,
   },
+  migrationStall: {
+    flag: "migration-stall",
+    env: "VIRTMESH_MIGRATION_STALL",
+    help: "a migration of which nothing comes forward for so long ends, its guest as before; 0s waits for ever",
+    type: duration,
+    default: STALL_MS,
+  },
   faultPoints: {
     flag: "fault-points",
     env: "VIRTMESH_FAULT_POINTS",
@@ -187,6 +196,7 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
         c.faultPoints === undefined
           ? undefined
           : scope.own(await SocketFaultPoints.connect(c.faultPoints, host));
+      const migration = { stallMs: c.migrationStall, ...(points === undefined ? {} : { points }) };
       const agent = scope.own(
         await startAgent({
           host,
@@ -207,7 +217,10 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
           logger,
           metrics: createMetrics({ service: program.name, host }),
           telemetry,
-          modules: [(chassis) => migrationModule(chassis, points)],
+          modules: [
+            (chassis) => migrationModule(chassis, migration),
+            (chassis) => diskMoveModule(chassis, points),
+          ],
           createDriver: (context) => program.createDriver(context, extra),
           signal: scope.signal,
           ...(c.dataAddress === undefined ? {} : { dataAddress: c.dataAddress }),

@@ -48,6 +48,13 @@ export const CONTAINER_NEEDS: readonly Need[] = [
   ...NAMESPACE_NEEDS,
 ];
 
+/** What building a host of Xen and running it takes. */
+export const XEN_NEEDS: readonly Need[] = [
+  { package: "qemu-system-x86", file: "qemu-system-x86_64" },
+  { package: "openssh-client", file: "ssh" },
+  { package: "xz-utils", file: "xz" },
+];
+
 /** What the tests of metrics, rules and dashboards take. */
 export const MONITORING_NEEDS: readonly Need[] = [
   { package: "prometheus", file: "prometheus" },
@@ -70,6 +77,13 @@ export const VCSIM_NEEDS: readonly Need[] = [
   { package: "dpkg-dev", file: "dpkg-source" },
   { package: "xz-utils", file: "xz" },
   { package: "openssl", file: "openssl" },
+];
+
+/** Clients of WinRM and NTLM that others wrote, for the Hyper-V simulator. */
+export const HYPERV_PEER_NEEDS: readonly Need[] = [
+  { package: "gss-ntlmssp", file: "/usr/lib/x86_64-linux-gnu/gssntlmssp/gssntlmssp.so" },
+  { package: "python3-gssapi", file: "/usr/lib/python3/dist-packages/gssapi" },
+  { package: "python3-winrm", file: "/usr/lib/python3/dist-packages/winrm" },
 ];
 
 /** What starting guests of every kind takes, in namespaces of their own. */

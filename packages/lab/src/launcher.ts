@@ -5,8 +5,10 @@ import type { Authority } from "./authority.ts";
 import type { Host } from "./hosts.ts";
 import { repositoryRoot } from "./repository.ts";
 import { freePort, Service } from "./service.ts";
+import { bundleAgent, pinnedNode } from "./xen/agent-bundle.ts";
+import { OUTSIDE, XenMachine } from "./xen/machine.ts";
 
-export type AgentKind = "qemu" | "lxc" | "test";
+export type AgentKind = "qemu" | "lxc" | "xen" | "esx" | "hyperv" | "test";
 
 /** Where an agent is to run. */
 export interface Place {
@@ -30,14 +32,20 @@ export interface MeshHost {
   readonly imageDir: string;
   /** Only with `netns`. */
   readonly namespace?: Host;
+  /** The machine that it is, where it is one of Xen; `stateDir`, `runDir` and `imageDir` are in its dom0. */
+  readonly machine?: XenMachine;
 }
 
 /** The host name in the certificates of NATS and the gateway. */
 export const HUB = "hub";
-const PATHS = { qemu: "/system", lxc: "/system", test: "/default" } as const satisfies Record<
-  AgentKind,
-  string
->;
+const PATHS = {
+  qemu: "/system",
+  lxc: "/system",
+  xen: "/system",
+  esx: "/",
+  hyperv: "/",
+  test: "/default",
+} as const satisfies Record<AgentKind, string>;
 
 /**
  * LXC finds bridges in /sys, which shows the network of whoever mounted it: one of its own for an agent in a namespace,
@@ -77,7 +85,15 @@ interface Launch {
   readonly tlsDir: string | undefined;
   readonly args: readonly string[];
   readonly enter?: readonly string[];
+  /** Where it listens, if that is not the address at which it is reached. */
+  readonly listen?: string;
+  readonly natsUrl?: string;
+  readonly node?: string;
+  readonly readyMs?: number;
 }
+
+/** An emulated processor takes its time to start an agent, more so when all of this computer is busy. */
+const XEN_READY_MS = 180_000;
 
 /** Starts the processes of one mesh, each as a user would on a command line. */
 export class Launcher {
@@ -95,7 +111,7 @@ export class Launcher {
     return await this.#launch({
       name: "the gateway",
       host: HUB,
-      program: "services/gateway/src/main.ts",
+      program: join(repositoryRoot(), "services/gateway/src/main.ts"),
       address,
       port: await freePort(address, preferredPort),
       metricsPort: await freePort(address),
@@ -106,6 +122,10 @@ export class Launcher {
   }
 
   async host(kind: AgentKind, place: Place, args: readonly string[]): Promise<MeshHost> {
+    return kind === "xen" ? await this.#xenHost(place, args) : await this.#ownHost(kind, place, args);
+  }
+
+  async #ownHost(kind: AgentKind, place: Place, args: readonly string[]): Promise<MeshHost> {
     const { name, address, namespace } = place;
     const folder = (what: string): string => join(this.#context.dir, name, what);
     const [stateDir, runDir, imageDir] = [folder("state"), folder("run"), folder("images")];
@@ -113,7 +133,7 @@ export class Launcher {
     const agent = await this.#launch({
       name: `the agent of ${name}`,
       host: name,
-      program: `services/${kind}-agent/src/main.ts`,
+      program: join(repositoryRoot(), `services/${kind}-agent/src/main.ts`),
       address,
       // A namespace has all its ports to itself.
       port: namespace ? 7771 : await freePort(address),
@@ -130,6 +150,36 @@ export class Launcher {
     return { name, address, uri, agent, stateDir, runDir, imageDir, ...(namespace ? { namespace } : {}) };
   }
 
+  /** A machine of its own, booted for it, with the agent in its dom0. */
+  async #xenHost({ name, address }: Place, args: readonly string[]): Promise<MeshHost> {
+    const { dir, scope, authority, natsUrl } = this.#context;
+    const shared = join(dir, name);
+    const ports = { port: await freePort(address), metricsPort: await freePort(address) };
+    const tlsDir = await authority?.host(name, "agent", [address]);
+    const logFile = await this.#logFile(name);
+    const machine = scope.own(
+      await XenMachine.start({
+        ...{ name, address, dir: shared, shared: [join(dir, "tls")], ports: Object.values(ports) },
+        signal: scope.signal,
+      }),
+    );
+    const { program, code } = await bundleAgent("services/xen-agent/src/main.ts", shared, scope.signal);
+    const [stateDir, runDir, imageDir] = ["/tmp/state", "/run/agent", "/tmp/images"];
+    await machine.exec(["mkdir", "-p", imageDir]);
+    const agent = await this.#launch({
+      ...{ name: `the agent of ${name}`, host: name, program, address, ...ports, logFile, tlsDir },
+      ...{ listen: "0.0.0.0", node: pinnedNode(), readyMs: XEN_READY_MS },
+      natsUrl: natsUrl.replace(/\/\/[^:]+/, `//${OUTSIDE}`),
+      enter: [...machine.enter, "env", `NODE_COMPILE_CACHE=${code}`],
+      args: [
+        ...["--host", name, "--data-address", address, "--state-dir", stateDir, "--run-dir", runDir],
+        ...args,
+      ],
+    });
+    const uri = `xen://${name}${PATHS.xen}`;
+    return { name, address, uri, agent, stateDir, runDir, imageDir, machine };
+  }
+
   async #logFile(name: string): Promise<string> {
     const folder = join(this.#context.dir, "log");
     await mkdir(folder, { recursive: true });
@@ -139,10 +189,12 @@ export class Launcher {
   async #launch(what: Launch): Promise<Service> {
     const { natsUrl, clientTlsDir, env, scope } = this.#context;
     const [address, metrics] = [`${what.address}:${what.port}`, `${what.address}:${what.metricsPort}`];
+    const listen = what.listen ?? what.address;
     const argv = [
       ...(what.enter ?? []),
-      ...[process.execPath, join(repositoryRoot(), what.program)],
-      ...["--listen", address, "--metrics", metrics, "--nats", natsUrl],
+      ...[what.node ?? process.execPath, what.program],
+      ...["--listen", `${listen}:${what.port}`, "--metrics", `${listen}:${what.metricsPort}`],
+      ...["--nats", what.natsUrl ?? natsUrl],
       ...(what.tlsDir === undefined ? [] : ["--tls-dir", what.tlsDir]),
       ...what.args,
     ];
@@ -155,6 +207,7 @@ export class Launcher {
         logFile: what.logFile,
         ...(clientTlsDir === undefined ? {} : { tls: { caller: clientTlsDir, serverName: what.host } }),
         ...(env ? { env } : {}),
+        ...(what.readyMs === undefined ? {} : { readyMs: what.readyMs }),
       },
       scope.signal,
     );

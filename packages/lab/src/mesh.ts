@@ -19,6 +19,8 @@ export interface MeshOptions {
   readonly hosts?: readonly string[];
   /** Default `qemu`. */
   readonly agents?: AgentKind;
+  /** Hosts that may be added to the mesh while it runs: NATS lets them in. */
+  readonly laterHosts?: readonly string[];
   /** Hosts in network namespaces (needs root) instead of loopback addresses 127.0.0.2, 127.0.0.3, ... */
   readonly netns?: boolean;
   /** Mutual TLS everywhere, and NATS with permissions; default true. */
@@ -54,6 +56,8 @@ export interface RunningMesh extends AsyncDisposable {
   stream<Q, R>(method: MethodDefinition<Q, R>, request: Q, signal: AbortSignal): AsyncGenerator<R, void>;
   /** Waits until the gateway knows every agent as alive. */
   complete(signal?: AbortSignal): Promise<void>;
+  /** Starts one more agent on this computer, for a host of `laterHosts`, and waits until the gateway knows it. */
+  add(kind: AgentKind, name: string, agentArguments: readonly string[]): Promise<MeshHost>;
 }
 
 const CALL_MS = 30_000;
@@ -79,6 +83,7 @@ async function assemble(options: MeshOptions, scope: Scope): Promise<RunningMesh
     if (options.dir === undefined) await removeRunFolder(dir);
     else await endHypervisorsOf(dir);
   });
+  const later = options.laterHosts ?? [];
   const { hub, places } = await findPlaces(options.netns === true, names, scope);
   const authority = options.tls === false ? undefined : await Authority.make(join(dir, "tls"));
   const clientTlsDir = await authority?.user("lab");
@@ -88,7 +93,13 @@ async function assemble(options: MeshOptions, scope: Scope): Promise<RunningMesh
   const nats = scope.own(
     authority === undefined
       ? await startNats({ dir: natsDir, listen: hub })
-      : await startSecuredNats({ dir: natsDir, authority, address: hub, agents: names, gateways: [HUB] }),
+      : await startSecuredNats({
+          dir: natsDir,
+          authority,
+          address: hub,
+          agents: [...names, ...later],
+          gateways: [HUB],
+        }),
   );
 
   progress(`Starting the gateway and ${names.length} agents`);
@@ -115,7 +126,14 @@ async function assemble(options: MeshOptions, scope: Scope): Promise<RunningMesh
     unary: async (method, request, signal = AbortSignal.timeout(CALL_MS)) =>
       await unaryCall(channel, method, request, { signal }),
     stream: (method, request, signal) => streamCall(channel, method, request, { signal }),
-    complete: async (signal) => await untilComplete(mesh, signal),
+    complete: async (signal) => await untilKnown(mesh, hosts, signal),
+    add: async (agent, name, agentArguments) => {
+      const place = { name, address: loopback(names.length + later.indexOf(name)) };
+      const host = await launcher.host(agent, place, [...(options.agentArguments ?? []), ...agentArguments]);
+      await untilKnown(mesh, [host], scope.signal);
+      hosts.push(host);
+      return host;
+    },
     [Symbol.asyncDispose]: async () => await scope[Symbol.asyncDispose](),
   };
   await mesh.complete(scope.signal);
@@ -128,7 +146,7 @@ async function findPlaces(
   scope: Scope,
 ): Promise<{ readonly hub: string; readonly places: readonly Place[] }> {
   if (!netns) {
-    return { hub: "127.0.0.1", places: names.map((name, i) => ({ name, address: `127.0.0.${i + 2}` })) };
+    return { hub: "127.0.0.1", places: names.map((name, i) => ({ name, address: loopback(i) })) };
   }
   const made = scope.own(await makeHosts({ names }));
   return {
@@ -137,15 +155,23 @@ async function findPlaces(
   };
 }
 
+function loopback(host: number): string {
+  return `127.0.0.${host + 2}`;
+}
+
 /** An agent is known when its lease has come through NATS to the gateway; a repeated question is the plainest test of all of it. */
-async function untilComplete(mesh: RunningMesh, signal?: AbortSignal): Promise<void> {
+async function untilKnown(
+  mesh: RunningMesh,
+  hosts: readonly MeshHost[],
+  signal?: AbortSignal,
+): Promise<void> {
   const limit = AbortSignal.any([AbortSignal.timeout(COMPLETE_MS), ...(signal ? [signal] : [])]);
   let known = "";
   while (!limit.aborted) {
     try {
       const { agents } = await mesh.unary(FleetServiceService.listAgents, { uri: "" }, limit);
       const alive = agents.filter((a) => a.state === AgentState.AGENT_STATE_ALIVE).map((a) => a.host);
-      if (mesh.hosts.every((host) => alive.includes(host.name))) return;
+      if (hosts.every((host) => alive.includes(host.name))) return;
       known = alive.length === 0 ? "no agent" : `only ${alive.join(", ")}`;
     } catch (e) {
       if (!VirtError.is(e)) throw e;

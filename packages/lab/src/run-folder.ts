@@ -27,7 +27,9 @@ export async function removeRunFolder(folder: string): Promise<void> {
 async function removeLeftovers(kind: string): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const folder = join(tmpdir(), name);
-    if (!name.startsWith(`${kind}-`) || (await isOwned(join(folder, OWNER)))) continue;
+    // mkdtemp adds six characters: `virtmesh-esx-AbC123` is of another kind than `virtmesh-AbC123`.
+    const isOfKind = name.startsWith(`${kind}-`) && name.length === kind.length + "-123456".length;
+    if (!isOfKind || (await isOwned(join(folder, OWNER)))) continue;
     await removeRunFolder(folder);
   }
 }

@@ -4,6 +4,7 @@ import type { Authority } from "./authority.ts";
 import { type NatsServer, startNats } from "./nats.ts";
 import { run } from "./process.ts";
 import { repositoryRoot } from "./repository.ts";
+import { OUTSIDE } from "./xen/machine.ts";
 
 export interface SecuredNatsOptions {
   /** Its configuration and its store go here. */
@@ -25,7 +26,7 @@ export async function startSecuredNats(options: SecuredNatsOptions): Promise<Nat
   const { dir, authority, address } = options;
   const deploy = join(repositoryRoot(), "deploy/nats");
   await mkdir(dir, { recursive: true });
-  const tls = await authority.host("hub", "nats", [address]);
+  const tls = await authority.host("hub", "nats", [address, OUTSIDE]);
   const permissions = await run([
     "bash",
     join(deploy, "agent-permissions.sh"),

@@ -18,6 +18,8 @@ export interface ServiceOptions {
   readonly tls?: { readonly caller: string; readonly serverName: string };
   readonly logFile: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** How long it may take to answer. */
+  readonly readyMs?: number;
 }
 
 const READY_MS = 20_000;
@@ -84,7 +86,11 @@ export class Service implements AsyncDisposable {
     const child = this.#child;
     const stop = new AbortController();
     void child.exited.then(() => stop.abort());
-    const limits = AbortSignal.any([stop.signal, AbortSignal.timeout(READY_MS), ...(signal ? [signal] : [])]);
+    const limits = AbortSignal.any([
+      stop.signal,
+      AbortSignal.timeout(this.#options.readyMs ?? READY_MS),
+      ...(signal ? [signal] : []),
+    ]);
     while (!limits.aborted) {
       try {
         // In short turns: the channel's timer outlives a wait that was given up, and holds this process.

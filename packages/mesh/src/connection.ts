@@ -185,15 +185,14 @@ export class Mesh implements AsyncDisposable {
     const nc = await connect(await connectionOptions(this.#options));
     const gone = new AbortController();
     const closed = nc.closed().then((e) => gone.abort(e instanceof Error ? e : undefined));
-    const stop = (): void => gone.abort();
-    this.#closing.signal.addEventListener("abort", stop, { once: true });
+    // Closing may have begun while it was dialled.
+    const over = AbortSignal.any([gone.signal, this.#closing.signal]);
     try {
-      const session = await this.#prepare(nc, gone.signal);
+      const session = await this.#prepare(nc, over);
       onUsable();
       this.#enter(session);
-      await untilAborted(gone.signal);
+      await untilAborted(over);
     } finally {
-      this.#closing.signal.removeEventListener("abort", stop);
       this.#leave();
       if (!nc.isClosed()) await shut(nc);
       gone.abort();

@@ -147,6 +147,13 @@ export class Outgoing implements OutgoingMigration {
     this.#sink({ fact: "rolledBack" });
   }
 
+  async end(c: Call): Promise<void> {
+    await this.#plan.before("migration.end", c);
+    this.#letGo();
+    if (this.#guest.instance !== undefined) this.#hypervisor.stop(this.#guest, "crashed");
+    this.#sink({ fact: "sourceExited", message: "no host has all of its memory" });
+  }
+
   async retire(options: { readonly undefine: boolean }, c: Call): Promise<void> {
     await this.#plan.before("migration.retire", c);
     this.#guest.instance?.life.signal.removeEventListener("abort", this.#onExit);

@@ -1,4 +1,5 @@
 import { ownCall } from "@virtmesh/core/call";
+import { DOMAIN_TRAITS } from "@virtmesh/core/driver/domains";
 import { FACET_METHODS, need, supportOf } from "@virtmesh/core/driver/driver";
 import type { HypervisorEvent } from "@virtmesh/core/driver/events";
 import { domainUuid } from "@virtmesh/core/ids";
@@ -40,10 +41,33 @@ function lifecycle(driver: TestDriver, type: string): Promise<void> {
   return promise;
 }
 
+describe("a disk of a test guest that moves", () => {
+  it("takes its content along, and what the guest writes is on the new image from then on", async () => {
+    await using driver = createTestDriver({ guests: [] });
+    const { uuid } = await define(driver, "mover");
+    await driver.domains.start(uuid, { paused: false }, call);
+    const [from = ""] = driver.control.images();
+    driver.control.write(from, 0, Buffer.from("kept"));
+    const move = {
+      ...{ id: crypto.randomUUID(), uuid, disk: "vda", path: "/new/vda", format: "" },
+      ...{ removeSource: true, bytesPerSecond: 0n },
+    };
+    const { signal: cancel } = new AbortController();
+    const run = { cancel, progress: () => undefined, reached: () => undefined };
+    expect(await driver.diskMoves.move(move, run, call)).toMatchObject({
+      previousPath: from,
+      previousRemoved: true,
+    });
+    expect(Buffer.from(driver.control.image("/new/vda") ?? []).toString("utf8", 0, 4)).toBe("kept");
+    expect(driver.control.images()).not.toContain(from);
+    expect(driver.domains.find("mover")?.disks[0]?.source).toBe("/new/vda");
+  });
+});
+
 describe("the test hypervisor", () => {
   it("can do everything a driver can", async () => {
     await using driver = createTestDriver();
-    expect(supportOf(driver)).toHaveLength(Object.values(FACET_METHODS).flat().length);
+    expect(supportOf(driver)).toHaveLength(Object.values(FACET_METHODS).flat().length + DOMAIN_TRAITS.length);
   });
 
   it("begins with the running guest that libvirt's own has", async () => {

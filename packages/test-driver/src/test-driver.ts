@@ -11,6 +11,7 @@ import { readDefinition } from "./definition.ts";
 import { TestDevices } from "./devices.ts";
 import { TestDomains } from "./domains.ts";
 import { TestGuestInfo } from "./guest-info.ts";
+import { TestDiskMoves } from "./disk-moves.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { TEST_HYPERVISOR_VERSION, TestMigrationDestination, TestMigrationSource } from "./migration.ts";
 import { TestResources } from "./resources.ts";
@@ -77,6 +78,7 @@ export function createTestDriver(options: TestDriverOptions = {}): TestDriver {
     guestInfo: new TestGuestInfo(hypervisor),
     conversion: testConversion,
     blockJobs: blockJobs(hypervisor),
+    diskMoves: new TestDiskMoves(hypervisor),
     migrationSource,
     migrationDestination: new TestMigrationDestination(hypervisor, scope, { address, hostUuid }),
     control: control(hypervisor, migrationSource),

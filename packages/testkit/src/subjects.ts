@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RunningAgent, startAgent } from "@virtmesh/agent/agent";
 import type { DriverContext } from "@virtmesh/agent/driver-context";
+import { diskMoveModule } from "@virtmesh/agent/disk-moves/module";
 import { migrationModule } from "@virtmesh/agent/migration/module";
 import { agentService } from "@virtmesh/agent/services/agent-service";
 import { blockJobService } from "@virtmesh/agent/services/block-job-service";
@@ -23,7 +24,7 @@ import { connect } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
 import { startNats } from "@virtmesh/lab/nats";
 import { grpcClient, type MeshClient } from "./client.ts";
-import type { Subject, SubjectKind } from "./contract/subject.ts";
+import type { DiskNames, Subject, SubjectKind } from "./contract/subject.ts";
 import { directClient } from "./direct-client.ts";
 
 /** A driver as the suites need it. */
@@ -32,6 +33,8 @@ export interface DriverKind {
   createDriver(context: DriverContext): Promise<Driver> | Driver;
   guestXml(name: string, uuid: string | undefined, dir: string): Promise<string>;
   readonly guestsReact: boolean;
+  /** Where its guests have their disks, if not at `vda` and `vdb` of virtio. */
+  readonly disks?: DiskNames;
   /** A disk of that name for such a guest. */
   diskXml(target: string, dir: string): Promise<string>;
   snapshotXml?(xml: string): string;
@@ -44,6 +47,7 @@ export type OpenGateway = (
 ) => Promise<AsyncDisposable & { readonly address: string }>;
 
 const HOST = "host-a";
+const VIRTIO_DISKS: DiskNames = { bus: "virtio", first: "vda", second: "vdb" };
 
 /** The driver behind its chassis, without a wire between. */
 export function inProcess(kind: DriverKind): SubjectKind {
@@ -53,6 +57,7 @@ export function inProcess(kind: DriverKind): SubjectKind {
       openSubject(kind, async ({ agent }) => {
         const { context } = agent;
         const migrations = await migrationModule(context);
+        const moves = await diskMoveModule(context);
         const served = [
           (c: ServiceContext) => guardModule(c, hostService(c, migrations.drainHost)),
           domainService,
@@ -67,7 +72,11 @@ export function inProcess(kind: DriverKind): SubjectKind {
           operationService,
           agentService,
         ];
-        return directClient([...served.map((make) => make(context)), ...migrations.services]);
+        return directClient([
+          ...served.map((make) => make(context)),
+          ...migrations.services,
+          ...moves.services,
+        ]);
       }),
   };
 }
@@ -115,7 +124,7 @@ async function openSubject(
         runDir: join(dir, "run"),
         nats: { servers: [nats.url] },
         createDriver: (context) => kind.createDriver(context),
-        modules: [migrationModule],
+        modules: [migrationModule, diskMoveModule],
       }),
     );
     const client = scope.own(await openClient({ scope, agent, nats: nats.url }));
@@ -124,6 +133,7 @@ async function openSubject(
       uri: agent.uris[0],
       host: HOST,
       support: new Set(supportOf(agent.driver)),
+      disks: kind.disks ?? VIRTIO_DISKS,
       guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
       diskXml: (target) => kind.diskXml(target, dir),
       newPath: (name) => join(dir, `${name}.save`),

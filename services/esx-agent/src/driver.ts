@@ -1,8 +1,13 @@
+import { OneDefinitionDevices } from "@virtmesh/agent/guests/one-definition-devices";
 import type { Driver } from "@virtmesh/core/driver/driver";
 import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
-import { EsxDevices } from "./facets/devices.ts";
+import { EsxConversion } from "./facets/conversion.ts";
+import { configurable } from "./facets/configure.ts";
 import { EsxDomains } from "./facets/domains.ts";
+import { EsxGuestInfo } from "./facets/guest-info.ts";
 import { EsxHost } from "./facets/host.ts";
+import { EsxMigrationDestination } from "./facets/migration-destination.ts";
+import { EsxMigrationSource } from "./facets/migration-source.ts";
 import { EsxResources } from "./facets/resources.ts";
 import { EsxSnapshots } from "./facets/snapshots.ts";
 import { EsxServer } from "./server.ts";
@@ -30,9 +35,9 @@ export async function createEsxDriver(config: EsxDriverConfig): Promise<Driver> 
   }
 }
 
-/** The same without a server: it says what it can do, and can do nothing. */
+/** The same of a vCenter, without one: it says what it can do, and can do nothing. */
 export function unconnectedEsxDriver(): Driver {
-  return facetsOf(new EsxServer(silentLogger), "");
+  return facetsOf(new EsxServer(silentLogger), "Datacenter/host");
 }
 
 function facetsOf(server: EsxServer, path: string): Driver {
@@ -41,9 +46,18 @@ function facetsOf(server: EsxServer, path: string): Driver {
     serves: [path === "" ? { scheme: "esx", path: "/" } : { scheme: "vpx", path: `/${path}` }],
     host: new EsxHost(server),
     domains: new EsxDomains(server),
-    devices: new EsxDevices(server),
-    resources: new EsxResources(server),
+    devices: new OneDefinitionDevices(configurable(server)),
+    resources: new EsxResources(configurable(server)),
     snapshots: new EsxSnapshots(server),
+    guestInfo: new EsxGuestInfo(server),
+    conversion: new EsxConversion(server),
+    // A host by itself has nobody to hand its guests to.
+    ...(path === ""
+      ? {}
+      : {
+          migrationSource: new EsxMigrationSource(server),
+          migrationDestination: new EsxMigrationDestination(server),
+        }),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -18,6 +18,8 @@ const REASON_OF: Readonly<Record<string, Reason>> = {
   NoDiskSpace: "NO_SPACE",
   InsufficientHostCapacityFault: "LIMIT_REACHED",
   ToolsUnavailable: "GUEST_REFUSED",
+  CpuHotPlugNotSupported: "WRONG_STATE",
+  MemoryHotPlugNotSupported: "WRONG_STATE",
   MethodNotFound: "UNSUPPORTED",
   NotSupported: "UNSUPPORTED",
   NotImplemented: "UNSUPPORTED",

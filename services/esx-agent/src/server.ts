@@ -6,7 +6,8 @@ import { asVirtError } from "./faults.ts";
 import { WATCHED } from "./guests/facts.ts";
 import type { Guest } from "./guests/guest.ts";
 import { Guests } from "./guests/guests.ts";
-import { findPlace, type Place } from "./inventory/place.ts";
+import { findPlace, HOST_WATCHED, type Place } from "./inventory/place.ts";
+import { Performance } from "./performance/performance.ts";
 import type { Reference, VimObject } from "./vim/encode.ts";
 import { childOf, type VimNode } from "./vim/node.ts";
 import { propertiesOf } from "./vim/retrieve.ts";
@@ -23,13 +24,15 @@ interface Connection {
 /** The ESX host or vCenter behind this agent: its session, the host that is fronted, and its guests. */
 export class EsxServer implements AsyncDisposable {
   readonly guests: Guests;
-  readonly #logger: MeshLogger;
+  readonly performance: Performance;
+  readonly logger: MeshLogger;
   readonly #scope = new Scope();
   #connection: Connection | undefined;
 
   constructor(logger: MeshLogger) {
-    this.#logger = logger;
-    this.guests = new Guests(logger);
+    this.logger = logger;
+    this.performance = new Performance(this);
+    this.guests = new Guests(logger, (uuids) => void this.performance.ask(uuids));
   }
 
   /** Resolves when all guests are known. @throws HOST_SETUP, NOT_AUTHENTICATED, HYPERVISOR_UNRESPONSIVE */
@@ -43,12 +46,13 @@ export class EsxServer implements AsyncDisposable {
       const session = this.#scope.own(await VimSession.connect(endpoint, credentials, signal));
       const place = await findPlace(session, path, signal);
       this.#connection = { session, place };
+      this.guests.frontHost(place.host);
       const failed = Promise.withResolvers<never>();
       this.#scope.run(
         (own) => watchUpdates(session, guestsOf(place.host), this.guests, own),
         (e) => {
           const err = asVirtError(e, "the server refuses to tell what changes");
-          this.#logger.error(
+          this.logger.error(
             { err },
             "what is known of guests stays as it is from here on; restart the agent",
           );
@@ -57,6 +61,8 @@ export class EsxServer implements AsyncDisposable {
       );
       failed.promise.catch(() => undefined);
       await Promise.race([this.guests.ready, failed.promise]);
+      // They were asked for when the guests became known.
+      await this.performance.ask([]);
     } catch (e) {
       const remedy =
         e instanceof Error && e.name === "VimCertificateError"
@@ -64,6 +70,11 @@ export class EsxServer implements AsyncDisposable {
           : "";
       throw asVirtError(e, `${endpoint.host}:${endpoint.port} cannot be used${remedy}`);
     }
+  }
+
+  /** Aborted when the agent ends. */
+  get signal(): AbortSignal {
+    return this.#scope.signal;
   }
 
   get session(): VimSession {
@@ -113,11 +124,22 @@ export class EsxServer implements AsyncDisposable {
     args: VimObject,
     c: Call,
   ): Promise<VimNode | undefined> {
+    return await this.callAt(what, guest.object, method, args, c, guest.name);
+  }
+
+  async callAt(
+    what: string,
+    object: Reference,
+    method: string,
+    args: VimObject,
+    c: Call,
+    name?: string,
+  ): Promise<VimNode | undefined> {
     try {
-      const answer = await this.session.call(method, guest.object, args, { signal: c.signal });
+      const answer = await this.session.call(method, object, args, { signal: c.signal });
       return childOf(answer, "returnval");
     } catch (e) {
-      throw asVirtError(e, what, guest.name);
+      throw asVirtError(e, what, name);
     }
   }
 
@@ -135,13 +157,16 @@ export class EsxServer implements AsyncDisposable {
   }
 }
 
-/** All guests of a host, those to come too. */
+/** All guests of a host, those to come too, and the host itself. */
 function guestsOf(host: Reference): VimObject {
   return {
-    propSet: { type: "VirtualMachine", pathSet: WATCHED },
+    propSet: [
+      { type: "VirtualMachine", pathSet: WATCHED },
+      { type: "HostSystem", pathSet: HOST_WATCHED },
+    ],
     objectSet: {
       obj: host,
-      skip: true,
+      skip: false,
       selectSet: { $type: "TraversalSpec", type: "HostSystem", path: "vm", skip: false },
     },
   };

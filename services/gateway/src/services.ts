@@ -7,6 +7,7 @@ import type {
 } from "@grpc/grpc-js";
 import { AgentServiceService, FleetServiceService } from "@virtmesh/api/gen/virtmesh/v1/agent";
 import { BlockJobServiceService } from "@virtmesh/api/gen/virtmesh/v1/block_job";
+import { DiskMoveServiceService } from "@virtmesh/api/gen/virtmesh/v1/disk_move";
 import { DomainServiceService } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { EventServiceService } from "@virtmesh/api/gen/virtmesh/v1/event";
 import { HostServiceService } from "@virtmesh/api/gen/virtmesh/v1/host";
@@ -39,6 +40,7 @@ const FORWARDED: readonly ServiceDefinition[] = [
   GuestInfoServiceService,
   ConversionServiceService,
   BlockJobServiceService,
+  DiskMoveServiceService,
   MigrationServiceService,
   OperationServiceService,
 ];

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Consoles } from "@virtmesh/agent/guests/consoles";
 import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { identified } from "@virtmesh/agent/guests/definition";
 import type { Driver } from "@virtmesh/core/driver/driver";
@@ -8,11 +9,12 @@ import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { Containers } from "./containers/containers.ts";
 import { cgroupVersion } from "./containers/launch.ts";
-import { RunFolder } from "./containers/status.ts";
-import { Consoles } from "./facets/console.ts";
+import { openContainerFolder } from "./containers/status.ts";
+import { openConsole } from "./facets/console.ts";
 import { LxcConversion } from "./facets/conversion.ts";
 import { LxcDevices } from "./facets/devices.ts";
 import { LxcDomains } from "./facets/domains.ts";
+import { LxcGuestInfo } from "./facets/guest-info.ts";
 import { LxcHost } from "./facets/host.ts";
 import { LxcResources } from "./facets/resources.ts";
 import { LxcSnapshots } from "./facets/snapshots.ts";
@@ -46,7 +48,7 @@ async function create(
   const cgroup = await cgroupVersion();
   const host = await LxcHost.open(cgroup);
   const definitions = await DefinitionStore.open(stateDir);
-  const folder = await RunFolder.open(join(runDir, "lxc"));
+  const folder = await openContainerFolder(join(runDir, "lxc"));
   const containers = scope.own(new Containers({ folder, definitions, cgroup, logger }));
   const onDamaged = (err: VirtError): void => logger.error({ err }, "a file was left aside");
   for (const { definition, autostart } of await definitions.load(onDamaged))
@@ -54,16 +56,17 @@ async function create(
   // First it is listened, then looked at: nothing can happen in between that nobody sees.
   scope.own(await listen(folder.path, monitord, containers, logger));
   await containers.reattach(await folder.load(onDamaged), (xml) => identified(parseDomain(xml)));
-  const consoles = scope.own(new Consoles(folder.path));
+  const consoles = scope.own(new Consoles());
   const snapshots = await SnapshotStore.open(join(stateDir, "snapshots"));
   return {
     name: "lxc",
     serves: [{ scheme: "lxc", path: "/system" }],
     host,
-    domains: new LxcDomains(containers, consoles, cgroup),
+    domains: new LxcDomains(containers, (...asked) => openConsole(consoles, folder.path, ...asked), cgroup),
     devices: new LxcDevices(containers),
     resources: new LxcResources(containers),
     snapshots: new LxcSnapshots(containers, snapshots),
+    guestInfo: new LxcGuestInfo(containers),
     conversion: new LxcConversion(),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };

@@ -1,12 +1,14 @@
 import type { Driver } from "@virtmesh/core/driver/driver";
 import { VirtError } from "@virtmesh/core/errors";
 import { Scope } from "@virtmesh/kit/scope";
+import type { Metrics } from "@virtmesh/kit/metrics";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { probeOnce } from "./capabilities/cache.ts";
 import { traitsOf } from "./capabilities/traits.ts";
 import { Guests } from "./domain/guests.ts";
 import type { LaunchSite } from "./domain/launch.ts";
 import { reattach } from "./domain/reattach.ts";
+import { QemuDiskMoves } from "./facets/disk-moves.ts";
 import { QemuBlockJobs } from "./facets/block-jobs.ts";
 import { Consoles } from "./facets/console.ts";
 import { QemuDevices } from "./facets/devices.ts";
@@ -15,13 +17,14 @@ import { QemuHost } from "./facets/host.ts";
 import { MigrationDestination } from "./facets/migration-destination.ts";
 import { MigrationSource } from "./facets/migration-source.ts";
 import { QemuResources } from "./facets/resources.ts";
+import { sweep } from "./janitor/janitor.ts";
+import { reportLeftovers } from "./janitor/leftovers.ts";
 import { PortRange } from "./host/ports.ts";
 import { Taps } from "./host/taps.ts";
 import type { QmpObserver } from "./qmp/connection.ts";
 import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { StatusStore } from "./state/status-store.ts";
 import { LeftImages } from "./migration/left-images.ts";
-import { StorageDaemon } from "./process/storage-daemon.ts";
 import { linkTlsFiles } from "./migration/tls-files.ts";
 import { StatsSampler } from "./stats/sampler.ts";
 
@@ -51,6 +54,7 @@ export interface QemuDriverConfig {
   readonly vncPorts?: PortSpan;
   readonly migrationPorts?: PortSpan;
   readonly logger: MeshLogger;
+  readonly metrics?: Metrics;
   readonly signal: AbortSignal;
   readonly observe?: QmpObserver;
 }
@@ -99,8 +103,9 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
     const guests = scope.own(new Guests({ site, definitions, statuses, logger }));
     const stored = await definitions.load((e) => logger.error({ err: e }, "a definition was left aside"));
     for (const { definition, autostart } of stored) guests.load(definition, autostart);
-    await StorageDaemon.sweep(config.runDir);
     await reattach({ guests, site, statuses, logger, signal: config.signal });
+    const leftovers = await sweep({ guests, stateDir, runDir: config.runDir, guestsDir });
+    reportLeftovers(leftovers, logger, config.metrics);
     const tlsDir = config.tlsDir === undefined ? undefined : await linkTlsFiles(config.runDir, config.tlsDir);
     const leftImages = new LeftImages(stateDir);
     const consoles = scope.own(new Consoles());
@@ -117,6 +122,7 @@ export async function createQemuDriver(config: QemuDriverConfig): Promise<QemuDr
       devices: new QemuDevices({ guests, site, traits }),
       resources: new QemuResources(guests),
       blockJobs: new QemuBlockJobs(guests),
+      diskMoves: new QemuDiskMoves({ guests, launch: site, logger }, stateDir),
       migrationSource: new MigrationSource({
         ...{ guests, capabilities, leftImages, tlsDir, allowPlaintext: allowPlaintextMigration },
         runDir: config.runDir,

@@ -7,10 +7,12 @@ await runAgent({
   name: "qemu-agent",
   summary: "serves QEMU/KVM guests of this host",
   extraConfig: QEMU_OPTIONS,
-  createDriver: ({ host, stateDir, runDir, dataAddress, tlsDir, logger, signal }, extra) =>
+  createDriver: ({ host, stateDir, runDir, dataAddress, tlsDir, logger, metrics, signal }, extra) =>
     createQemuDriver({
       ...{ hostName: host, stateDir, runDir, dataAddress, logger, signal, observe: qmpSpans },
       ...extra,
+      // Behind the flags, one of which has that name.
+      metrics,
       ...(tlsDir === undefined ? {} : { tlsDir }),
     }),
 });

@@ -27,6 +27,7 @@ export function pretendedRuntime(
     vhost: definition.type === "kvm",
     ...places(definition, on),
     consoleSockets: new Map(),
+    secondNodes: new Set(),
     startTimeMs: 0,
     utcOffsetMs: 0,
     tls: tls(settings, on),

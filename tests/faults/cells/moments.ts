@@ -11,10 +11,19 @@ type Approach =
   /** The user cancels it while disks are copied. */
   | "cancelled"
   /** NATS does not answer when the decision is to be recorded. */
-  | "record-unreachable";
+  | "record-unreachable"
+  /** The user switches to post-copy while memory is sent, and then it comes slowly. */
+  | "postcopy"
+  /** The same, and the memory's connection is broken when the guest runs there. */
+  | "postcopy-broken"
+  /** The same, and memory comes quickly when the guest runs there. */
+  | "postcopy-fetched";
 
-/** Whose the guest is if nothing more goes wrong from here on. */
-type Tendency = "undecided" | "decided" | "abandoned" | "doubtful";
+/**
+ * Whose the guest is if nothing more goes wrong from here on. In post-copy it is the destination's: first whole here still
+ * (`accepted`), then in parts on both hosts (`split`), when it is lost with either QEMU.
+ */
+type Tendency = "undecided" | "decided" | "abandoned" | "doubtful" | "accepted" | "split";
 
 /** A place in the state machines where something strikes. */
 export interface Moment {
@@ -27,7 +36,25 @@ export interface Moment {
   readonly tendency: Tendency;
   /** For people. */
   readonly says: string;
+  /** What costs the guest then though no process dies. */
+  readonly fragile?: readonly string[];
+  /** What can be struck then; unless told, what the victims themselves say (victims.ts). */
+  readonly victims?: readonly string[];
 }
+
+/** What there is to strike from the switch to post-copy on. */
+const PROCESSES_AND_LINKS = [
+  ...["source-agent", "destination-agent", "both-agents", "gateway", "nats-killed", "nats-paused"],
+  ...["source-qemu", "destination-qemu", "agent-link-reset", "agent-link-swallowed", "host-link-swallowed"],
+  ...["clock-jump", "source-agent-stopped", "destination-agent-stopped", "cancel", "second-migration"],
+  ...["destination-power", "source-power"],
+] as const;
+const WITH_MEMORY = [...PROCESSES_AND_LINKS, "memory-link"] as const;
+/**
+ * Not healed, and told so in docs/migration.md: the connection is broken, no new door is open, and the destination's agent
+ * dies, who alone had the monitor of a QEMU that waits for a page and takes no other.
+ */
+const WITH_MONITOR = WITH_MEMORY.filter((name) => name !== "destination-agent" && name !== "both-agents");
 
 const moment = (
   name: string,
@@ -103,7 +130,83 @@ export const MOMENTS: readonly Moment[] = [
     ),
     orPoint: "source.peerStanding",
   },
+  ...[
+    moment(
+      "committing",
+      "source.journal.committing",
+      "undecided",
+      "post-copy: mirrors concluded, 'committing' not journalled",
+      "postcopy",
+    ),
+    moment(
+      "choosing",
+      "source.decide",
+      "undecided",
+      "post-copy: 'committing' journalled, the record not written",
+      "postcopy",
+    ),
+    moment(
+      "accepting",
+      "destination.tellAccepted",
+      "accepted",
+      "post-copy: accepted there, device state still here",
+      "postcopy",
+    ),
+  ].map((m) => ({ ...m, victims: PROCESSES_AND_LINKS })),
+  ...[
+    {
+      ...moment(
+        "half-there",
+        "destination.resume",
+        "split",
+        "post-copy: device state there, the CPUs stand still",
+        "postcopy",
+      ),
+      // QEMU goes on by a new connection only with a guest that runs (migration/savevm.c, postcopy_pause_incoming).
+      fragile: ["memory-link"],
+    },
+    moment("pulling", "source.peerPulling", "split", "it runs there, the source not knowing", "postcopy"),
+    moment("taking", "destination.adopt", "split", "it runs there, the run token not taken", "postcopy"),
+    moment(
+      "mending",
+      "source.resumePostcopy",
+      "split",
+      "a new door open there, not gone through",
+      "postcopy-broken",
+    ),
+  ].map((m) => ({ ...m, victims: WITH_MEMORY })),
+  ...[
+    moment(
+      "stranded",
+      "source.postcopyPaused",
+      "split",
+      "the memory's connection broke, the source not knowing",
+      "postcopy-broken",
+    ),
+    moment(
+      "reopening",
+      "destination.openRecovery",
+      "split",
+      "it broke, no new door opened there",
+      "postcopy-broken",
+    ),
+  ].map((m) => ({ ...m, victims: WITH_MONITOR })),
+  {
+    ...moment(
+      "fetched",
+      "source.peerResumed",
+      "decided",
+      "the last page is there, the source not knowing",
+      "postcopy-fetched",
+    ),
+    victims: PROCESSES_AND_LINKS,
+  },
 ];
+
+/** Whether it is begun with the choice of post-copy. */
+export function isPostcopy(approach: Approach): boolean {
+  return approach === "postcopy" || approach === "postcopy-broken" || approach === "postcopy-fetched";
+}
 
 /** Limits under which a migration begins. */
 export function tuningOf(approach: Approach): TuneMigrationRequest["tuning"] {
@@ -119,6 +222,15 @@ export function tuningOf(approach: Approach): TuneMigrationRequest["tuning"] {
     case "slow-memory":
       return {
         memoryBandwidthBytesPerSecond: mib,
+        diskBandwidthBytesPerSecond: 0n,
+        maxDowntime: { seconds: 0n, nanos: 1_000_000 },
+      };
+    // Slow enough to be under way when it is struck, and through in time when nobody lets it run.
+    case "postcopy":
+    case "postcopy-broken":
+    case "postcopy-fetched":
+      return {
+        memoryBandwidthBytesPerSecond: 3n * mib,
         diskBandwidthBytesPerSecond: 0n,
         maxDowntime: { seconds: 0n, nanos: 1_000_000 },
       };

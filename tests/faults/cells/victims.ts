@@ -7,22 +7,25 @@ import { VirtError } from "@virtmesh/core/errors";
 import { errnoOf } from "@virtmesh/lab/errno";
 import { run } from "@virtmesh/lab/process";
 import { untilStopped } from "../lab/stopped.ts";
-import { DISKS, type Stage, type StageHost, UNTOUCHED_FROM } from "../lab/stage.ts";
+import { type Stage, type StageHost, UNTOUCHED_FROM } from "../lab/stage.ts";
 
 /** What is struck. */
 export interface Scene {
   readonly stage: Stage;
   readonly source: StageHost;
   readonly destination: StageHost;
-  readonly migration: string;
+  /** Id of what is under way. */
+  readonly operation: string;
+  /** Images that are written anew. */
+  readonly targets: readonly string[];
   /** Ports at the destination, once it has told of them. */
   readonly ports: { readonly disks: number; readonly memory: number } | undefined;
   /** How long a pause lasts: past every lease and every silence. */
   readonly pauseMs: number;
 }
 
-/** What may become of the guest. */
-export type Allowed = "moved" | "stayed" | "nowhere";
+/** What may become of the guest. Lost: nowhere, and the user was told so as GUEST_LOST. */
+export type Allowed = "moved" | "stayed" | "nowhere" | "lost";
 
 export interface Victim {
   readonly name: string;
@@ -36,6 +39,8 @@ export interface Victim {
   strike(on: Scene): Promise<void>;
   /** Brings back what keeps the survivors from going on. */
   mend?(on: Scene): Promise<void>;
+  /** Puts right, when the migration is over, what the survivors must go on with. */
+  tidy?(on: Scene): Promise<void>;
   /** The guest's own process is among the dead: it may run nowhere. */
   readonly deadly?: "source" | "destination";
   /** It disturbs nothing: the guest goes where it would have gone. */
@@ -187,12 +192,16 @@ export const VICTIMS: readonly Victim[] = [
     name: "clock-jump",
     says: "the source's clock jumps an hour ahead and the destination's an hour back",
     harmless: true,
-    strike: ({ stage, source, destination }) =>
-      stage.shim.setClocks([
-        { host: source.namespace, ms: HOUR_MS },
-        { host: destination.namespace, ms: -HOUR_MS },
-      ]),
-    mend: ({ stage }) => stage.shim.setClocks([]),
+    strike: (on) => jump(on, HOUR_MS),
+    tidy: ({ stage }) => stage.shim.setClocks([]),
+  },
+  {
+    name: "clock-back",
+    says: "the source's clock is put back by an hour and the destination's jumps ahead",
+    from: "copying",
+    to: "concluded",
+    strike: (on) => jump(on, -HOUR_MS),
+    tidy: ({ stage }) => stage.shim.setClocks([]),
   },
   {
     name: "source-agent-stopped",
@@ -215,9 +224,9 @@ export const VICTIMS: readonly Victim[] = [
   {
     name: "cancel",
     says: "the user cancels it",
-    strike: ({ stage, source, migration }) =>
+    strike: ({ stage, source, operation }) =>
       allowing(["OPERATION_NOT_FOUND"], async () => {
-        const request = { uri: source.uri, name: `operations/${migration}` };
+        const request = { uri: source.uri, name: `operations/${operation}` };
         await stage.call(source, OperationServiceService.cancelOperation, request);
       }),
   },
@@ -267,6 +276,14 @@ async function stop({ agent }: StageHost): Promise<void> {
   await untilStopped(agent.pid);
 }
 
+/** The source's clock, and the destination's the other way. */
+async function jump({ stage, source, destination }: Scene, ms: number): Promise<void> {
+  await stage.shim.setClocks([
+    { host: source.namespace, ms },
+    { host: destination.namespace, ms: -ms },
+  ]);
+}
+
 async function killHypervisors(stage: Stage, host: StageHost): Promise<void> {
   for (const pid of await stage.hypervisors(host)) {
     try {
@@ -287,7 +304,7 @@ async function powerOff(stage: Stage, host: StageHost): Promise<void> {
 }
 
 /** RST to both ends of every connection from the source to a port of the destination. */
-async function reset({ source, destination }: Scene, port: number | undefined): Promise<void> {
+export async function reset({ source, destination }: Scene, port: number | undefined): Promise<void> {
   if (port === undefined) throw new VirtError("INTERNAL", "the destination has not told of its ports yet");
   await source.namespace.exec([
     ...["ss", "-H", "-K", "-t", "-n", "dst", destination.address, "dport", "eq", `:${port}`],
@@ -301,8 +318,6 @@ async function swallow({ source, destination }: Scene, change: "add" | "del"): P
   await destination.namespace.exec([...rule("sport"), "to", source.address, "blackhole"]);
 }
 
-async function failImages({ stage, destination }: Scene, code: "EIO" | "ENOSPC"): Promise<void> {
-  await stage.shim.failDisks(
-    DISKS.map((disk) => ({ on: "write", with: code, path: stage.image(destination, disk) })),
-  );
+async function failImages({ stage, targets }: Scene, code: "EIO" | "ENOSPC"): Promise<void> {
+  await stage.shim.failDisks(targets.map((path) => ({ on: "write", with: code, path })));
 }

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,32 @@ time_t time(time_t *out) {
   clock_gettime(CLOCK_REALTIME, &now);
   if (out) *out = now.tv_sec;
   return now.tv_sec;
+}
+
+#define BOOTED_LONG_AGO 1000000000
+#define LOOK_NS 20000000
+
+/*
+ * The kernel wakes by its own clock, which does not jump: waits in pieces, so that a thread that waits for a time of day
+ * wakes when the host's clock shows it. Debian's QEMU waits so, and sleeps on for an hour when that is put back. A
+ * deadline of the monotonic clock counts from boot.
+ */
+int pthread_cond_timedwait(pthread_cond_t *restrict c, pthread_mutex_t *restrict m, const struct timespec *restrict until) {
+  static int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+  static int (*clock_now)(clockid_t, struct timespec *);
+  if (!real) real = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+  if (!clock_now) clock_now = dlsym(RTLD_NEXT, "clock_gettime");
+  if (!clocks || until->tv_sec < BOOTED_LONG_AGO) return real(c, m, until);
+  for (;;) {
+    struct timespec now, piece;
+    clock_now(CLOCK_REALTIME, &now);
+    int64_t left = (until->tv_sec - jump_ms() / 1000 - now.tv_sec) * 1000000000 + until->tv_nsec - now.tv_nsec;
+    int64_t end = now.tv_nsec + (left < LOOK_NS ? (left > 0 ? left : 0) : LOOK_NS);
+    piece.tv_sec = now.tv_sec + end / 1000000000;
+    piece.tv_nsec = end % 1000000000;
+    int result = real(c, m, &piece);
+    if (result != ETIMEDOUT || left <= 0) return result;
+  }
 }
 
 /* The errno that a call meets, or 0. */

@@ -2,7 +2,12 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { MethodDefinition } from "@grpc/grpc-js";
-import { type Domain, DomainServiceService, StartDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/domain";
+import {
+  type Domain,
+  DomainServiceService,
+  DomainState,
+  StartDomainRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { VirtError } from "@virtmesh/core/errors";
 import { unaryCall } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
@@ -26,6 +31,8 @@ export const BLOCK_BYTES = 65_536;
 export const UNTOUCHED_FROM = 8 * MIB;
 
 const BOOT_MS = 60_000;
+/** Longer than anything here is held or paused at a place where nothing comes forward. */
+const STALL = "10s";
 const CALL_MS = 10_000;
 
 /** A host of the stage, which is always one of network namespaces. */
@@ -78,7 +85,7 @@ export class Stage implements AsyncDisposable {
           netns: true,
           dir,
           env: { ...shim.env, VIRTMESH_FAULT_POINTS: points.path },
-          agentArguments: ["--qemu", shim.qemu],
+          agentArguments: ["--qemu", shim.qemu, "--migration-stall", STALL],
         }),
       );
       const beats = scope.own(await HeartbeatCollector.listen(join(dir, "hb.sock")));
@@ -155,6 +162,11 @@ export class Stage implements AsyncDisposable {
       }
     }
     return found;
+  }
+
+  /** Whether the guest runs where it is. */
+  async isUp(): Promise<boolean> {
+    return (await this.guestOn(this.home))?.state === DomainState.DOMAIN_STATE_RUNNING;
   }
 
   /** Boots the guest again where it is, after it was killed; its disks are as they were. */

@@ -1,11 +1,9 @@
-import {
-  beginDestination,
-  type DestinationEntry,
-  type DestinationState,
-  type DestinationStep,
-  restartDestination,
-  stepDestination,
-} from "@virtmesh/core/migration/destination";
+import { beginDestination, restartDestination, stepDestination } from "@virtmesh/core/migration/destination";
+import type {
+  DestinationEntry,
+  DestinationState,
+  DestinationStep,
+} from "@virtmesh/core/migration/destination-state";
 import type { DestinationFact, SourceFact } from "@virtmesh/core/migration/facts";
 import type { Generation } from "@virtmesh/core/ids";
 import { beginSource, restartSource, stepSource } from "@virtmesh/core/migration/source";
@@ -24,6 +22,7 @@ interface Begun {
   readonly entry: SourceEntry & DestinationEntry;
   readonly nextGeneration: Generation;
   readonly alive: boolean;
+  readonly postcopy: boolean;
 }
 
 /** Plays what both machines were fed with to them again, in the order in which it was seen. No I/O. */
@@ -72,7 +71,7 @@ function destinationStep(
 ): DestinationStep | undefined {
   const begun = detail as Begun;
   if (kind === "begin") return beginDestination();
-  if (kind === "restart") return restartDestination(begun.entry, begun.nextGeneration, begun.alive);
+  if (kind === "restart") return restartDestination(begun.entry, begun.nextGeneration, begun);
   return state && stepDestination(state, detail as DestinationFact);
 }
 

@@ -22,16 +22,17 @@ describe("the systemd units", () => {
     await rm(folder, { recursive: true });
   }, 60_000);
 
-  it.each(["gateway", "qemu-agent", "lxc-agent", "test-agent"].map((name) => `virtmesh-${name}.service`))(
-    "start a program that is there: %s",
-    async (name) => {
-      const text = await readFile(join(UNITS, name), "utf8");
-      const program = /\/opt\/virtmesh\/(services\/\S+)/.exec(text)?.[1] ?? "";
-      expect(await readFile(program, "utf8")).not.toBe("");
-    },
-  );
+  it.each(
+    ["gateway", "qemu-agent", "lxc-agent", "xen-agent", "hyperv-agent", "esx-agent", "test-agent"].map(
+      (name) => `virtmesh-${name}.service`,
+    ),
+  )("start a program that is there: %s", async (name) => {
+    const text = await readFile(join(UNITS, name), "utf8");
+    const program = /\/opt\/virtmesh\/(services\/\S+)/.exec(text)?.[1] ?? "";
+    expect(await readFile(program, "utf8")).not.toBe("");
+  });
 
-  it.each(["qemu", "lxc"])("leave guests alone when the agent of %s stops", async (kind) => {
+  it.each(["qemu", "lxc", "xen"])("leave guests alone when the agent of %s stops", async (kind) => {
     const text = await readFile(join(UNITS, `virtmesh-${kind}-agent.service`), "utf8");
     expect(text).toContain("KillMode=process\n");
     expect(text).toContain("RuntimeDirectoryPreserve=yes\n");

@@ -5,7 +5,8 @@ import type { HypervisorEvent } from "@virtmesh/core/driver/events";
 import { startVcsim, type Vcsim } from "@virtmesh/lab/vcsim";
 import { silentLogger } from "@virtmesh/mesh/logger";
 import { createEsxDriver } from "@virtmesh/esx-agent/driver";
-import { reference } from "@virtmesh/esx-agent/vim/encode";
+import { anyString, reference } from "@virtmesh/esx-agent/vim/encode";
+import { textAt } from "@virtmesh/esx-agent/vim/node";
 import { VimSession } from "@virtmesh/esx-agent/vim/session";
 import { runTask } from "@virtmesh/esx-agent/vim/tasks";
 
@@ -72,18 +73,34 @@ function guestXml(name: string, more = ""): string {
   </domain>`;
 }
 
-/** Makes a disk as an administrator of the host would. */
-async function makeDisk(server: Vcsim, path: string): Promise<void> {
+/** As an administrator of the host works on it, past the agent. */
+async function beside(server: Vcsim, work: (session: VimSession) => Promise<unknown>): Promise<void> {
   const { host, port, user, password, ca } = server;
   await using session = await VimSession.connect({ host, port, ca }, { user, password }, signal);
-  const spec = {
-    $type: "FileBackedVirtualDiskSpec",
-    diskType: "thin",
-    adapterType: "lsiLogic",
-    capacityKb: 1024,
-  };
+  await work(session);
+}
+
+async function makeDisk(server: Vcsim, path: string): Promise<void> {
+  const size = { diskType: "thin", adapterType: "lsiLogic", capacityKb: 1024 };
+  const spec = { $type: "FileBackedVirtualDiskSpec", ...size };
   const args = { name: path, datacenter: reference("Datacenter", "ha-datacenter"), spec };
-  await runTask(session, "CreateVirtualDisk_Task", session.manager("virtualDiskManager"), args, { signal });
+  await beside(server, (session) =>
+    runTask(session, "CreateVirtualDisk_Task", session.manager("virtualDiskManager"), args, { signal }),
+  );
+}
+
+/** What VMware Tools in a guest would tell; the simulator takes it by these settings. */
+async function tell(server: Vcsim, uuid: string, told: Readonly<Record<string, string>>): Promise<void> {
+  const extraConfig = Object.entries(told).map(([key, value]) => ({
+    key: `SET.${key}`,
+    value: anyString(value),
+  }));
+  await beside(server, async (session) => {
+    const index = session.manager("searchIndex");
+    const found = await session.call("FindByUuid", index, { uuid, vmSearch: true }, { signal });
+    const guest = reference("VirtualMachine", textAt(found, "returnval") ?? "");
+    await runTask(session, "ReconfigVM_Task", guest, { spec: { extraConfig } }, { signal });
+  });
 }
 
 describe("the guests of an ESX host", () => {
@@ -105,6 +122,17 @@ describe("the guests of an ESX host", () => {
       ["ha-host_VM1", "running"],
     ]);
     expect(esx.driver.host.info()).toMatchObject({ architecture: "x86_64", accelerators: ["vmware"] });
+  });
+
+  it("have the counters that the server has sampled, of each disk and card", () => {
+    const [first] = esx.driver.domains.stats();
+    expect(first).toMatchObject({
+      blocks: expect.arrayContaining([
+        expect.objectContaining({ target: "sda", readBytes: expect.any(BigInt) }),
+      ]),
+      interfaces: [expect.objectContaining({ device: "4000", receiveBytes: expect.any(BigInt) })],
+    });
+    expect(first?.cpuTimeNs).toBeGreaterThan(0n);
   });
 
   it("live as their events tell", async () => {
@@ -207,6 +235,9 @@ describe("the guests of an ESX host", () => {
       expect.objectContaining({ target: "sda", bus: "scsi", source: "[LocalDS_0] data.vmdk" }),
     ]);
     await expect(attach(uuid, xml, live, call)).rejects.toMatchObject({ reason: "DEVICE_EXISTS" });
+    await expect(
+      attach(uuid, xml.replace("sda", "sdc").replace("data", "none"), live, call),
+    ).rejects.toMatchObject({ reason: "FILE_NOT_FOUND", message: expect.stringContaining("FileNotFound") });
     await expect(attach(uuid, xml.replace("sda", "sdb"), OFF, call)).rejects.toMatchObject({
       reason: "CONFIG_UNSUPPORTED",
     });
@@ -227,8 +258,27 @@ describe("the guests of an ESX host", () => {
     expect(await need(esx.driver, "resources", "setMemory")(uuid, 32n * MIB, OFF, call)).toMatchObject({
       memoryBytes: 32n * MIB,
     });
-    expect(await need(esx.driver, "resources", "setMaxVcpus")(uuid, 4, OFF, call)).toMatchObject({
-      vcpus: 4,
+    await need(esx.driver, "resources", "setMaxVcpus")(uuid, 4, OFF, call);
+    expect(await esx.driver.domains.xml(uuid, FORM, call)).toMatch(/<vcpu [^>]*current='1'>4</);
+    await esx.driver.domains.start(uuid, { paused: false }, call);
+    const live = { live: true, config: true };
+    expect(await need(esx.driver, "resources", "setVcpus")(uuid, 3, live, call)).toMatchObject({ vcpus: 3 });
+    await esx.driver.domains.destroy(uuid, call);
+    await esx.driver.domains.undefine(uuid, call);
+  });
+
+  it("have the names and addresses that the tools inside tell", async () => {
+    const { uuid } = await esx.define("inside");
+    const addresses = need(esx.driver, "guestInfo", "addresses");
+    await expect(addresses(uuid, "best", call)).rejects.toMatchObject({ reason: "GUEST_AGENT_SILENT" });
+    await tell(server, uuid, { "guest.ipAddress": "10.0.0.42", "guest.hostName": "inside.lan" });
+    // A change of ours waits for the stream, in which that came before.
+    await need(esx.driver, "resources", "setMemory")(uuid, 32n << 20n, OFF, call);
+    expect(await addresses(uuid, "best", call)).toEqual([
+      { name: "VM Network", mac: "00:50:56:00:00:01", addresses: [{ address: "10.0.0.42", prefix: 0 }] },
+    ]);
+    expect(await need(esx.driver, "guestInfo", "system")(uuid, call)).toMatchObject({
+      hostname: "inside.lan",
     });
     await esx.driver.domains.undefine(uuid, call);
   });
@@ -263,6 +313,31 @@ describe("the guests of an ESX host", () => {
     expect(esx.driver.domains.find("ha-host_VM0")).toMatchObject({ state: "running" });
     const { uuid: later } = await esx.define("later");
     await esx.driver.domains.undefine(later, call);
+  });
+});
+
+describe("an ESX host that takes its time", () => {
+  it("does what it was asked for, though the caller's time is over, and that is told", async () => {
+    await using server = await startVcsim({ kind: "host", guests: 0, delays: { PowerOnVM_Task: 1_500 } });
+    await using esx = await Fronted.open(server);
+    const { domains } = esx.driver;
+    const { uuid } = await esx.define("slow");
+    const hurried = ownCall(AbortSignal.timeout(700));
+    await expect(domains.start(uuid, { paused: false }, hurried)).rejects.toThrow();
+    expect(domains.find(uuid)).toMatchObject({ state: "shutoff" });
+    await esx.heard(({ body }) => body.kind === "lifecycle" && body.type === "started");
+    expect(domains.find(uuid)).toMatchObject({ state: "running" });
+  });
+
+  it("answers others meanwhile", async () => {
+    await using server = await startVcsim({ kind: "host", guests: 1, delays: { SuspendVM_Task: 1_000 } });
+    await using esx = await Fronted.open(server);
+    const [guest] = esx.driver.domains.list();
+    if (guest === undefined) throw new Error("there is no guest");
+    const suspending = need(esx.driver, "domains", "suspend")(guest.uuid, call);
+    expect(await esx.define("meanwhile")).toMatchObject({ state: "shutoff" });
+    expect(esx.lifeOf(guest.name)).toEqual([]);
+    expect(await suspending).toMatchObject({ state: "paused" });
   });
 });
 

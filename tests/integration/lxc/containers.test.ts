@@ -4,8 +4,10 @@ import {
   AttachDeviceRequest,
   DetachDeviceRequest,
   DeviceServiceService,
+  UpdateDeviceRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/device";
 import { DomainServiceService as D, DomainState } from "@virtmesh/api/gen/virtmesh/v1/domain";
+import { AddressSource, GuestInfoServiceService } from "@virtmesh/api/gen/virtmesh/v1/guest_info";
 import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import {
   ResourceServiceService,
@@ -66,7 +68,10 @@ describe("containers of LXC on a host", () => {
       "teller started booted",
     ]);
     const before = (await status(uuid)).init.pid;
-    await lxc.run("teller", "true");
+    await lxc.run("teller", "busybox hostname storyteller");
+    const { uri } = lxc.host;
+    const system = await lxc.mesh.unary(GuestInfoServiceService.getGuestInfo, { uri, domain: "teller" });
+    expect(system.hostname).toBe("storyteller");
     await lxc.mesh.unary(D.suspendDomain, by("teller"));
     await lxc.mesh.unary(D.resumeDomain, by("teller"));
     expect([await events.next(), await events.next()]).toEqual([
@@ -148,6 +153,17 @@ describe("containers of LXC on a host", () => {
     await lxc.container("left", { devices: nic("52:54:00:00:09:02", "10.99.0.2") });
     await lxc.container("right", { devices: nic("52:54:00:00:09:03", "10.99.0.3") });
     expect(await lxc.run("left", "busybox ping -c 1 -w 5 10.99.0.3")).toContain("1 packets received");
+    const seen = await lxc.mesh.unary(GuestInfoServiceService.listDomainAddresses, {
+      ...{ uri: lxc.host.uri, domain: "right" },
+      source: AddressSource.ADDRESS_SOURCE_UNSPECIFIED,
+    });
+    expect(seen.interfaces).toMatchObject([
+      {
+        name: "eth0",
+        mac: "52:54:00:00:09:03",
+        addresses: expect.arrayContaining([{ address: "10.99.0.3", prefix: 24 }]),
+      },
+    ]);
     const { stats } = await lxc.mesh.unary(D.listDomainStats, {
       uri: lxc.host.uri,
       domains: ["left"],
@@ -166,6 +182,14 @@ describe("containers of LXC on a host", () => {
     expect(await lxc.run("left", "busybox ping -c 1 -w 5 -I 10.99.0.4 10.99.0.1")).toContain(
       "1 packets received",
     );
+    const link = async (state: string): Promise<string> => {
+      const changed = xml.replace("</interface>", `<link state='${state}'/></interface>`);
+      const request = UpdateDeviceRequest.fromPartial({ ...by("left"), xml: changed });
+      await done(lxc.mesh.unary(DeviceServiceService.updateDevice, request));
+      return await lxc.run("left", "busybox ip link show eth1");
+    };
+    expect(await link("down")).toContain("NO-CARRIER");
+    expect(await link("up")).toContain("LOWER_UP");
     const device = { $case: "target" as const, value: "52:54:00:00:09:04" };
     await done(
       lxc.mesh.unary(

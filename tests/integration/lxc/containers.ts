@@ -1,29 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type Domain,
-  DomainServiceService as D,
-  type OpenConsoleRequest,
-} from "@virtmesh/api/gen/virtmesh/v1/domain";
-import {
-  type Event,
-  EventClass,
-  EventServiceService,
-  lifecycleEventTypeToJSON,
-} from "@virtmesh/api/gen/virtmesh/v1/event";
-import { bidiCall } from "@virtmesh/kit/grpc-client";
+import { type Domain, DomainServiceService as D } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { CONTAINER_NEEDS, ensurePackages } from "@virtmesh/lab/apt";
 import { makeRootfs } from "@virtmesh/lab/container/rootfs";
 import type { MeshHost } from "@virtmesh/lab/launcher";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
-
-const PATIENCE_MS = 30_000;
-const LIFE = [
-  EventClass.EVENT_CLASS_LIFECYCLE,
-  EventClass.EVENT_CLASS_DEVICE,
-  EventClass.EVENT_CLASS_RESOURCE,
-];
+import { runOnConsole } from "../console-command.ts";
+import { Watching } from "../watching.ts";
 
 /** One host with containers, in a network namespace, with a bridge on it. */
 export class ContainerHost implements AsyncDisposable {
@@ -91,39 +75,12 @@ export class ContainerHost implements AsyncDisposable {
 
   /** Types a command on the console and reads what it says up to its end. */
   async run(domain: string, command: string): Promise<string> {
-    const marker = `end-${randomUUID().slice(0, 8)}`;
-    const { uri } = this.host;
-    const over = new AbortController();
-    const typed = async function* (): AsyncGenerator<OpenConsoleRequest> {
-      yield { uri, domain, device: "", force: true, data: Buffer.alloc(0) };
-      // What the shell echoes must not look like what the command says.
-      yield {
-        uri: "",
-        domain: "",
-        device: "",
-        force: false,
-        data: Buffer.from(`\n${command}\necho ${marker.slice(0, 3)}""${marker.slice(3)}\n`),
-      };
-      await new Promise<void>((resolve) =>
-        over.signal.addEventListener("abort", () => resolve(), { once: true }),
-      );
-    };
-    let said = "";
-    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(PATIENCE_MS)]);
-    try {
-      for await (const { data } of bidiCall(this.mesh.channel, D.openConsole, typed(), { signal })) {
-        said += Buffer.from(data).toString("utf8");
-        if (said.includes(marker)) return said.replaceAll("\r", "");
-      }
-    } finally {
-      over.abort();
-    }
-    throw new Error(`the console ended: ${said}`);
+    return await runOnConsole(this.mesh, this.host.uri, domain, command);
   }
 
   /** Events from now on, as `name type detail`. */
   async watch(): Promise<Watching> {
-    return await Watching.begin(this);
+    return await Watching.begin(this.mesh, this.host.uri);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -133,51 +90,5 @@ export class ContainerHost implements AsyncDisposable {
         .catch(() => undefined);
     }
     await this.mesh[Symbol.asyncDispose]();
-  }
-}
-
-export class Watching implements AsyncDisposable {
-  readonly #stop = new AbortController();
-  readonly #events: AsyncGenerator<Event>;
-
-  private constructor(events: (signal: AbortSignal) => AsyncGenerator<Event>) {
-    this.#events = events(AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PATIENCE_MS)]));
-  }
-
-  static async begin({ mesh, host }: ContainerHost): Promise<Watching> {
-    const synced = Promise.withResolvers<void>();
-    const watching = new Watching(async function* (signal) {
-      const request = { uri: host.uri, domain: "", classes: LIFE, resumeToken: "", sendSnapshot: false };
-      for await (const { kind } of mesh.stream(EventServiceService.watch, request, signal)) {
-        if (kind?.$case === "synced") synced.resolve();
-        if (kind?.$case === "event") yield kind.value;
-      }
-    });
-    watching.#first = watching.#events.next();
-    await synced.promise;
-    return watching;
-  }
-
-  #first: Promise<IteratorResult<Event, void>> | undefined;
-
-  /** What happens next. */
-  async next(): Promise<string> {
-    const { value } = await (this.#first ?? this.#events.next());
-    this.#first = undefined;
-    if (value === undefined) throw new Error("the stream of events ended");
-    const { body, domainName } = value;
-    if (body?.$case === "lifecycle") {
-      const type = lifecycleEventTypeToJSON(body.value.type)
-        .slice("LIFECYCLE_EVENT_TYPE_".length)
-        .toLowerCase();
-      return `${domainName} ${type} ${body.value.detail}`.trim();
-    }
-    return `${domainName} ${body?.$case}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#first?.catch(() => undefined);
-    await this.#events.return(undefined).catch(() => undefined);
   }
 }

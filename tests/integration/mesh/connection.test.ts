@@ -29,6 +29,13 @@ describe("connectMesh", () => {
     ]);
   });
 
+  it("can be closed at once, while it is connecting", async () => {
+    await using nats = await startNats();
+    const mesh = connectMesh({ servers: nats.url, name: "test" });
+    await expect(mesh.close()).resolves.toBeUndefined();
+    expect(mesh.connected).toBe(false);
+  });
+
   it("tells a lost connection and a new one, and sends nothing on its own afterwards", async () => {
     await using nats = await startNats();
     await using mesh = await connected(nats.url);

@@ -33,6 +33,12 @@ describe("completion", () => {
     expect(complete("migrate", "a", "b", "--xml", "")).toMatchObject({ ask: "file" });
   });
 
+  it("asks for a guest, then for a file, where a disk is moved", () => {
+    expect(complete("blockcopy", "we")).toMatchObject({ ask: "domain", prefix: "we" });
+    expect(complete("blockcopy", "web", "vda", "/fast/")).toMatchObject({ ask: "file", prefix: "/fast/" });
+    expect(complete("blockcopy", "web", "vda", "/fast/a", "--format", "q").words).toEqual(["qcow2"]);
+  });
+
   it("offers the choices of an argument and of an option", () => {
     expect(complete("completion", "").words).toEqual(["bash", "fish", "zsh"]);
     expect(complete("migrate", "a", "b", "--comp-methods", "z").words).toEqual(["zlib", "zstd"]);

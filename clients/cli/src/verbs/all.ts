@@ -1,5 +1,6 @@
 import type { Verb } from "../verb.ts";
 import { attachDevice, detachDevice, detachDeviceAlias, updateDevice } from "./attach.ts";
+import { blockcopy } from "./blockcopy.ts";
 import { completion } from "./completion.ts";
 import { consoleVerb } from "./console.ts";
 import { domxmlFormats, domxmlFromNative, domxmlToNative } from "./conversion.ts";
@@ -86,6 +87,7 @@ export const VERBS: readonly Verb[] = [
   vncdisplay,
   screenshot,
   blockjob,
+  blockcopy,
   attachDevice,
   detachDevice,
   detachDeviceAlias,

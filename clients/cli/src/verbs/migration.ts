@@ -43,6 +43,22 @@ async function resolve(
   return await session.rpc.unary(service.resolveMigration, request);
 }
 
+/** Says what comes of it, before it is done. */
+async function choose(
+  session: Session,
+  about: Migration,
+  choice: ResolutionChoice,
+  how: { readonly destinationIsOff: boolean; readonly label: string },
+): Promise<MigrationResolution> {
+  const { destinationIsOff, label } = how;
+  const { RESOLUTION_CHOICE_UNSPECIFIED } = ResolutionChoice;
+  const { options } = await resolve(session, about, RESOLUTION_CHOICE_UNSPECIFIED, destinationIsOff);
+  const option = options.find((o) => o.choice === choice);
+  if (option !== undefined && option.refusal === "" && !session.globals.quiet)
+    session.terminal.note(`${label}: ${clean(option.consequence)}.`);
+  return await resolve(session, about, choice, destinationIsOff);
+}
+
 export const migration: Verb = {
   name: "migration",
   group: "Migration",
@@ -72,8 +88,11 @@ export const migration: Verb = {
         `no migration ${id} is under way; there is nothing to resolve`,
       );
     const word = given.arg(2) as Word | "";
-    const choice = word === "" ? ResolutionChoice.RESOLUTION_CHOICE_UNSPECIFIED : CHOICES[word];
-    const answer = await resolve(session, found, choice, given.flag("hostIsOff"));
+    const destinationIsOff = given.flag("hostIsOff");
+    const answer =
+      word === ""
+        ? await resolve(session, found, ResolutionChoice.RESOLUTION_CHOICE_UNSPECIFIED, destinationIsOff)
+        : await choose(session, found, CHOICES[word], { destinationIsOff, label: word });
     if (session.globals.json) return session.terminal.object(MigrationResolution.toJSON(answer));
     if (word !== "") return session.terminal.say(`the migration of '${clean(found.domainName)}': ${word}`);
     for (const option of answer.options) {
@@ -99,7 +118,9 @@ export async function fenceHost(session: Session, host: string, hostIsOff: boole
   }
   const taken: Migration[] = [];
   for (const one of stuck) {
-    await resolve(session, one, ResolutionChoice.RESOLUTION_CHOICE_TAKE_BACK, hostIsOff);
+    await choose(session, one, ResolutionChoice.RESOLUTION_CHOICE_TAKE_BACK, {
+      ...{ destinationIsOff: hostIsOff, label: `'${clean(one.domainName)}'` },
+    });
     taken.push(one);
     if (!session.globals.json)
       session.terminal.say(`'${clean(one.domainName)}' goes on at ${clean(one.sourceUri)}`);

@@ -12,6 +12,7 @@ import type { TokenGuard } from "../tokens/token-guard.ts";
  * does not, the time of the boot that is written there tells.
  */
 export async function autostart(c: Chassis & { readonly tokens: TokenGuard }): Promise<void> {
+  if (c.driver.domains.startsWithHost === true) return;
   const marker = join(c.runDir, "autostarted");
   const boot = String(c.driver.host.info().bootTimeMs);
   if ((await textOf(marker)) === boot) return;

@@ -150,6 +150,21 @@ describe("the queue of changes", () => {
     expect([queue.letsGo("a", "ann"), queue.letsGo("b", "ann"), asked]).toEqual([true, false, ["ann"]]);
   });
 
+  it("tells when the exclusive work that holds a guest is over, and of nothing else", async () => {
+    using queue = new ChangeQueue();
+    using _start = queue.seize({ uuid: "b" }, { verb: "start" });
+    const hold = queue.seize(A, { verb: "migrate", exclusive: true });
+    const free = queue.whenFree("a");
+    expect([queue.whenFree("b"), queue.whenFree("c"), free]).toEqual([
+      undefined,
+      undefined,
+      expect.any(Promise),
+    ]);
+    hold[Symbol.dispose]();
+    await free;
+    expect(queue.whenFree("a")).toBeUndefined();
+  });
+
   it("goes on after a change that failed", async () => {
     using queue = new ChangeQueue();
     const failing = queue.run(A, { verb: "start" }, never, () =>

@@ -51,6 +51,7 @@ interface Ticket {
   readonly info: ChangeInfo;
   sinceMs: number;
   holding: boolean;
+  readonly ended: PromiseWithResolvers<void>;
   readonly begin: () => void;
   readonly refuse: (e: VirtError) => void;
 }
@@ -89,6 +90,12 @@ export class ChangeQueue implements Disposable {
     return { verb, operation, trace, exclusive, sinceMs: first.sinceMs };
   }
 
+  /** Resolves when the exclusive work that holds the guest now is over; undefined when there is none. */
+  whenFree(uuid: string): Promise<void> | undefined {
+    const first = this.#lines.get(uuidKey(uuid))?.[0];
+    return first?.holding === true && first.info.exclusive === true ? first.ended.promise : undefined;
+  }
+
   /** Throws what `acquire` would throw at once: for who wants to look around first. */
   admit(target: ChangeTarget): void {
     this.#checkOpen();
@@ -121,6 +128,7 @@ export class ChangeQueue implements Disposable {
       info,
       sinceMs: Date.now(),
       holding: false,
+      ended: Promise.withResolvers(),
       begin: turn.resolve,
       refuse: turn.reject,
     };
@@ -143,6 +151,7 @@ export class ChangeQueue implements Disposable {
       info,
       sinceMs: Date.now(),
       holding: false,
+      ended: Promise.withResolvers(),
       begin: () => undefined,
       refuse: () => undefined,
     };
@@ -199,6 +208,7 @@ export class ChangeQueue implements Disposable {
         if (!ticket.holding) return;
         ticket.holding = false;
         this.#remove(ticket);
+        ticket.ended.resolve();
         this.#onEnd(ticket.info.verb, (Date.now() - ticket.sinceMs) / 1000);
       },
     };

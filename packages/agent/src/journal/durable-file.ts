@@ -1,5 +1,6 @@
-import { open, rename, rm } from "node:fs/promises";
+import { open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { systemCode } from "@virtmesh/core/errors";
 
 /** Writes a file so that after a power cut either the old or the whole new text is there. */
 export async function writeDurably(path: string, text: string): Promise<void> {
@@ -15,9 +16,14 @@ export async function writeDurably(path: string, text: string): Promise<void> {
   await syncFolder(dirname(path));
 }
 
-/** Removes a file for good; it need not be there. */
+/** Removes a file for good; neither it nor its folder need be there. */
 export async function removeDurably(path: string): Promise<void> {
-  await rm(path, { force: true });
+  try {
+    await unlink(path);
+  } catch (e) {
+    if (systemCode(e) === "ENOENT") return;
+    throw e;
+  }
   await syncFolder(dirname(path));
 }
 

@@ -1,5 +1,6 @@
 import type { HostName } from "@virtmesh/core/ids";
 import type { Progress } from "@virtmesh/core/migration/progress";
+import type { GuestLost } from "@virtmesh/core/migration/source-state";
 import type { Channel } from "@virtmesh/kit/grpc-client";
 import type { MigrationRecords } from "@virtmesh/mesh/records";
 import type { Chassis } from "../chassis.ts";
@@ -28,6 +29,8 @@ export interface MigrationContext
   readonly outgoing: OutgoingGate;
   readonly incoming: IncomingGate;
   readonly budget: Budget;
+  /** For how long nothing of a migration may come forward before it ends; 0 for ever. */
+  readonly stallMs: number;
   /** Tells the world (events, metrics, the operation). */
   readonly news: MigrationNews;
   /** Only in tests. */
@@ -57,7 +60,7 @@ export type Outcome =
       readonly cancelled: boolean;
       readonly reason: string;
       readonly message: string;
-      /** The guest died on the source: it runs nowhere. */
-      readonly guestLost: boolean;
+      /** The guest runs nowhere: it ended, and is the source's (`here`) or the destination's. */
+      readonly guestLost: GuestLost;
       readonly leftovers: readonly string[];
     };

@@ -4,7 +4,7 @@ import {
   type SessionResponse,
 } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
 import { messageOf } from "@virtmesh/core/errors";
-import type { PeerFact, Standing } from "@virtmesh/core/migration/facts";
+import type { Answer, PeerFact } from "@virtmesh/core/migration/facts";
 import { bidiCall, unaryCall } from "@virtmesh/kit/grpc-client";
 import type { MigrationContext } from "./context.ts";
 import type { JournalHeader } from "./journal.ts";
@@ -82,7 +82,7 @@ export class DestinationPeer implements Disposable {
     }
     const asking = { demandPromise };
     this.#asking = asking;
-    let standing: Standing | undefined;
+    let standing: Answer | undefined;
     try {
       while (stillWanted() && standing === undefined) {
         standing = await this.#askOnce(asking.demandPromise);
@@ -94,7 +94,7 @@ export class DestinationPeer implements Disposable {
     if (standing === undefined || !stillWanted()) return;
     // The destination says the rest over a session.
     const session = this.#link === undefined ? this.open({ $case: "reattach", value: {} }) : undefined;
-    this.#tell({ fact: "peerStanding", standing });
+    this.#tell(factOf(standing));
     await session;
   }
 
@@ -146,7 +146,7 @@ export class DestinationPeer implements Disposable {
         return this.#tell({ fact: "peerDiscarded", leftovers: m.value.leftovers });
       case "standing": {
         const standing = standingFromWire(m.value.standing);
-        if (standing !== undefined) this.#tell({ fact: "peerStanding", standing });
+        if (standing !== undefined) this.#tell(factOf(standing));
         return;
       }
       case "heartbeat":
@@ -154,7 +154,7 @@ export class DestinationPeer implements Disposable {
     }
   }
 
-  async #askOnce(demandPromise: boolean): Promise<Standing | undefined> {
+  async #askOnce(demandPromise: boolean): Promise<Answer | undefined> {
     const { id } = this.#header.offer.plan;
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);
     try {
@@ -180,4 +180,10 @@ export class DestinationPeer implements Disposable {
     await over.promise;
     clearTimeout(timer);
   }
+}
+
+function factOf(answer: Answer): PeerFact {
+  return answer === "lost"
+    ? { fact: "peerLostGuest", message: "it ended there before it had all its memory" }
+    : { fact: "peerStanding", standing: answer };
 }

@@ -7,15 +7,17 @@ import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { generation } from "@virtmesh/core/ids";
 import {
   beginDestination,
-  type DestinationEffect,
-  type DestinationEntry,
-  type DestinationState,
-  type DestinationStep,
   restartDestination,
   standingOf,
   stepDestination,
 } from "@virtmesh/core/migration/destination";
-import type { DestinationFact, Standing } from "@virtmesh/core/migration/facts";
+import type {
+  DestinationEffect,
+  DestinationEntry,
+  DestinationState,
+  DestinationStep,
+} from "@virtmesh/core/migration/destination-state";
+import type { Answer, DestinationFact } from "@virtmesh/core/migration/facts";
 import { withSpan } from "@virtmesh/kit/telemetry";
 import type { MigrationContext } from "./context.ts";
 import { pointOf } from "./fault-points.ts";
@@ -69,7 +71,7 @@ export class DestinationRunner implements AsyncDisposable {
     this.#call = ownCall(AbortSignal.any([this.#over.signal, c.signal]), header.trace);
   }
 
-  get standing(): Standing {
+  get standing(): Answer {
     return standingOf(this.#state);
   }
 
@@ -89,10 +91,11 @@ export class DestinationRunner implements AsyncDisposable {
     // What the hypervisor shows is heard behind the beginning.
     this.#draining = true;
     this.#incoming = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
-    const { nextGeneration } = this.header.offer;
+    const { nextGeneration, plan } = this.header.offer;
     const alive = this.#incoming?.alive ?? false;
-    this.#saw("restart", { entry, nextGeneration, alive });
-    this.#enter(restartDestination(entry, nextGeneration, alive));
+    const postcopy = plan.postcopy !== undefined;
+    this.#saw("restart", { entry, nextGeneration, alive, postcopy });
+    this.#enter(restartDestination(entry, nextGeneration, { alive, postcopy }));
     this.#draining = false;
     this.#drain();
   }
@@ -137,7 +140,7 @@ export class DestinationRunner implements AsyncDisposable {
   }
 
   /** Where it stands once it is not between two stands. With a promise demanded, it gives one unless it has resumed. */
-  async settled(demandPromise: boolean, signal: AbortSignal): Promise<Standing> {
+  async settled(demandPromise: boolean, signal: AbortSignal): Promise<Answer> {
     if (demandPromise) this.tell({ fact: "promiseDemanded" });
     while (this.#state.phase === "discarding" || this.#state.phase === "promising") {
       signal.throwIfAborted();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { MigrationOffer } from "@virtmesh/core/driver/migration";
 import { VirtError } from "@virtmesh/core/errors";
 import type { MigrationId } from "@virtmesh/core/ids";
-import type { DestinationEntry } from "@virtmesh/core/migration/destination";
+import type { DestinationEntry } from "@virtmesh/core/migration/destination-state";
 import type { SourceEntry } from "@virtmesh/core/migration/source-state";
 
 /** What one agent has made durable of one migration: a JSON object a line, the offer first. */

@@ -5,8 +5,8 @@ import { isActive } from "@virtmesh/core/domain/state";
 import type { MigrationOffer, MigrationPlan, Tuning } from "@virtmesh/core/driver/migration";
 import { REASONS, type Reason, VirtError } from "@virtmesh/core/errors";
 import type { MigrationId } from "@virtmesh/core/ids";
-import type { DestinationEntry } from "@virtmesh/core/migration/destination";
-import type { Standing } from "@virtmesh/core/migration/facts";
+import type { DestinationEntry } from "@virtmesh/core/migration/destination-state";
+import type { Answer } from "@virtmesh/core/migration/facts";
 import type { SourceEntry } from "@virtmesh/core/migration/source-state";
 import { parseConnectionUri } from "@virtmesh/core/uri";
 import type { ChangeInfo, Hold } from "../changes/queue.ts";
@@ -220,12 +220,12 @@ export class Migrations implements AsyncDisposable {
   }
 
   /** What this agent, as a destination, can say of a migration; with a promise demanded, never less than one. */
-  async standing(id: MigrationId, demandPromise: boolean, signal: AbortSignal): Promise<Standing> {
+  async standing(id: MigrationId, demandPromise: boolean, signal: AbortSignal): Promise<Answer> {
     const live = this.incoming(id);
     if (live !== undefined) return live.settled(demandPromise, signal);
     const file = await readJournal(this.context.journalDir, id, "destination");
     const last = file === undefined ? undefined : lastOf<DestinationEntry>(file, DESTINATION_ENTRIES);
-    if (last === "resumed") return "resumed";
+    if (last === "resumed" || last === "lost") return last;
     if (last === "promised" || (await isRefused(this.context.journalDir, id))) return "promised";
     if (!demandPromise) return "unknown";
     await journalRefusal(this.context.journalDir, id);
@@ -364,6 +364,7 @@ const DESTINATION_ENTRIES: readonly string[] = [
   "resuming",
   "pulling",
   "resumed",
+  "lost",
   "promised",
 ] satisfies DestinationEntry[];
 
@@ -377,17 +378,17 @@ function resultOf(header: JournalHeader, outcome: Outcome) {
   }
   if (outcome.outcome === "moved") throw new VirtError("INTERNAL", "a migration ended without its report");
   const { offer, destinationUri, sourceUri } = header;
-  const where = outcome.guestLost
-    ? outcome.reason === "GUEST_LOST"
-      ? `the guest runs nowhere: it ended in post-copy, and is ${destinationUri}'s, off`
-      : "the guest runs nowhere: it stopped on the source"
-    : `the guest is on ${sourceUri}, as before`;
+  const where = {
+    here: "the guest runs nowhere: it stopped on the source",
+    there: `the guest runs nowhere: it ended in post-copy, and is ${destinationUri}'s, off`,
+    nowhere: `the guest is on ${sourceUri}, as before`,
+  }[outcome.guestLost || "nowhere"];
   const left = outcome.leftovers.length === 0 ? "" : `; left behind: ${outcome.leftovers.join("; ")}`;
   throw new VirtError(
     reasonOf(outcome),
     `guest "${offer.name}" was not migrated to ${destinationUri}: ${outcome.message}; ${where}${left}`,
     {
-      metadata: { migration: offer.plan.id, ran_on: outcome.guestLost ? "" : sourceUri },
+      metadata: { migration: offer.plan.id, ran_on: outcome.guestLost === false ? sourceUri : "" },
       resource: { type: "domain", name: offer.name },
     },
   );

@@ -20,14 +20,22 @@ import { pruneJournals, readJournals } from "./journal.ts";
 import { News } from "./news.ts";
 import { peerService } from "./peer-service.ts";
 import { MigrationQueue } from "./queue.ts";
+import { STALL_MS } from "./stall-watch.ts";
 import { Budget } from "../traffic/budget.ts";
 import { OutgoingGate, type Traveller } from "../traffic/outgoing-gate.ts";
 
-/**
- * Migrations as a module of the agent: the two services, and whatever was under way when the agent ended. `points`
- * is for tests.
- */
-export async function migrationModule(chassis: Chassis, points?: FaultPoints): Promise<ServiceModule> {
+export interface MigrationModuleOptions {
+  /** For how long nothing of a migration may come forward before it ends; 0 for ever. */
+  readonly stallMs: number;
+  /** For tests. */
+  readonly points?: FaultPoints;
+}
+
+/** Migrations as a module of the agent: the two services, and whatever was under way when the agent ended. */
+export async function migrationModule(
+  chassis: Chassis,
+  { stallMs, points }: MigrationModuleOptions = { stallMs: STALL_MS },
+): Promise<ServiceModule> {
   const { mesh } = chassis;
   // Without NATS there is no record that decides, hence no migration.
   if (
@@ -74,6 +82,7 @@ export async function migrationModule(chassis: Chassis, points?: FaultPoints): P
         outgoing,
         incoming: chassis.incoming,
         budget: new Budget(chassis.limits),
+        stallMs,
         news,
         ...(points === undefined ? {} : { points }),
       },

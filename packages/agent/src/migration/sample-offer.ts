@@ -1,7 +1,7 @@
 import type { MigrationOffer } from "@virtmesh/core/driver/migration";
 import { domainUuid, generation, type MigrationId } from "@virtmesh/core/ids";
 
-/** An offer of a running guest with one copied disk, for the tests of this folder. */
+/** An offer of a running guest with one copied disk, for tests. */
 export function sampleOffer(change: Partial<MigrationOffer> = {}): MigrationOffer {
   return {
     plan: {

@@ -1,6 +1,6 @@
 import { type Call, ownCall } from "@virtmesh/core/call";
 import { need } from "@virtmesh/core/driver/driver";
-import type { OutgoingMigration, Tuning } from "@virtmesh/core/driver/migration";
+import type { MigrationSample, OutgoingMigration, Tuning } from "@virtmesh/core/driver/migration";
 import type { Endpoints } from "@virtmesh/core/migration/endpoints";
 import { messageOf, type Reason, VirtError } from "@virtmesh/core/errors";
 import type { SourceFact } from "@virtmesh/core/migration/facts";
@@ -22,6 +22,7 @@ import type { MigrationContext, Outcome } from "./context.ts";
 import { pointOf } from "./fault-points.ts";
 import { DestinationPeer } from "./destination-peer.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
+import { StallWatch } from "./stall-watch.ts";
 import { closeRecord, fence, fenceNow, RecordHand } from "./record-hand.ts";
 import { Timeline } from "./report.ts";
 import { offerToWire } from "./wire.ts";
@@ -82,6 +83,7 @@ export class SourceRunner implements AsyncDisposable {
   readonly #call: Call;
   readonly #peer: DestinationPeer;
   readonly #record: RecordHand;
+  readonly #stall: StallWatch;
   readonly #facts: SourceFact[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
   #resolve: (outcome: Outcome) => void = () => undefined;
@@ -131,6 +133,7 @@ export class SourceRunner implements AsyncDisposable {
       if (!this.#deaf) this.tell(fact);
     });
     this.#record = new RecordHand(c, header);
+    this.#stall = new StallWatch(c.stallMs, (stalled) => this.tell({ fact: "timedOut", stalled }));
     this.done = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -334,8 +337,9 @@ export class SourceRunner implements AsyncDisposable {
     if (moved && step.state.phase === "resuming") void this.#sampleOnce();
   }
 
-  #show(now: { sample?: Parameters<typeof advance>[1]["sample"]; ready?: readonly string[] }): void {
+  #show(now: { readonly sample?: MigrationSample; readonly ready?: readonly string[] }): void {
     const { sample, ready } = now;
+    this.#stall.look(this.#state.phase, now);
     this.#progress = advance(this.#progress, {
       phase: this.#state.phase,
       nowMs: Date.now(),
@@ -444,6 +448,9 @@ export class SourceRunner implements AsyncDisposable {
       case "rollBack":
         if (this.#outgoing === undefined) return this.tell({ fact: "rolledBack" });
         return this.#outgoing.rollBack({ linkLost: effect.linkLost }, this.#call);
+      case "end":
+        if (this.#outgoing?.end !== undefined) return this.#outgoing.end(this.#call);
+        return this.tell({ fact: "sourceExited", message: "its process is not there any more" });
       case "surrender":
         this.#surrendering = this.#c.tokens.surrender(plan.uuid, {
           host: parseConnectionUri(this.header.destinationUri).host,
@@ -556,6 +563,7 @@ export class SourceRunner implements AsyncDisposable {
   #letGo(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+    this.#stall[Symbol.dispose]();
     this.#peer[Symbol.dispose]();
     this.#outgoing?.close();
   }

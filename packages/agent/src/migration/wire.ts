@@ -17,7 +17,7 @@ import type { DiskChoice, MigrationOffer, MigrationPlan, Tuning } from "@virtmes
 import type { Endpoints } from "@virtmesh/core/migration/endpoints";
 import { VirtError } from "@virtmesh/core/errors";
 import { domainUuid, generation, type MigrationId } from "@virtmesh/core/ids";
-import type { Standing } from "@virtmesh/core/migration/facts";
+import type { Answer } from "@virtmesh/core/migration/facts";
 import { MAX_PRIORITY, MIN_PRIORITY } from "@virtmesh/core/traffic/line";
 
 const DEFAULT_DOWNTIME_MS = 300;
@@ -245,7 +245,7 @@ export function endpointsToWire(e: Endpoints): Prepared {
   };
 }
 
-const STANDINGS: Record<Standing, DestinationStanding> = {
+const STANDINGS: Record<Answer, DestinationStanding> = {
   unknown: DestinationStanding.DESTINATION_STANDING_UNKNOWN,
   preparing: DestinationStanding.DESTINATION_STANDING_PREPARING,
   prepared: DestinationStanding.DESTINATION_STANDING_PREPARED,
@@ -254,13 +254,14 @@ const STANDINGS: Record<Standing, DestinationStanding> = {
   resumed: DestinationStanding.DESTINATION_STANDING_RESUMED,
   promised: DestinationStanding.DESTINATION_STANDING_PROMISED,
   pulling: DestinationStanding.DESTINATION_STANDING_PULLING,
+  lost: DestinationStanding.DESTINATION_STANDING_LOST,
 };
 
-export function standingToWire(s: Standing): DestinationStanding {
+export function standingToWire(s: Answer): DestinationStanding {
   return STANDINGS[s];
 }
 
 /** undefined for a word this version does not know: never a ground for anything. */
-export function standingFromWire(s: DestinationStanding): Standing | undefined {
-  return (Object.keys(STANDINGS) as Standing[]).find((k) => STANDINGS[k] === s);
+export function standingFromWire(s: DestinationStanding): Answer | undefined {
+  return (Object.keys(STANDINGS) as Answer[]).find((k) => STANDINGS[k] === s);
 }

@@ -230,6 +230,7 @@ export class Operations implements AsyncDisposable {
         traceId: traceIdOf(begin.call.trace),
         parent: begin.parent ?? "",
         drain: undefined,
+        disk: undefined,
       },
     });
     this.#operations.set(id, live);

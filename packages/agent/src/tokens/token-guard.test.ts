@@ -118,3 +118,44 @@ describe("run tokens while NATS stands still and its connection lives", () => {
     expect(await told.promise).toMatchObject({ domainUuid: uuid, host: "host-a", generation: 4n });
   });
 });
+
+describe("run tokens of a guest that a migration holds while NATS comes back", () => {
+  it("are brought together when the migration is over: there may be no other connection for days", async () => {
+    const told = Promise.withResolvers<RunToken>();
+    const over = Promise.withResolvers<void>();
+    const never = async (): Promise<never> => {
+      throw new Error("nobody asks for this here");
+    };
+    const uuid = newDomainUuid();
+    const owner = { domainUuid: uuid, host: "host-a", hypervisor: "test", migrationId: "", fencedHosts: [] };
+    let connected = false;
+    await using guard = new TokenGuard({
+      journal: await TokenJournal.open(join(dir, "tokens.json")),
+      host: hostName("host-a"),
+      hypervisor: "test",
+      logger: createLogger({ service: "test", level: "silent" }),
+      signal: call.signal,
+      owners: {
+        ...{ claim: never, release: never, unfence: never },
+        read: async () => ({ ...owner, generation: 7n }),
+        handOver: async (token) => {
+          told.resolve(token);
+          return token;
+        },
+      },
+      isConnected: () => connected,
+    });
+    let busy = true;
+    // The promise of a destination raises it while NATS is away, and the migration goes on until NATS is back.
+    await guard.bump(uuid, generation(9n));
+    connected = true;
+    await guard.reconcile({
+      known: () => [uuid],
+      isActive: () => true,
+      whenFree: () => (busy ? over.promise : undefined),
+    });
+    busy = false;
+    over.resolve();
+    expect(await told.promise).toMatchObject({ host: "host-a", generation: 9n });
+  });
+});

@@ -29,6 +29,14 @@ export interface TokenConflict {
   readonly ownerGeneration: bigint;
 }
 
+/** Guests of this host, as they are whenever they are asked for. */
+export interface KnownGuests {
+  known(): readonly DomainUuid[];
+  isActive(uuid: string): boolean;
+  /** Resolves when the migration that holds it is over; undefined when none does. */
+  whenFree(uuid: string): Promise<void> | undefined;
+}
+
 /** How long a start or a definition waits for the bucket. */
 const CLAIM_TIMEOUT_MS = 3_000;
 const AGAIN_MS = 1_000;
@@ -44,10 +52,18 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
   readonly #journal: TokenJournal;
   readonly #tasks = new Set<Promise<void>>();
   readonly #conflicts = new Map<string, TokenConflict>();
+  /** Guests that were held by a migration when all were compared. */
+  readonly #overdue = new Set<string>();
+  readonly #ending: Promise<void>;
 
   constructor(options: TokenGuardOptions) {
+    const { signal } = options;
     this.#options = options;
     this.#journal = options.journal;
+    this.#ending = new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
   }
 
   /** Guests that run here and that the bucket gives to somebody else, as of the last comparison. */
@@ -136,26 +152,41 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
   }
 
   /**
-   * Brings journal and bucket together; for every new connection to NATS. `active` are the guests that run here,
-   * `known` all there are; those that something is being done with are left alone (`isBusy`). Nothing is killed.
+   * Brings journal and bucket together; for every new connection to NATS. A guest that a migration holds is left alone
+   * until that is over: what is so of it in between only the migration knows. Nothing is killed.
    */
-  async reconcile(guests: {
-    readonly known: readonly DomainUuid[];
-    readonly active: ReadonlySet<string>;
-    readonly isBusy: (uuid: string) => boolean;
-  }): Promise<void> {
+  async reconcile(guests: KnownGuests): Promise<void> {
     if (!this.#options.owners) return;
-    const known = new Set<string>(guests.known);
-    const uuids = new Set<string>([...this.#journal.list().map(([uuid]) => uuid), ...known]);
+    const uuids = new Set<string>([...this.#journal.list().map(([uuid]) => uuid), ...guests.known()]);
     for (const uuid of uuids) {
       if (this.#options.signal.aborted) return;
-      if (guests.isBusy(uuid)) continue;
-      const entry = this.#journal.get(uuid);
-      if (entry?.releasing) await this.#tellReleased(uuid);
-      else if (entry?.held) await this.#compare(uuid, entry, guests.active.has(uuid));
-      else if (!entry) await this.#takeUnknown(uuid, guests.active.has(uuid));
-      else if (entry.elsewhere !== "" && !known.has(uuid)) await this.#forgetGone(uuid, entry);
+      if (guests.whenFree(uuid) === undefined) await this.#bringTogether(uuid, guests);
+      else this.#bringTogetherLater(uuid, guests);
     }
+  }
+
+  async #bringTogether(uuid: string, guests: KnownGuests): Promise<void> {
+    const entry = this.#journal.get(uuid);
+    if (entry?.releasing) await this.#tellReleased(uuid);
+    else if (entry?.held) await this.#compare(uuid, entry, guests.isActive(uuid));
+    else if (!entry) await this.#takeUnknown(uuid, guests.isActive(uuid));
+    else if (entry.elsewhere !== "" && !guests.known().some((known) => known === uuid))
+      await this.#forgetGone(uuid, entry);
+  }
+
+  /** There may be no other connection for days: what the migration could not tell NATS is told as it ends. */
+  #bringTogetherLater(uuid: string, guests: KnownGuests): void {
+    if (this.#overdue.has(uuid)) return;
+    this.#overdue.add(uuid);
+    this.#inBackground(async () => {
+      const { signal } = this.#options;
+      for (let free = guests.whenFree(uuid); free !== undefined; free = guests.whenFree(uuid)) {
+        await Promise.race([free, this.#ending]);
+        if (signal.aborted) return;
+      }
+      this.#overdue.delete(uuid);
+      await this.#bringTogether(uuid, guests);
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

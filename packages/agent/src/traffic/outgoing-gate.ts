@@ -119,8 +119,8 @@ export class OutgoingGate {
           const answer = await this.#settle(traveller, reservation, signal);
           if (answer.answer === "granted") return this.#passage(traveller, reservation);
           if (answer.answer === "lost") {
-            silentSince ??= Date.now();
-            if (!mayPass(answer.error) || Date.now() - silentSince > SILENCE_MS) throw answer.error;
+            silentSince ??= performance.now();
+            if (!mayPass(answer.error) || performance.now() - silentSince > SILENCE_MS) throw answer.error;
             tell({ reason: `${traveller.link} does not answer`, place: 1, waiting: 1, host: traveller.link });
           }
         } catch (e) {

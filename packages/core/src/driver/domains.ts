@@ -132,11 +132,25 @@ export interface Screenshot {
 }
 
 /**
+ * What goes without saying of most hypervisors' guests. `pausedStart`: they can be started with their CPUs stopped.
+ * `nextDefinition`: while they run, their definition for the next start can be another one. `pushedEvents`: the hypervisor
+ * tells what happens to them when it happens; without it they are looked at from time to time.
+ */
+export const DOMAIN_TRAITS = ["pausedStart", "nextDefinition", "pushedEvents"] as const;
+
+export type DomainTrait = (typeof DOMAIN_TRAITS)[number];
+
+/**
  * Guests. Reads are synchronous: they come from what the driver already knows, kept current by events, so one
  * busy guest delays nobody. The chassis calls changes of one guest one after the other and only after the run
  * token was checked; a driver need not queue.
  */
 export interface DomainFacet {
+  /** Nothing, unless it is said. What needs it is refused, as UNSUPPORTED or for what is in its way. */
+  readonly lacks?: readonly DomainTrait[];
+  /** The hypervisor itself starts guests with their host; else the chassis does. */
+  readonly startsWithHost?: true;
+
   list(): readonly DomainInfo[];
   /** By UUID or name. */
   find(ref: string): DomainInfo | undefined;

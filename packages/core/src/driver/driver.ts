@@ -2,7 +2,8 @@ import { VirtError } from "../errors.ts";
 import type { BlockJobFacet } from "./block-jobs.ts";
 import type { ConversionFacet } from "./conversion.ts";
 import type { DeviceFacet } from "./devices.ts";
-import type { DomainFacet } from "./domains.ts";
+import type { DiskMoveFacet } from "./disk-moves.ts";
+import { DOMAIN_TRAITS, type DomainFacet } from "./domains.ts";
 import type { GuestInfoFacet } from "./guest-info.ts";
 import type { HostFacet } from "./host.ts";
 import type { MigrationDestinationFacet, MigrationSourceFacet } from "./migration.ts";
@@ -20,6 +21,7 @@ export interface Facets {
   readonly guestInfo: GuestInfoFacet;
   readonly conversion: ConversionFacet;
   readonly blockJobs: BlockJobFacet;
+  readonly diskMoves: DiskMoveFacet;
   readonly migrationSource: MigrationSourceFacet;
   readonly migrationDestination: MigrationDestinationFacet;
 }
@@ -55,6 +57,7 @@ export const FACET_METHODS = {
   guestInfo: ["addresses", "system"],
   conversion: ["formats", "fromNative", "toNative"],
   blockJobs: ["list", "cancel"],
+  diskMoves: ["move", "pending", "resume"],
   migrationSource: ["examine", "open", "reopen", "retireGone"],
   migrationDestination: ["examine", "prepare", "reopen"],
 } as const satisfies { readonly [F in keyof Facets]: readonly (keyof Facets[F] & string)[] };
@@ -90,12 +93,15 @@ export function need<F extends keyof Facets, M extends keyof Facets[F] & string>
   return found.bind(object) as Method<Facets[F], M>;
 }
 
-/** `["domains.start", ...]`: what the driver can do. */
+/** `["domains.start", ..., "domains.pausedStart"]`: what the driver can do, and what its guests can be. */
 export function supportOf(driver: Driver): string[] {
   const facets: Partial<Record<keyof Facets, object>> = driver;
-  return Object.entries(FACET_METHODS).flatMap(([facet, methods]) => {
+  const methods = Object.entries(FACET_METHODS).flatMap(([facet, all]) => {
     const object = facets[facet as keyof Facets];
     if (object === undefined) return [];
-    return methods.filter((m) => typeof Reflect.get(object, m) === "function").map((m) => `${facet}.${m}`);
+    return all.filter((m) => typeof Reflect.get(object, m) === "function").map((m) => `${facet}.${m}`);
   });
+  const { lacks = [] } = driver.domains;
+  const traits = DOMAIN_TRAITS.filter((trait) => !lacks.includes(trait));
+  return [...methods, ...traits.map((trait) => `domains.${trait}`)];
 }

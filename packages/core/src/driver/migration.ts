@@ -150,6 +150,8 @@ export interface OutgoingMigration {
   breakPostcopy?(c: Call): Promise<void>;
   /** Undoes everything on this side and lets the guest run as before. `linkLost`: do not wait for the network. Fact: rolledBack. */
   rollBack(options: { readonly linkLost: boolean }, c: Call): Promise<void>;
+  /** Ends a guest of which no host has all: off, and still defined here. Fact: sourceExited. */
+  end?(c: Call): Promise<void>;
   /** Ends the guest here: it runs elsewhere. Removes the definition too if asked. Fact: retired. */
   retire(options: { readonly undefine: boolean }, c: Call): Promise<void>;
   tune(tuning: Tuning, c: Call): Promise<void>;
@@ -182,22 +184,26 @@ export interface MigrationDestinationFacet {
 /** A guest on its way in. */
 export interface IncomingMigration {
   readonly endpoints: Endpoints;
-  /** Its process is there. After a restart of the agent it may be gone while images that were made are left. */
+  /** Its process is there, or was an ordinary guest's. Else it has ended, and images that were made may be left. */
   readonly alive: boolean;
   /** The mirrors have concluded: nobody writes to the images from outside any more. */
   closeExports(c: Call): Promise<void>;
   /**
-   * Lets the guest run (or leaves it paused, when the plan or its state before says so). Fact: running, resumeFailed; with
-   * post-copy complete, postcopyPaused and postcopyActive after that.
+   * Lets the guest run (or leaves it paused, when the plan or its state before says so). Fact: running, resumeFailed, or
+   * incomingFailed that says whether it may have run; with post-copy complete, postcopyPaused and postcopyActive after
+   * that. Throws only when it has not run.
    */
   resume(c: Call): Promise<void>;
   /** Ends everything here and removes what was made, and only that. Resolves with what could not be removed. Fact: discarded. */
   discard(c: Call): Promise<readonly string[]>;
   /** Opens a door for the rest of a post-copy's memory, breaking the connection before it. Fact: recoverable. */
   openRecovery?(c: Call): Promise<void>;
-  /** Ends a guest whose memory will never be whole. Fact: incomingFailed. */
+  /**
+   * Ends a guest whose memory will never be whole, by all that the source knows. What the hypervisor itself says now has
+   * the last word. Fact: incomingFailed, or complete; none when memory still comes.
+   */
   abandon?(c: Call): Promise<void>;
-  /** The decision had been made and the process is gone: keeps the definition and the images, the guest is off. */
+  /** The decision had been made and the process is gone, or must go: keeps the definition and the images, the guest is off. */
   settleCrashed(c: Call): Promise<void>;
   /** The guest is an ordinary guest of this host from here on. */
   close(): void;

@@ -1,19 +1,20 @@
 import { generation } from "../ids.ts";
-import { type DestinationState, restartDestination, standingOf, stepDestination } from "./destination.ts";
+import { restartDestination, standingOf, stepDestination } from "./destination.ts";
+import type { DestinationState, DestinationStep } from "./destination-state.ts";
 import type { DestinationFact } from "./facts.ts";
 
 const NEXT = generation(7n);
 
 describe("a destination whose agent was killed and started again", () => {
   it("takes the run token, which it may not have had the time for, when the guest ran already", () => {
-    expect(restartDestination("resumed", NEXT, true).effects).toEqual([
+    expect(restartDestination("resumed", NEXT, { alive: true, postcopy: false }).effects).toEqual([
       { effect: "adopt", generation: NEXT },
       { effect: "finish" },
     ]);
   });
 
   it("keeps a guest that died after the decision as its own, with the run token", () => {
-    const restarted = restartDestination("resuming", NEXT, false);
+    const restarted = restartDestination("resuming", NEXT, { alive: false, postcopy: false });
     const { state, effects } = stepDestination(restarted.state, {
       fact: "recordDestination",
       generation: NEXT,
@@ -23,7 +24,7 @@ describe("a destination whose agent was killed and started again", () => {
   });
 
   it("never promises for a guest that may have run before the restart, when its QEMU ends only later", () => {
-    const restarted = restartDestination("resuming", NEXT, true);
+    const restarted = restartDestination("resuming", NEXT, { alive: true, postcopy: false });
     const record = { fact: "recordDestination", generation: NEXT } as const;
     const confirmed = stepDestination({ ...restarted.state, has: "all" } as DestinationState, record);
     expect(confirmed.effects).toEqual([{ effect: "resume" }]);
@@ -38,7 +39,7 @@ describe("a destination whose agent was killed and started again", () => {
   it.each([true, false])(
     "ends what an operator took back meanwhile, whether it is there (%s) or not",
     (alive) => {
-      const restarted = restartDestination("resuming", NEXT, alive);
+      const restarted = restartDestination("resuming", NEXT, { alive, postcopy: false });
       expect(restarted.effects).toEqual([{ effect: "confirm" }]);
       const { state, effects } = stepDestination(restarted.state, { fact: "recordSource" });
       expect(state.phase).toBe("discarding");
@@ -46,8 +47,22 @@ describe("a destination whose agent was killed and started again", () => {
     },
   );
 
+  it("says of a post-copy whose QEMU went with it that the guest is lost, and says so again when it is asked later", () => {
+    const restarted = restartDestination("resuming", NEXT, { alive: false, postcopy: true });
+    const { state, effects } = stepDestination(restarted.state, {
+      fact: "recordDestination",
+      generation: NEXT,
+    });
+    expect(effects.map((e) => e.effect)).toEqual(["tellLostGuest", "journal", "adopt", "finish"]);
+    expect(effects).toContainEqual({ effect: "journal", entry: "lost" });
+    expect(standingOf(state)).toBe("lost");
+    const again = restartDestination("lost", NEXT, { alive: false, postcopy: true });
+    expect(standingOf(again.state)).toBe("lost");
+    expect(again.effects).toEqual([{ effect: "adopt", generation: NEXT }, { effect: "finish" }]);
+  });
+
   it("asks the record before it gives up what it may have loaded", () => {
-    expect(restartDestination("begun", NEXT, true)).toEqual({
+    expect(restartDestination("begun", NEXT, { alive: true, postcopy: false })).toEqual({
       state: { phase: "prepared", withdrawing: true },
       effects: [{ effect: "withdraw" }],
     });
@@ -64,6 +79,34 @@ function after(...facts: readonly DestinationFact[]) {
 }
 
 const effects = (...facts: readonly DestinationFact[]) => after(...facts).effects.map((e) => e.effect);
+
+describe("a destination whose QEMU ends after the decision", () => {
+  const DIED: DestinationFact = { fact: "incomingFailed", message: "killed" };
+  const ALL: DestinationState = { phase: "loaded", withdrawing: false };
+  const died = (began: DestinationState, ...facts: readonly DestinationFact[]) =>
+    facts.reduce((s, fact) => stepDestination(s.state, fact), {
+      state: began,
+      effects: [],
+    } as DestinationStep);
+  const names = ({ effects: all }: DestinationStep) => all.map((e) => e.effect);
+
+  it("promises never to have run it when it had not been told to run", () => {
+    expect(died(ALL, DECIDED, JOURNALLED, DIED).state.phase).toBe("discarding");
+  });
+
+  it("keeps a guest as crashed here, and promises nothing, when it may have run before it was known to run", () => {
+    const { state, effects: done } = died(ALL, DECIDED, JOURNALLED, { ...DIED, mayHaveRun: true });
+    expect(state.phase).toBe("running");
+    expect(done.map((e) => e.effect)).toEqual(["tellResumed", "journal", "adopt", "finish"]);
+  });
+
+  it("says of a post-copy that the guest is lost, when it may have run on half its memory", () => {
+    const facts = [DECIDED, JOURNALLED, { fact: "loadedPartly" } as const];
+    const step = died(PREPARED, ...facts, { ...DIED, mayHaveRun: true });
+    expect(names(step)).toEqual(["tellLostGuest", "journal", "adopt", "finish"]);
+    expect(died(PREPARED, ...facts, DIED).state.phase).toBe("discarding");
+  });
+});
 
 describe("a destination of a post-copy", () => {
   it("accepts a decision before device state has come, when that is durable and not before", () => {

@@ -50,8 +50,14 @@ export type DestinationHypervisorFact =
   | { readonly fact: "postcopyPaused"; readonly message: string }
   /** A door is open for the rest of the memory, after its connection broke. */
   | { readonly fact: "recoverable"; readonly address: string }
-  | { readonly fact: "incomingFailed"; readonly message: string }
+  | {
+      readonly fact: "incomingFailed";
+      readonly message: string;
+      /** Its process had been told to let the guest run, and has not refused. */
+      readonly mayHaveRun?: true;
+    }
   | { readonly fact: "running"; readonly downtimeMs: number }
+  /** The hypervisor refused, and has never run the guest. */
   | { readonly fact: "resumeFailed"; readonly message: string }
   | { readonly fact: "discarded"; readonly leftovers: readonly string[] };
 
@@ -66,6 +72,9 @@ export type Standing =
   /** It runs there and lacks nothing. */
   | "resumed"
   | "promised";
+
+/** What a destination answers; `lost` is heard as `peerLostGuest`. */
+export type Answer = Standing | "lost";
 
 /** What the destination's agent says, over the session or in answer to a question. */
 export type PeerFact =
@@ -126,8 +135,8 @@ export type UserFact =
   | { readonly fact: "recoverWanted" }
   /** It is time for another try. */
   | { readonly fact: "recoverDue" }
-  /** The caller's limit for the whole migration. */
-  | { readonly fact: "timedOut" }
+  /** The caller's limit for the whole migration is over, or (`stalled`) nothing has come forward for too long. */
+  | { readonly fact: "timedOut"; readonly stalled?: string }
   /** An operator has made sure that the destination is off; the record and the run token say so already. */
   | { readonly fact: "takenBack"; readonly actor: string }
   /** An operator leaves the guest to a destination that does not answer. */

@@ -1,14 +1,7 @@
 import type { Endpoints } from "./endpoints.ts";
 import { type Generation, generation } from "../ids.ts";
-import {
-  beginDestination,
-  type DestinationEffect,
-  type DestinationEntry,
-  type DestinationState,
-  restartDestination,
-  standingOf,
-  stepDestination,
-} from "./destination.ts";
+import { beginDestination, restartDestination, standingOf, stepDestination } from "./destination.ts";
+import type { DestinationEffect, DestinationEntry, DestinationState } from "./destination-state.ts";
 import type { DestinationFact, Order, SourceFact } from "./facts.ts";
 import { beginSource, restartSource, stepSource } from "./source.ts";
 import {
@@ -56,11 +49,14 @@ export class World {
   memoryComplete = false;
   runsOnSource = true;
   runsOnDestination = false;
+  /** It has run there, if only for a moment. */
+  hasRunThere = false;
   clean = new Set<string>();
   spoiled = false;
   finished = false;
   /** The process died between the journalled decision and its first instruction: a crash on the destination. */
   crashedThere = false;
+  restartedThere = false;
   /** Things that will happen, in no particular order between owners. */
   readonly pending: { readonly owner: "source" | "destination" | "world"; readonly run: () => void }[] = [];
 
@@ -242,6 +238,11 @@ export class World {
           this.runsOnSource = true;
           this.toSource({ fact: "rolledBack" });
         });
+      case "end":
+        return this.later("source", () => {
+          this.sourceProcess = false;
+          this.toSource({ fact: "sourceExited", message: "ended" });
+        });
       case "surrender":
         return;
       case "retire":
@@ -346,6 +347,7 @@ export class World {
     if (this.destination === undefined) {
       // The agent runs but knows nothing live: its journal answers.
       if (last === undefined && demandPromise) this.destinationJournal.push("promised");
+      if (last === "lost") return this.toSource({ fact: "peerLostGuest", message: "asked" });
       return this.toSource({
         fact: "peerStanding",
         standing: last === "resumed" ? "resumed" : last === "promised" ? "promised" : "unknown",
@@ -357,7 +359,12 @@ export class World {
       if (this.destination === undefined) return this.ask(demandPromise);
       const phase = this.destination.phase;
       if (phase === "discarding" || phase === "promising") return this.ask(demandPromise);
-      this.toSource({ fact: "peerStanding", standing: standingOf(this.destination) });
+      const answer = standingOf(this.destination);
+      this.toSource(
+        answer === "lost"
+          ? { fact: "peerLostGuest", message: "asked" }
+          : { fact: "peerStanding", standing: answer },
+      );
     });
   }
 
@@ -376,6 +383,8 @@ export class World {
       case "resume":
         if (!this.incoming) return this.toDestination({ fact: "resumeFailed", message: "gone" });
         this.runsOnDestination = true;
+        this.hasRunThere = true;
+        this.check();
         return this.later("destination", () => this.toDestination({ fact: "running", downtimeMs: 1 }));
       case "adopt":
         return;
@@ -416,7 +425,10 @@ export class World {
         this.door = this.incoming && this.memory === "broken";
         return this.door ? this.toDestination({ fact: "recoverable", address: "tcp:b:2" }) : undefined;
       case "abandon":
-        return this.later("destination", () => this.killIncoming());
+        // It asks its hypervisor first.
+        return this.later("destination", () =>
+          this.memoryComplete ? this.toDestination({ fact: "complete" }) : this.killIncoming(),
+        );
       case "tellLoaded":
         return this.send("source", () => this.toSource({ fact: "peerLoaded" }));
       case "tellResumed":
@@ -460,13 +472,20 @@ export class World {
         if (this.destination === undefined) return;
         this.drop("destination");
         this.destination = undefined;
+        this.restartedThere = true;
+        if (!this.incoming) this.noteCrash();
         if (this.session) {
           this.session = false;
           this.toSource({ fact: "peerLost", message: "killed" });
         }
         const last = this.destinationJournal.at(-1);
         if (last === undefined) return;
-        this.takeDestination(restartDestination(last, NEXT, this.incoming));
+        this.takeDestination(
+          restartDestination(last, NEXT, {
+            alive: this.incoming,
+            postcopy: this.common.postcopy !== undefined,
+          }),
+        );
         return this.tellArrived();
       }
       case 2:
@@ -494,7 +513,6 @@ export class World {
         if (this.memory === "held" && !this.memoryComplete && this.streaming) return this.killIncoming();
         return this.breakMemory();
       case 7: // the destination's process dies, running or not
-        if (!this.incoming || (this.runsOnDestination && this.memoryComplete)) return;
         return this.killIncoming();
       case 8:
         if (this.clean.size > 0) return;
@@ -517,12 +535,19 @@ export class World {
 
   killIncoming(): void {
     if (!this.incoming) return;
-    const last = this.destinationJournal.at(-1);
-    this.crashedThere = last === "resuming" || last === "pulling";
+    this.noteCrash();
     this.incoming = false;
     this.runsOnDestination = false;
     this.breakMemory();
-    this.toDestination({ fact: "incomingFailed", message: "killed" });
+    const ran: { mayHaveRun?: true } = this.hasRunThere ? { mayHaveRun: true } : {};
+    this.toDestination({ fact: "incomingFailed", message: "killed", ...ran });
+  }
+
+  /** One that was started again does not know whether it had let the guest run: then it has crashed there. */
+  noteCrash(): void {
+    const last = this.destinationJournal.at(-1);
+    const mayHave = this.restartedThere && (last === "resuming" || last === "pulling");
+    this.crashedThere ||= this.hasRunThere || mayHave;
   }
 
   /** The user destroys the guest, as far as the source lets it go. @returns whether it did */
@@ -548,6 +573,7 @@ export class World {
       throw new Error("runs on a half copy");
     if (this.runsOnDestination && !this.memoryComplete && this.memory === "held")
       throw new Error("runs without its memory");
+    if (this.runsOnSource && this.hasRunThere) throw new Error(`runs here again: ${this.where()}`);
     const whole = this.sourceProcess || this.memoryComplete || this.memory === "held";
     if (this.runsOnSource && !whole) throw new Error("runs on half its memory");
   }

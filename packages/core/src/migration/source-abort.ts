@@ -34,13 +34,9 @@ export function aborting(state: Aborting, fact: SourceFact): SourceStep {
     case "patienceOver":
       return endWhenBoth({ ...state, away: state.away === "waiting" ? "unreachable" : state.away });
     case "commandFailed":
-      if (fact.effect !== "rollBack" || state.home !== "waiting") return stay(state);
-      return state.attempts < 2
-        ? {
-            state: { ...state, attempts: state.attempts + 1 },
-            effects: [{ effect: "rollBack", linkLost: true }],
-          }
-        : endWhenBoth({ ...state, home: "running", leftovers: [...state.leftovers, fact.message] });
+      return fact.effect === "rollBack" || fact.effect === "end"
+        ? homeFailed(state, fact.effect, fact.message)
+        : stay(state);
     case "mirrorReady":
     case "mirrorConcluded":
     case "switchover":
@@ -73,6 +69,19 @@ export function aborting(state: Aborting, fact: SourceFact): SourceStep {
   }
 }
 
+/** It is tried once more; then what is left is told. */
+function homeFailed(state: Aborting, effect: "rollBack" | "end", message: string): SourceStep {
+  if (state.home !== "waiting") return stay(state);
+  if (state.attempts < 2) {
+    return {
+      state: { ...state, attempts: state.attempts + 1 },
+      effects: [effect === "end" ? { effect } : { effect, linkLost: true }],
+    };
+  }
+  const home = effect === "end" ? "lost" : "running";
+  return endWhenBoth({ ...state, home, leftovers: [...state.leftovers, message] });
+}
+
 function endWhenBoth(state: Aborting, effects: readonly SourceEffect[] = []): SourceStep {
   if (state.home === "waiting" || state.away === "waiting") return { state, effects };
   const leftovers =
@@ -86,7 +95,7 @@ function endWhenBoth(state: Aborting, effects: readonly SourceEffect[] = []): So
     state: {
       phase: state.cause.cancelled ? "cancelled" : "failed",
       cause: state.cause,
-      guestLost: state.home === "lost",
+      guestLost: state.home === "lost" && "here",
       leftovers,
       ...common(state),
     },

@@ -5,6 +5,7 @@ import {
   decided,
   doubt,
   failure,
+  forfeit,
   lose,
   promiseOrAsk,
   promised,
@@ -88,6 +89,8 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
       return stay(state);
     case "peerResumed":
       return retire(state);
+    case "peerLostGuest":
+      return lose(state, fact.message);
     case "peerFailed":
       return promiseOrAsk(state, fact);
     case "peerDiscarded":
@@ -139,7 +142,6 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "peerAccepted":
     case "peerPulling":
     case "peerRecoverable":
-    case "peerLostGuest":
     case "postcopyWanted":
     case "recoverWanted":
     case "recoverDue":
@@ -178,9 +180,11 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
     case "takenBack":
       return isWhole(state) ? takenBack(state, fact.actor) : stay(state);
     case "peerFailed":
-      return promiseOrAsk(state, fact);
+      return fact.promise
+        ? returned(state, `the destination failed: ${fact.message}`)
+        : promiseOrAsk(state, fact);
     case "peerDiscarded":
-      return promised(state, "the destination gave up", fact.leftovers);
+      return returned(state, "the destination gave up", fact.leftovers);
     case "peerLost":
       return { state, effects: [{ effect: "askPeer", demandPromise: false }] };
     case "peerStanding":
@@ -190,7 +194,7 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
         case "pulling":
           return pullBy(state);
         case "promised":
-          return promised(state, "the destination could not run the guest and has promised never to", []);
+          return returned(state, "the destination could not run the guest and has promised never to");
         // It has lost its memory of this: only a promise is a ground to go back.
         case "unknown":
           return { state, effects: [{ effect: "askPeer", demandPromise: true }] };
@@ -227,6 +231,13 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
     case "commandFailed":
       return stay(state);
   }
+}
+
+/** The guest is the source's again. It goes on when all of it is here: before any of it went, or after it was copied whole. */
+function returned(state: In<"resuming">, why: string, leftovers: readonly string[] = []): SourceStep {
+  return isWhole(state) || state.memory === "sent"
+    ? promised(state, why, leftovers)
+    : forfeit(state, why, leftovers);
 }
 
 /** The destination will run the guest, durably: device state may go. Said twice it does no harm. */
@@ -309,7 +320,7 @@ function retired({ lost, ...state }: In<"retiring">, leftovers: readonly string[
     state:
       lost === undefined
         ? { phase: "completed", leftovers, ...common(state) }
-        : { phase: "failed", cause: lost, guestLost: true, leftovers, ...common(state) },
+        : { phase: "failed", cause: lost, guestLost: "there", leftovers, ...common(state) },
     effects: [{ effect: "tellRetired" }, { effect: "finish" }],
   };
 }

@@ -85,6 +85,19 @@ export function promised(state: Common, message: string, leftovers: readonly str
   };
 }
 
+/** The same when neither side has all of the guest any more: it has ended, and its definition and disks are here. */
+export function forfeit(state: Common, why: string, leftovers: readonly string[] = []): SourceStep {
+  const step = promised(state, why, leftovers);
+  const cause = failure(
+    "GUEST_LOST",
+    `${why}, and neither host has all of the guest's memory; its disks here are as they were when it was stopped`,
+  );
+  return {
+    state: step.state.phase === "aborting" ? { ...step.state, cause } : step.state,
+    effects: step.effects.map((e) => (e.effect === "rollBack" ? { effect: "end" } : e)),
+  };
+}
+
 /** By an operator, who has made sure that the destination is off; record and run token say so already. */
 export function takenBack(state: Common, actor: string): SourceStep {
   const message = `${actor === "" ? "an operator" : actor} took the guest back while the destination was off`;

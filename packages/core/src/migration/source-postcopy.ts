@@ -1,5 +1,5 @@
 import type { SourceFact } from "./facts.ts";
-import { common, failure, lose, retire, stay } from "./source-moves.ts";
+import { common, failure, forfeit, lose, retire, stay } from "./source-moves.ts";
 import type { Common, SourceState, SourceStep } from "./source-state.ts";
 
 type In<P extends SourceState["phase"]> = Extract<SourceState, { readonly phase: P }>;
@@ -43,14 +43,28 @@ export function pulling(state: In<"pulling">, fact: SourceFact): SourceStep {
       return lose(state, fact.message);
     case "peerLost":
       return { state, effects: [{ effect: "askPeer", demandPromise: false }] };
+    case "peerFailed":
+    case "peerDiscarded":
+      return disowned(state, fact);
     case "peerStanding":
-      return fact.standing === "resumed" ? retire(state) : stay(state);
+      switch (fact.standing) {
+        case "resumed":
+          return retire(state);
+        case "promised":
+        case "unknown":
+          return disowned(state, fact);
+        case "preparing":
+        case "prepared":
+        case "loaded":
+        case "resuming":
+        case "pulling":
+          return stay(state);
+      }
+      break;
     case "postcopyActive":
     case "peerPulling":
     case "peerAccepted":
     case "peerRecoverable":
-    case "peerFailed":
-    case "peerDiscarded":
     case "mirrorReady":
     case "mirrorFailed":
     case "mirrorConcluded":
@@ -98,14 +112,28 @@ export function stranded(state: In<"stranded">, fact: SourceFact): SourceStep {
       return lose(state, fact.message);
     case "peerLost":
       return { state, effects: [{ effect: "askPeer", demandPromise: false }] };
+    case "peerFailed":
+    case "peerDiscarded":
+      return disowned(state, fact);
     case "peerStanding":
-      // The agents reach each other again: so may their hypervisors.
-      return fact.standing === "resumed" ? retire(state) : again(state);
+      switch (fact.standing) {
+        case "resumed":
+          return retire(state);
+        case "promised":
+        case "unknown":
+          return disowned(state, fact);
+        case "preparing":
+        case "prepared":
+        case "loaded":
+        case "resuming":
+        case "pulling":
+          // The agents reach each other again: so may their hypervisors.
+          return again(state);
+      }
+      break;
     case "postcopyPaused":
     case "peerPulling":
     case "peerAccepted":
-    case "peerFailed":
-    case "peerDiscarded":
     case "mirrorReady":
     case "mirrorFailed":
     case "mirrorConcluded":
@@ -137,15 +165,29 @@ function again(state: In<"stranded">): SourceStep {
   return { state: { ...state, attempts }, effects: [{ effect: "recover", attempts }] };
 }
 
+/** What a destination says that ran the guest and lost all that it knew: it is believed only when it promises. */
+type Disowning = Extract<SourceFact, { readonly fact: "peerFailed" | "peerDiscarded" | "peerStanding" }>;
+
+function disowned(state: In<"pulling" | "stranded" | "losing">, fact: Disowning): SourceStep {
+  const promises =
+    fact.fact === "peerDiscarded" ||
+    (fact.fact === "peerFailed" ? fact.promise : fact.standing === "promised");
+  if (!promises) return { state, effects: [{ effect: "askPeer", demandPromise: true }] };
+  const why =
+    state.phase === "losing" ? state.cause.message : "the destination has promised never to run the guest";
+  return forfeit(state, why, fact.fact === "peerDiscarded" ? fact.leftovers : []);
+}
+
 export function losing(state: In<"losing">, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     // It had everything: nothing is lost.
     case "peerResumed":
       return retire(state);
     case "peerLostGuest":
+      return lose(state, state.cause.message);
     case "peerFailed":
     case "peerDiscarded":
-      return lose(state, state.cause.message);
+      return disowned(state, fact);
     case "peerLost":
       return { state, effects: [{ effect: "askPeer", demandPromise: false }] };
     case "peerStanding":
@@ -154,7 +196,7 @@ export function losing(state: In<"losing">, fact: SourceFact): SourceStep {
           return retire(state);
         case "promised":
         case "unknown":
-          return lose(state, state.cause.message);
+          return disowned(state, fact);
         case "preparing":
         case "prepared":
         case "loaded":

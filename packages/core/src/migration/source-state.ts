@@ -31,6 +31,7 @@ import type { Order } from "./facts.ts";
  * every mirror has concluded without error after the CPUs stood still (I1), and so is `committing`. With post-copy,
  * device state goes only when the destination has accepted: has made durable that it will run the guest. So until
  * then the source is whole and can go back, and after that nobody discards anything as long as both processes live.
+ * A destination that promises even so has lost what came: then the guest ends here, and is never run from before.
  */
 export type SourceState =
   | ({ readonly phase: "preparing" } & Common)
@@ -62,15 +63,18 @@ export type SourceState =
   | ({
       readonly phase: "failed";
       readonly cause: Cause;
-      readonly guestLost: boolean;
+      readonly guestLost: GuestLost;
       readonly leftovers: readonly string[];
     } & Common)
   | ({
       readonly phase: "cancelled";
       readonly cause: Cause;
-      readonly guestLost: boolean;
+      readonly guestLost: GuestLost;
       readonly leftovers: readonly string[];
     } & Common);
+
+/** The guest has ended on the way: what is left of it, definition and disks, is this host's or the destination's. */
+export type GuestLost = false | "here" | "there";
 
 export type SourcePhase = SourceState["phase"];
 
@@ -142,6 +146,8 @@ export type SourceEffect =
   | { readonly effect: "askPeer"; readonly demandPromise: boolean }
   /** -> rolledBack | sourceExited | commandFailed */
   | { readonly effect: "rollBack"; readonly linkLost: boolean }
+  /** End the guest, of which neither side has all: off, and still this host's. -> sourceExited */
+  | { readonly effect: "end" }
   /** The run token is the destination's. */
   | { readonly effect: "surrender" }
   /** -> retired | commandFailed */

@@ -60,6 +60,12 @@ describe("a source whose destination does not come back after the decision", () 
     const doubt = [...LOADED, { fact: "recordUnknown", message: "no answer" }] as const;
     expect(after(...doubt, { fact: "letGo", actor: "ann" }).state.phase).toBe("inDoubt");
   });
+
+  it("ends when the destination answers that it lost the guest, and says so", () => {
+    const doubt = [...LOADED, { fact: "recordUnknown", message: "no answer" }] as const;
+    const { state } = after(...doubt, { fact: "peerLostGuest", message: "it ended" });
+    expect(state).toMatchObject({ phase: "retiring", lost: { reason: "GUEST_LOST", message: "it ended" } });
+  });
 });
 
 describe("a source whose guest is destroyed by its user", () => {
@@ -86,7 +92,7 @@ describe("a source whose guest is destroyed by its user", () => {
     const { state } = after(...copying, destroyed, { fact: "peerDiscarded", leftovers: [] });
     expect(state).toMatchObject({
       phase: "cancelled",
-      guestLost: true,
+      guestLost: "here",
       cause: { message: "the guest was destroyed by ann" },
     });
   });
@@ -159,12 +165,63 @@ describe("a source of a post-copy", () => {
     expect(step(...pulling, BROKEN, door, { fact: "postcopyActive" }).phase).toBe("pulling");
   });
 
+  const PROMISED: SourceFact = { fact: "peerStanding", standing: "promised" };
+  const FAILED = { fact: "peerFailed", reason: "MIGRATION_FAILED", message: "disk gone" } as const;
+
+  describe.each([
+    ["while its memory is fetched", pulling],
+    ["while the connection is broken", [...pulling, BROKEN]],
+  ])("%s", (_, facts) => {
+    it.each<[string, SourceFact]>([
+      ["has promised never to run the guest", PROMISED],
+      ["failed, with that promise", { ...FAILED, promise: true }],
+      ["has discarded all of it", { fact: "peerDiscarded", leftovers: [] }],
+    ])(
+      "ends, with the guest lost and never run from before, when the destination says that it %s",
+      (_said, fact) => {
+        expect(step(...facts, fact)).toEqual({
+          phase: "aborting",
+          effects: ["fence", "end", "tellAbort", "journal", "startPatience"],
+        });
+        const { state } = [...facts, fact, { fact: "sourceExited", message: "ended" } as const].reduce(
+          (s, f) => stepSource(s.state, f),
+          beginSource({ mode: "live", disks: ["vda"], abortOnIoError: false, postcopy: { afterPasses: 1 } }),
+        );
+        expect(state).toMatchObject({ phase: "failed", guestLost: "here", cause: { reason: "GUEST_LOST" } });
+      },
+    );
+
+    it.each<[string, SourceFact]>([
+      ["knows nothing of the guest", { fact: "peerStanding", standing: "unknown" }],
+      ["failed, without a promise", { ...FAILED, promise: false }],
+    ])("asks for a promise when the destination says that it %s", (_said, fact) => {
+      const begun = beginSource({
+        ...{ mode: "live", disks: ["vda"], abortOnIoError: false },
+        postcopy: { afterPasses: 1 },
+      });
+      const { effects } = [...facts, fact].reduce((s, f) => stepSource(s.state, f), begun);
+      expect(effects).toEqual([{ effect: "askPeer", demandPromise: true }]);
+    });
+  });
+
+  it("goes on at the source when the destination gives up before device state went, and not after", () => {
+    expect(step(...decided, PROMISED)).toMatchObject({
+      phase: "aborting",
+      effects: expect.arrayContaining(["rollBack"]),
+    });
+    const flowing: SourceFact = { fact: "postcopyActive" };
+    const lost = step(...decided, { fact: "peerAccepted" }, flowing, PROMISED);
+    expect(lost.effects).toContain("end");
+    expect(lost.effects).not.toContain("rollBack");
+  });
+
   it("asks the destination before it calls a guest lost whose process died here", () => {
     const died = step(...pulling, { fact: "sourceExited", message: "killed" });
     expect(died).toEqual({ phase: "losing", effects: ["tellGone"] });
     const all: readonly SourceFact[] = [...pulling, { fact: "sourceExited", message: "killed" }];
     expect(step(...all, { fact: "peerResumed", downtimeMs: 0 }, { fact: "retired" }).phase).toBe("completed");
     expect(step(...all, { fact: "peerLostGuest", message: "" }, { fact: "retired" }).phase).toBe("failed");
+    expect(step(...all, PROMISED, { fact: "sourceExited", message: "" }).phase).toBe("failed");
   });
 });
 
@@ -188,5 +245,19 @@ describe("a source whose guest is off and has disks to copy", () => {
     const ready = step(prepared, { fact: "mirrorReady", disk: "vda" });
     const failed = stepSource(ready.state, { fact: "mirrorFailed", disk: "vda", message: "No space left" });
     expect(failed.state.phase).toBe("aborting");
+  });
+});
+
+describe("a source of whose migration nothing comes forward", () => {
+  const stalled = "nothing came forward for 120 s while it was sending";
+
+  it("goes back, tearing itself from a network that it may wait for, and says what stood still", () => {
+    const { state, effects } = after(...LOADED.slice(0, 2), { fact: "timedOut", stalled });
+    expect(state).toMatchObject({ phase: "aborting", cause: { reason: "DEADLINE", message: stalled } });
+    expect(effects).toContainEqual({ effect: "rollBack", linkLost: true });
+  });
+
+  it("stays where it is once the decision is on its way", () => {
+    expect(after(...LOADED, { fact: "timedOut", stalled }).state.phase).toBe("deciding");
   });
 });

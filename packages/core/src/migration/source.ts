@@ -139,7 +139,12 @@ function setback(state: SourceState, fact: SourceFact): SourceStep | undefined {
         { guestLost: true },
       );
     case "timedOut":
-      return abort(state, failure("DEADLINE", "the migration was not done within its time limit"));
+      return abort(
+        state,
+        failure("DEADLINE", fact.stalled ?? "the migration was not done within its time limit"),
+        // Who waits for the network must be torn from it.
+        { linkLost: fact.stalled !== undefined },
+      );
     case "mirrorReady":
     case "switchover":
     case "sent":

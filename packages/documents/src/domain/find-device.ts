@@ -39,6 +39,11 @@ export function findLike(definition: DomainDefinition, wanted: OneDevice): Found
   return theOne(definition, `such ${describeDevice(wanted)}`, alike);
 }
 
+/** The device that a description of it anew means. @throws DEVICE_NOT_FOUND, INVALID_FIELD */
+export function findMeant(definition: DomainDefinition, wanted: OneDevice): FoundDevice {
+  return findSame(definition, wanted) ?? findLike(definition, wanted);
+}
+
 /** The device that has the same identity (alias, target, MAC, address), so that the two cannot stand side by side. */
 export function findSame(definition: DomainDefinition, wanted: OneDevice): FoundDevice | undefined {
   const names = [...namesOf(wanted), aliasOf(wanted)].filter((name) => name !== undefined);

@@ -3,6 +3,7 @@ import { atPlacesOf } from "../xml/locate.ts";
 import { readXml } from "../xml/read.ts";
 import { errorAt, pathOf, type XmlElement } from "../xml/tree.ts";
 import { type Devices, devicesSchema } from "./devices.ts";
+import type { Disk } from "./devices/disk.ts";
 import type { DomainDefinition } from "./model.ts";
 import { checkLogin } from "./validate/disks.ts";
 
@@ -68,6 +69,16 @@ export function withDeviceReplaced<D extends DomainDefinition>(
     list,
     all.map((each, i) => (i === found.index ? device : each)),
   );
+}
+
+/** The device as it shall be: what the new description leaves out stays as it was. */
+export function deviceUpdated(found: FoundDevice, wanted: OneDevice): OneDevice {
+  if (found.list === "disks" && wanted.list === "disks") {
+    const { source: _, iotune: __, ...kept } = found.device;
+    const target = { ...found.device.target, ...wanted.device.target };
+    return { list: "disks", device: { ...kept, ...wanted.device, target } as Disk };
+  }
+  return { list: found.list, device: { ...found.device, ...wanted.device } } as OneDevice;
 }
 
 function withList<D extends DomainDefinition>(

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { VirtError } from "@virtmesh/core/errors";
@@ -8,6 +8,7 @@ import { ensurePackages, findProgram, GUEST_NEEDS } from "../apt.ts";
 import { run } from "../process.ts";
 import { repositoryRoot } from "../repository.ts";
 import { CHARACTER_DEVICE, cpioArchive, FILE, FOLDER, LINK } from "./cpio.ts";
+import { downloadKernel } from "./debian-kernel.ts";
 import { extractVmlinux, modulesInOrder } from "./kernel.ts";
 
 /** What QEMU needs to boot the test guest: `-kernel` and `-initrd`. */
@@ -70,16 +71,14 @@ export async function buildGuest(options: BuildOptions = {}): Promise<GuestImage
   const work = await mkdtemp(join(cacheDir, "building-"));
   try {
     progress(`Downloading Debian's kernel (${KERNEL_PACKAGE})`);
-    const unpacked = await downloadKernel(work, signal);
+    const kernel = await downloadKernel(KERNEL_PACKAGE, work, signal);
     progress("Building the test guest");
     const out = join(work, "out");
     await mkdir(out);
-    const vmlinuz = await onlyEntry(join(unpacked, "boot"), /^vmlinuz-/);
-    await writeFile(join(out, "vmlinux"), await extractVmlinux(vmlinuz, signal));
+    await writeFile(join(out, "vmlinux"), await extractVmlinux(kernel.vmlinuz, signal));
     const worker = join(work, "init");
     await run(["gcc", "-O2", "-Wall", "-static", "-o", worker, source], { signal });
-    const modules = await onlyEntry(join(await libOf(unpacked), "modules"), /^\d/);
-    await writeFile(join(out, "initrd.gz"), await initramfs(worker, modules, signal));
+    await writeFile(join(out, "initrd.gz"), await initramfs(worker, kernel.modules, signal));
     try {
       await rename(out, done);
     } catch (e) {
@@ -89,30 +88,6 @@ export async function buildGuest(options: BuildOptions = {}): Promise<GuestImage
     await rm(work, { recursive: true, force: true });
   }
   return image;
-}
-
-/** Debian 13 has its modules under usr/lib, Debian 12 under lib. */
-async function libOf(unpacked: string): Promise<string> {
-  return existsSync(join(unpacked, "lib/modules")) ? join(unpacked, "lib") : join(unpacked, "usr/lib");
-}
-
-async function downloadKernel(work: string, signal: AbortSignal): Promise<string> {
-  const depends = await run(["apt-cache", "depends", KERNEL_PACKAGE], { signal });
-  const name = /Depends: (linux-image-\S+)/.exec(depends.stdout)?.[1];
-  if (name === undefined) {
-    throw new VirtError("HOST_SETUP", `apt knows no package ${KERNEL_PACKAGE}; run apt-get update as root`);
-  }
-  // apt's own user may not write into a folder of ours.
-  await run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name], { cwd: work, signal });
-  const unpacked = join(work, "kernel");
-  await run(["dpkg-deb", "-x", await onlyEntry(work, /\.deb$/), unpacked], { signal });
-  return unpacked;
-}
-
-async function onlyEntry(folder: string, pattern: RegExp): Promise<string> {
-  const found = (await readdir(folder)).find((name) => pattern.test(name));
-  if (found === undefined) throw new VirtError("HOST_SETUP", `${folder} has no file like ${pattern.source}`);
-  return join(folder, found);
 }
 
 async function initramfs(worker: string, moduleFolder: string, signal: AbortSignal): Promise<Buffer> {

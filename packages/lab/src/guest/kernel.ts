@@ -32,7 +32,8 @@ async function decompress(bytes: Buffer, origin: string, signal: AbortSignal): P
     case "0221":
       return decompressLz4Legacy(bytes);
     case "fd37":
-      return (await runBytes(["xz", "-dc"], { signal, input: bytes })).stdout;
+      // Behind the stream a kernel has its own size in four bytes.
+      return (await runBytes(["xz", "-dc", "--single-stream"], { signal, input: bytes })).stdout;
     case "1f8b":
       return gunzipSync(bytes);
     case "28b5":

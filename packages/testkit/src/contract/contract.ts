@@ -1,5 +1,6 @@
 import { blockJobContract } from "./block-jobs.ts";
 import { deviceContract } from "./devices.ts";
+import { diskMoveContract } from "./disk-moves.ts";
 import { domainExtrasContract } from "./domain-extras.ts";
 import { domainContract } from "./domains.ts";
 import { eventContract } from "./events.ts";
@@ -23,6 +24,7 @@ export function driverContract(kind: SubjectKind): void {
   savedStateContract(kind);
   guestInfoContract(kind);
   blockJobContract(kind);
+  diskMoveContract(kind);
   eventContract(kind);
   operationContract(kind);
   unsupportedContract(kind);

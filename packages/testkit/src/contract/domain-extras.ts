@@ -4,7 +4,7 @@ import {
   type OpenConsoleRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { freshName, Guests } from "./guests.ts";
-import { sharedSubject, type SubjectKind, supports } from "./subject.ts";
+import { needing, sharedSubject, type SubjectKind } from "./subject.ts";
 
 const D = DomainServiceService;
 
@@ -12,6 +12,7 @@ const D = DomainServiceService;
 export function domainExtrasContract(kind: SubjectKind): void {
   describe(`more that guests can do (${kind.name})`, () => {
     const subject = sharedSubject(kind);
+    const needs = needing(subject);
     const guests = new Guests(subject);
     let name = "";
     beforeEach(async () => {
@@ -21,10 +22,10 @@ export function domainExtrasContract(kind: SubjectKind): void {
     });
     afterEach(async () => guests.remove(name));
 
-    it("be resumed and suspended, any number of times", async () => {
+    needs("domains.suspend", "domains.resume")("be resumed and suspended, any number of times", async () => {
       const { client, uri } = subject();
-      if (!supports(subject(), "domains.suspend") || !supports(subject(), "domains.resume")) return;
       const request = { uri, requestId: "", domain: name };
+      if (!guests.startsPaused) await client.unary(D.suspendDomain, request);
       const RUNNING = { state: DomainState.DOMAIN_STATE_RUNNING, stateReason: "unpaused" };
       const PAUSED = { state: DomainState.DOMAIN_STATE_PAUSED, stateReason: "user" };
       expect(await client.unary(D.resumeDomain, request)).toMatchObject(RUNNING);
@@ -33,17 +34,15 @@ export function domainExtrasContract(kind: SubjectKind): void {
       expect(await client.unary(D.resumeDomain, request)).toMatchObject(RUNNING);
     });
 
-    it("be reset without stopping", async () => {
+    needs("domains.reset")("be reset without stopping", async () => {
       const { client, uri } = subject();
-      if (!supports(subject(), "domains.reset")) return;
       const before = await guests.get(name);
       const after = await client.unary(D.resetDomain, { uri, requestId: "", domain: name });
       expect(after).toMatchObject({ id: before.id, state: before.state });
     });
 
-    it("be marked to start with their host", async () => {
+    needs("domains.setAutostart")("be marked to start with their host", async () => {
       const { client, uri } = subject();
-      if (!supports(subject(), "domains.setAutostart")) return;
       const set = (autostart: boolean) =>
         client.unary(D.setAutostart, { uri, requestId: "", domain: name, autostart });
       expect(await set(true)).toMatchObject({ autostart: true });
@@ -51,9 +50,8 @@ export function domainExtrasContract(kind: SubjectKind): void {
       expect(await set(false)).toMatchObject({ autostart: false });
     });
 
-    it("refuse to be suspended when they do not run", async () => {
+    needs("domains.suspend")("refuse to be suspended when they do not run", async () => {
       const { client, uri } = subject();
-      if (!supports(subject(), "domains.suspend")) return;
       await guests.destroy(name);
       await expect(client.unary(D.suspendDomain, { uri, requestId: "", domain: name })).rejects.toMatchObject(
         {
@@ -62,34 +60,35 @@ export function domainExtrasContract(kind: SubjectKind): void {
       );
     });
 
-    it("give their console to one at a time, unless it is taken by force", async () => {
-      const { client, uri } = subject();
-      if (!supports(subject(), "domains.openConsole")) return;
-      const opening = (force: boolean): OpenConsoleRequest => ({
-        uri,
-        domain: name,
-        device: "",
-        force,
-        data: Buffer.alloc(0),
-      });
-      const abort = new AbortController();
-      const open = (force: boolean): Promise<unknown> =>
-        endOf(client.bidi(D.openConsole, held(opening(force), abort.signal), abort.signal));
-      // Which of two comes first is not known, so it is the one that is refused that tells.
-      const [one, two] = [open(false), open(false)];
-      const refused = await Promise.race([one, two].map(async (end, i) => ({ error: await end, i })));
-      expect(refused.error).toMatchObject({ reason: "CONSOLE_BUSY", code: "FAILED_PRECONDITION" });
-      const reader = refused.i === 0 ? two : one;
-      const taking = open(true);
-      await reader;
-      await guests.destroy(name);
-      await taking;
-      abort.abort();
-    });
+    needs("domains.openConsole")(
+      "give their console to one at a time, unless it is taken by force",
+      async () => {
+        const { client, uri } = subject();
+        const opening = (force: boolean): OpenConsoleRequest => ({
+          uri,
+          domain: name,
+          device: "",
+          force,
+          data: Buffer.alloc(0),
+        });
+        const abort = new AbortController();
+        const open = (force: boolean): Promise<unknown> =>
+          endOf(client.bidi(D.openConsole, held(opening(force), abort.signal), abort.signal));
+        // Which of two comes first is not known, so it is the one that is refused that tells.
+        const [one, two] = [open(false), open(false)];
+        const refused = await Promise.race([one, two].map(async (end, i) => ({ error: await end, i })));
+        expect(refused.error).toMatchObject({ reason: "CONSOLE_BUSY", code: "FAILED_PRECONDITION" });
+        const reader = refused.i === 0 ? two : one;
+        const taking = open(true);
+        await reader;
+        await guests.destroy(name);
+        await taking;
+        abort.abort();
+      },
+    );
 
-    it("show a picture of their screen", async () => {
+    needs("domains.screenshot")("show a picture of their screen", async () => {
       const { client, uri } = subject();
-      if (!supports(subject(), "domains.screenshot")) return;
       const parts: Buffer[] = [];
       let mimeType = "";
       const abort = new AbortController();

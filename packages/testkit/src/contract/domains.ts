@@ -1,6 +1,6 @@
 import { DomainServiceService, DomainState } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { freshName, Guests } from "./guests.ts";
-import { sharedSubject, type SubjectKind } from "./subject.ts";
+import { needing, sharedSubject, type SubjectKind, without } from "./subject.ts";
 
 const D = DomainServiceService;
 
@@ -8,6 +8,7 @@ const D = DomainServiceService;
 export function domainContract(kind: SubjectKind): void {
   describe(`guests (${kind.name})`, () => {
     const subject = sharedSubject(kind);
+    const needs = needing(subject);
     const guests = new Guests(subject);
     const made: string[] = [];
     const fresh = (what?: string): string => {
@@ -21,7 +22,7 @@ export function domainContract(kind: SubjectKind): void {
 
     describe("when they are defined", () => {
       it("are found by name and by UUID, off and persistent", async () => {
-        const { uri, host } = subject();
+        const { uri, host, disks } = subject();
         const name = fresh();
         const defined = await guests.define(name);
         expect(defined).toMatchObject({
@@ -33,7 +34,7 @@ export function domainContract(kind: SubjectKind): void {
           id: 0,
         });
         expect(defined.etag).not.toBe("");
-        expect(defined.disks).toEqual([expect.objectContaining({ target: "vda", bus: "virtio" })]);
+        expect(defined.disks).toEqual([expect.objectContaining({ target: disks.first, bus: disks.bus })]);
         expect(await guests.get(name)).toEqual(defined);
         expect(await guests.get(defined.uuid)).toEqual(defined);
         expect(await guests.get(defined.uuid.replaceAll("-", "").toUpperCase())).toEqual(defined);
@@ -106,7 +107,7 @@ export function domainContract(kind: SubjectKind): void {
         const name = fresh();
         await guests.define(name);
         const started = await guests.start(name);
-        expect(started).toMatchObject({ state: DomainState.DOMAIN_STATE_PAUSED, persistent: true });
+        expect(started).toMatchObject({ state: guests.stateStarted, persistent: true });
         expect(started.id).toBeGreaterThan(0);
         expect(started.startTime).toBeInstanceOf(Date);
         expect(await guests.xml(name)).toMatch(new RegExp(`<domain[^>]* id=['"]${started.id}['"]`));
@@ -129,26 +130,44 @@ export function domainContract(kind: SubjectKind): void {
         await expect(guests.start(name)).rejects.toMatchObject({ reason: "DOMAIN_RUNNING" });
       });
 
-      it("run on as transient when their definition is taken away, and are gone when they stop", async () => {
+      needs(without("domains.pausedStart"))("are not started paused", async () => {
         const name = fresh();
         await guests.define(name);
-        await guests.start(name);
-        await guests.undefine(name);
-        expect(await guests.get(name)).toMatchObject({
-          persistent: false,
-          state: DomainState.DOMAIN_STATE_PAUSED,
+        await expect(guests.start(name, true)).rejects.toMatchObject({
+          reason: "UNSUPPORTED",
+          code: "UNIMPLEMENTED",
         });
-        await expect(guests.undefine(name)).rejects.toMatchObject({ reason: "DOMAIN_TRANSIENT" });
-        await guests.destroy(name);
-        await expect(guests.get(name)).rejects.toMatchObject({ reason: "DOMAIN_NOT_FOUND" });
+        expect(await guests.get(name)).toMatchObject({ state: DomainState.DOMAIN_STATE_SHUTOFF });
       });
 
-      it("can be transient from the beginning", async () => {
+      needs("domains.create")(
+        "run on as transient when their definition is taken away, and are gone when they stop",
+        async () => {
+          const name = fresh();
+          await guests.define(name);
+          await guests.start(name);
+          await guests.undefine(name);
+          expect(await guests.get(name)).toMatchObject({ persistent: false, state: guests.stateStarted });
+          await expect(guests.undefine(name)).rejects.toMatchObject({ reason: "DOMAIN_TRANSIENT" });
+          await guests.destroy(name);
+          await expect(guests.get(name)).rejects.toMatchObject({ reason: "DOMAIN_NOT_FOUND" });
+        },
+      );
+
+      needs(without("domains.create"))("keep their definition while they run", async () => {
         const name = fresh();
-        expect(await guests.create(name)).toMatchObject({
-          persistent: false,
-          state: DomainState.DOMAIN_STATE_PAUSED,
+        await guests.define(name);
+        const { state } = await guests.start(name);
+        await expect(guests.undefine(name)).rejects.toMatchObject({
+          reason: "DOMAIN_RUNNING",
+          code: "FAILED_PRECONDITION",
         });
+        expect(await guests.get(name)).toMatchObject({ state, persistent: true });
+      });
+
+      needs("domains.create")("can be transient from the beginning", async () => {
+        const name = fresh();
+        expect(await guests.create(name)).toMatchObject({ persistent: false, state: guests.stateStarted });
         await guests.destroy(name);
         await expect(guests.get(name)).rejects.toMatchObject({
           reason: "DOMAIN_NOT_FOUND",
@@ -156,20 +175,38 @@ export function domainContract(kind: SubjectKind): void {
         });
       });
 
-      it("take a new definition while they run, for the next start", async () => {
+      needs(without("domains.nextDefinition"))("take no new definition while they run", async () => {
         const name = fresh();
-        const { uuid } = await guests.define(name);
+        const { uuid, etag } = await guests.define(name);
         await guests.start(name);
         const changed = (await subject().guestXml(name, uuid)).replace(
           "<memory",
           "<title>later</title><memory",
         );
-        expect(await guests.defineXml(changed)).toMatchObject({ updated: true });
-        expect(await guests.xml(name)).not.toContain("<title>later");
-        expect(await guests.xml(name, { inactive: true })).toContain("<title>later");
-        await guests.destroy(name);
-        expect(await guests.get(name)).toMatchObject({ updated: false, title: "later" });
+        await expect(guests.defineXml(changed)).rejects.toMatchObject({
+          reason: "DOMAIN_RUNNING",
+          code: "FAILED_PRECONDITION",
+        });
+        expect(await guests.get(name)).toMatchObject({ etag, title: "", updated: false });
       });
+
+      needs("domains.nextDefinition")(
+        "take a new definition while they run, for the next start",
+        async () => {
+          const name = fresh();
+          const { uuid } = await guests.define(name);
+          await guests.start(name);
+          const changed = (await subject().guestXml(name, uuid)).replace(
+            "<memory",
+            "<title>later</title><memory",
+          );
+          expect(await guests.defineXml(changed)).toMatchObject({ updated: true });
+          expect(await guests.xml(name)).not.toContain("<title>later");
+          expect(await guests.xml(name, { inactive: true })).toContain("<title>later");
+          await guests.destroy(name);
+          expect(await guests.get(name)).toMatchObject({ updated: false, title: "later" });
+        },
+      );
     });
 
     describe("when calls are repeated", () => {
@@ -177,9 +214,10 @@ export function domainContract(kind: SubjectKind): void {
         const name = fresh();
         await guests.define(name);
         const requestId = crypto.randomUUID();
-        const first = await guests.start(name, true, requestId);
-        expect(await guests.start(name, true, requestId)).toEqual(first);
-        await expect(guests.start(name, false, requestId)).rejects.toMatchObject({
+        const paused = guests.startsPaused;
+        const first = await guests.start(name, paused, requestId);
+        expect(await guests.start(name, paused, requestId)).toEqual(first);
+        await expect(guests.start(name, !paused, requestId)).rejects.toMatchObject({
           reason: "REQUEST_ID_REUSED",
         });
       });
@@ -207,7 +245,8 @@ export function domainContract(kind: SubjectKind): void {
         await guests.define(off);
         await guests.define(on);
         await guests.start(on);
-        const { names } = await guests.list({ filter: `state = "paused"` });
+        const state = guests.startsPaused ? "paused" : "running";
+        const { names } = await guests.list({ filter: `state = "${state}"` });
         expect(names).toContain(on);
         expect(names).not.toContain(off);
       });
@@ -220,7 +259,7 @@ export function domainContract(kind: SubjectKind): void {
     });
 
     it("have statistics, whether they run or not", async () => {
-      const { client, uri } = subject();
+      const { client, uri, disks } = subject();
       const name = fresh();
       const { uuid } = await guests.define(name);
       const read = async () => {
@@ -230,8 +269,8 @@ export function domainContract(kind: SubjectKind): void {
       expect(await read()).toEqual([expect.objectContaining({ uri, uuid, name, sampleTime: undefined })]);
       await guests.start(name);
       const [running] = await read();
-      expect(running?.state).toBe(DomainState.DOMAIN_STATE_PAUSED);
-      expect(running?.blocks.map((block) => block.target)).toEqual(["vda"]);
+      expect(running?.state).toBe(guests.stateStarted);
+      expect(running?.blocks.map((block) => block.target)).toEqual([disks.first]);
       expect(running?.maxMemoryBytes).toBeGreaterThan(0n);
     });
 

@@ -1,11 +1,12 @@
 import {
   type Domain,
   DomainServiceService,
+  DomainState,
   type GetDomainXmlRequest,
   type ListDomainsRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { VirtError } from "@virtmesh/core/errors";
-import type { Subject } from "./subject.ts";
+import { type Subject, supports } from "./subject.ts";
 
 const D = DomainServiceService;
 
@@ -26,6 +27,16 @@ export class Guests {
     return this.#subject();
   }
 
+  /** Paused where that can be: a guest without a kernel has nothing to run. */
+  get startsPaused(): boolean {
+    return supports(this.subject, "domains.pausedStart");
+  }
+
+  /** What a guest is after a start of which nothing was said. */
+  get stateStarted(): DomainState {
+    return this.startsPaused ? DomainState.DOMAIN_STATE_PAUSED : DomainState.DOMAIN_STATE_RUNNING;
+  }
+
   async define(
     name: string,
     more: { uuid?: string; requestId?: string; etag?: string; validateOnly?: boolean } = {},
@@ -43,14 +54,13 @@ export class Guests {
     return client.unary(D.defineDomain, { uri, requestId, xml, validateOnly, etag });
   }
 
-  async create(name: string, paused = true): Promise<Domain> {
+  async create(name: string, paused = this.startsPaused): Promise<Domain> {
     const { client, uri } = this.subject;
     const xml = await this.subject.guestXml(name);
     return client.unary(D.createDomain, { uri, requestId: "", xml, paused, validateOnly: false });
   }
 
-  /** Paused unless told: a guest without a kernel has nothing to run. */
-  start(domain: string, paused = true, requestId = ""): Promise<Domain> {
+  start(domain: string, paused = this.startsPaused, requestId = ""): Promise<Domain> {
     const { client, uri } = this.subject;
     return client.unary(D.startDomain, { uri, requestId, domain, paused, forceBoot: false });
   }

@@ -2,7 +2,7 @@ import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations"
 import { DomainServiceService, DomainState } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { OperationMetadata, OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import { freshName, Guests } from "./guests.ts";
-import { sharedSubject, type SubjectKind, supports } from "./subject.ts";
+import { GUESTS_ARE_DEAF, GUESTS_REACT, needing, sharedSubject, type SubjectKind } from "./subject.ts";
 
 const D = DomainServiceService;
 const O = OperationServiceService;
@@ -15,6 +15,7 @@ const DEADLINE_EXCEEDED = 4;
 export function operationContract(kind: SubjectKind): void {
   describe(`operations (${kind.name})`, () => {
     const subject = sharedSubject(kind);
+    const needs = needing(subject);
     const guests = new Guests(subject);
     let name = "";
     beforeEach(async () => {
@@ -33,8 +34,7 @@ export function operationContract(kind: SubjectKind): void {
       return client.unary(O.waitOperation, { uri, name: operation, timeout });
     };
 
-    it("end when the guest is off, not when it was asked", async () => {
-      if (!supports(subject(), "domains.shutdown") || !subject().guestsReact) return;
+    needs("domains.shutdown", GUESTS_REACT)("end when the guest is off, not when it was asked", async () => {
       const done = await wait((await ask(LONG)).name);
       expect(done).toMatchObject({ done: true, result: { $case: "response" } });
       expect(await guests.get(name)).toMatchObject({
@@ -43,19 +43,20 @@ export function operationContract(kind: SubjectKind): void {
       });
     });
 
-    it("end at their time limit and leave a guest alone that does not react", async () => {
-      if (!supports(subject(), "domains.shutdown") || subject().guestsReact) return;
-      const done = await wait((await ask(SHORT)).name);
-      expect(done).toMatchObject({
-        done: true,
-        result: { $case: "error", value: { code: DEADLINE_EXCEEDED } },
-      });
-      expect(await guests.get(name)).toMatchObject({ state: DomainState.DOMAIN_STATE_RUNNING });
-    });
+    needs("domains.shutdown", GUESTS_ARE_DEAF)(
+      "end at their time limit and leave a guest alone that does not react",
+      async () => {
+        const done = await wait((await ask(SHORT)).name);
+        expect(done).toMatchObject({
+          done: true,
+          result: { $case: "error", value: { code: DEADLINE_EXCEEDED } },
+        });
+        expect(await guests.get(name)).toMatchObject({ state: DomainState.DOMAIN_STATE_RUNNING });
+      },
+    );
 
-    it("say what they are about, and are listed", async () => {
+    needs("domains.shutdown")("say what they are about, and are listed", async () => {
       const { client, uri } = subject();
-      if (!supports(subject(), "domains.shutdown")) return;
       const operation = await ask(LONG);
       expect(operation.name).toMatch(/^operations\/[0-9a-f-]{36}$/);
       const metadata = OperationMetadata.decode(operation.metadata?.value ?? Buffer.alloc(0));
@@ -70,9 +71,8 @@ export function operationContract(kind: SubjectKind): void {
       expect((await client.unary(O.getOperation, { uri, name: operation.name })).name).toBe(operation.name);
     });
 
-    it("can be cancelled, which is an end of its own", async () => {
+    needs("domains.shutdown", GUESTS_ARE_DEAF)("can be cancelled, which is an end of its own", async () => {
       const { client, uri } = subject();
-      if (!supports(subject(), "domains.shutdown") || subject().guestsReact) return;
       const operation = await ask(LONG);
       await client.unary(O.cancelOperation, { uri, name: operation.name });
       expect(await wait(operation.name)).toMatchObject({
@@ -81,9 +81,8 @@ export function operationContract(kind: SubjectKind): void {
       });
     });
 
-    it("can be watched from now until they are done", async () => {
+    needs("domains.shutdown")("can be watched from now until they are done", async () => {
       const { client, uri } = subject();
-      if (!supports(subject(), "domains.shutdown")) return;
       const operation = await ask(subject().guestsReact ? LONG : SHORT);
       let last: Operation | undefined;
       const abort = new AbortController();

@@ -6,7 +6,7 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/resource";
 import { freshName, Guests } from "./guests.ts";
 import { change } from "./long-work.ts";
-import { sharedSubject, type SubjectKind, supports } from "./subject.ts";
+import { needing, sharedSubject, type SubjectKind } from "./subject.ts";
 
 const MIB = 1n << 20n;
 
@@ -14,6 +14,7 @@ const MIB = 1n << 20n;
 export function resourceContract(kind: SubjectKind): void {
   describe(`memory and CPUs (${kind.name})`, () => {
     const subject = sharedSubject(kind);
+    const needs = needing(subject);
     const guests = new Guests(subject);
     let name = "";
     beforeEach(async () => {
@@ -23,8 +24,7 @@ export function resourceContract(kind: SubjectKind): void {
     afterEach(async () => guests.remove(name));
     const about = () => ({ uri: subject().uri, domain: name, config: true });
 
-    it("are set for the next start, up to the most there can be", async () => {
-      if (!supports(subject(), "resources.setMemory")) return;
+    needs("resources.setMemory")("are set for the next start, up to the most there can be", async () => {
       const { maxMemoryBytes } = await guests.get(name);
       const half = maxMemoryBytes / 2n;
       const set = (memoryBytes: bigint) =>
@@ -34,26 +34,29 @@ export function resourceContract(kind: SubjectKind): void {
       expect(await guests.get(name)).toMatchObject({ memoryBytes: half });
     });
 
-    it("have a maximum that can be set, and that memory follows down", async () => {
-      if (!supports(subject(), "resources.setMaxMemory")) return;
-      const set = (maxMemoryBytes: bigint) =>
-        change(subject(), R.setMaxMemory, SetMaxMemoryRequest.fromPartial({ ...about(), maxMemoryBytes }));
-      expect(await set(128n * MIB)).toMatchObject({ maxMemoryBytes: 128n * MIB });
-      expect(await set(16n * MIB)).toMatchObject({ maxMemoryBytes: 16n * MIB, memoryBytes: 16n * MIB });
-    });
+    needs("resources.setMaxMemory")(
+      "have a maximum that can be set, and that memory follows down",
+      async () => {
+        const set = (maxMemoryBytes: bigint) =>
+          change(subject(), R.setMaxMemory, SetMaxMemoryRequest.fromPartial({ ...about(), maxMemoryBytes }));
+        expect(await set(128n * MIB)).toMatchObject({ maxMemoryBytes: 128n * MIB });
+        expect(await set(16n * MIB)).toMatchObject({ maxMemoryBytes: 16n * MIB, memoryBytes: 16n * MIB });
+      },
+    );
 
-    it("count CPUs, up to the most there can be", async () => {
-      if (!supports(subject(), "resources.setVcpus") || !supports(subject(), "resources.setMaxVcpus")) return;
-      const set = (vcpus: number, maximum = false) =>
-        change(subject(), R.setVcpus, SetVcpusRequest.fromPartial({ ...about(), vcpus, maximum }));
-      await set(4, true);
-      expect(await set(3)).toMatchObject({ vcpus: 3 });
-      await expect(set(5)).rejects.toMatchObject({ reason: "INVALID_FIELD" });
-      expect(await set(2, true)).toMatchObject({ vcpus: 2 });
-    });
+    needs("resources.setVcpus", "resources.setMaxVcpus")(
+      "count CPUs, up to the most there can be",
+      async () => {
+        const set = (vcpus: number, maximum = false) =>
+          change(subject(), R.setVcpus, SetVcpusRequest.fromPartial({ ...about(), vcpus, maximum }));
+        await set(4, true);
+        expect(await set(3)).toMatchObject({ vcpus: 3 });
+        await expect(set(5)).rejects.toMatchObject({ reason: "INVALID_FIELD" });
+        expect(await set(2, true)).toMatchObject({ vcpus: 2 });
+      },
+    );
 
-    it("of nothing at all are refused at once", async () => {
-      if (!supports(subject(), "resources.setMemory")) return;
+    needs("resources.setMemory")("of nothing at all are refused at once", async () => {
       const none = SetMemoryRequest.fromPartial({ ...about(), memoryBytes: 0n });
       await expect(subject().client.unary(R.setMemory, none)).rejects.toMatchObject({
         reason: "INVALID_FIELD",

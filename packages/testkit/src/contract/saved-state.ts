@@ -7,15 +7,15 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/saved_state";
 import { freshName, Guests } from "./guests.ts";
 import { change } from "./long-work.ts";
-import { sharedSubject, type SubjectKind, supports } from "./subject.ts";
+import { needing, sharedSubject, type SubjectKind } from "./subject.ts";
 
 const SHUTOFF = { state: DomainState.DOMAIN_STATE_SHUTOFF, stateReason: "saved", id: 0 };
-const PAUSED = { state: DomainState.DOMAIN_STATE_PAUSED };
 
 /** Guests that stop with their memory kept, and go on later. */
 export function savedStateContract(kind: SubjectKind): void {
   describe(`saved guests (${kind.name})`, () => {
     const subject = sharedSubject(kind);
+    const needs = needing(subject);
     const guests = new Guests(subject);
     let name = "";
     beforeEach(async () => {
@@ -24,71 +24,72 @@ export function savedStateContract(kind: SubjectKind): void {
     });
     afterEach(async () => guests.remove(name));
 
+    const started = () => ({ state: guests.stateStarted });
     const about = () => ({ uri: subject().uri, domain: name });
     const save = (path: string) =>
       change(subject(), S.saveDomain, SaveDomainRequest.fromPartial({ ...about(), path }));
     const managedSave = () =>
       change(subject(), S.managedSaveDomain, ManagedSaveDomainRequest.fromPartial(about()));
 
-    it("are kept in a file and go on from it as they were", async () => {
-      if (!supports(subject(), "savedState.save") || !supports(subject(), "savedState.restore")) return;
-      const { uri, client } = subject();
-      const path = subject().newPath(name);
-      const { uuid } = await guests.start(name);
-      expect(await save(path)).toMatchObject(SHUTOFF);
-      const inside = await client.unary(S.getSavedState, { uri, path, secure: false });
-      expect(inside).toMatchObject({ uuid, name, running: false });
-      expect(inside.xml).toContain(`<name>${name}</name>`);
-      const request = RestoreDomainRequest.fromPartial({ uri, path });
-      expect(await change(subject(), S.restoreDomain, request)).toMatchObject({ uuid, ...PAUSED });
-      await expect(change(subject(), S.restoreDomain, request)).rejects.toMatchObject({
-        reason: "DOMAIN_RUNNING",
-      });
-    });
+    needs("savedState.save", "savedState.restore")(
+      "are kept in a file and go on from it as they were",
+      async () => {
+        const { uri, client } = subject();
+        const path = subject().newPath(name);
+        const { uuid } = await guests.start(name);
+        expect(await save(path)).toMatchObject(SHUTOFF);
+        const inside = await client.unary(S.getSavedState, { uri, path, secure: false });
+        expect(inside).toMatchObject({ uuid, name, running: !guests.startsPaused });
+        expect(inside.xml).toContain(`<name>${name}</name>`);
+        const request = RestoreDomainRequest.fromPartial({ uri, path });
+        expect(await change(subject(), S.restoreDomain, request)).toMatchObject({ uuid, ...started() });
+        await expect(change(subject(), S.restoreDomain, request)).rejects.toMatchObject({
+          reason: "DOMAIN_RUNNING",
+        });
+      },
+    );
 
-    it("do not replace a file", async () => {
-      if (!supports(subject(), "savedState.save")) return;
+    needs("savedState.save")("do not replace a file", async () => {
       const path = subject().newPath(name);
       await guests.start(name);
       await save(path);
       await guests.start(name);
       await expect(save(path)).rejects.toMatchObject({ reason: "ALREADY_EXISTS" });
-      expect(await guests.get(name)).toMatchObject(PAUSED);
+      expect(await guests.get(name)).toMatchObject(started());
     });
 
-    it("need a file that is there, at an absolute path", async () => {
+    needs("savedState.inspect")("need a file that is there, at an absolute path", async () => {
       const { uri, client } = subject();
-      if (!supports(subject(), "savedState.inspect")) return;
       const look = (path: string) => client.unary(S.getSavedState, { uri, path, secure: false });
       await expect(look(subject().newPath("none"))).rejects.toMatchObject({ reason: "FILE_NOT_FOUND" });
       await expect(look("here.save")).rejects.toMatchObject({ reason: "INVALID_FIELD" });
     });
 
-    it("go on at their next start after a managed save, once", async () => {
-      if (!supports(subject(), "savedState.managedSave")) return;
+    needs("savedState.managedSave")("go on at their next start after a managed save, once", async () => {
       await guests.start(name);
       expect(await managedSave()).toMatchObject({ ...SHUTOFF, managedSave: true });
-      expect(await guests.start(name)).toMatchObject({ ...PAUSED, managedSave: false });
+      expect(await guests.start(name)).toMatchObject({ ...started(), managedSave: false });
     });
 
-    it("can forget what was saved, and are not undefined with it by accident", async () => {
-      if (!supports(subject(), "savedState.managedSave")) return;
-      const { uri, client } = subject();
-      await guests.start(name);
-      await managedSave();
-      await expect(guests.undefine(name)).rejects.toMatchObject({ reason: "WRONG_STATE" });
-      const again = { uri, requestId: "", domain: name, paused: true, forceBoot: true };
-      expect(await client.unary(DomainServiceService.startDomain, again)).toMatchObject({
-        ...PAUSED,
-        managedSave: false,
-      });
-      await managedSave();
-      await client.unary(S.removeManagedSave, { uri, requestId: "", domain: name });
-      expect(await guests.get(name)).toMatchObject({ managedSave: false });
-    });
+    needs("savedState.managedSave")(
+      "can forget what was saved, and are not undefined with it by accident",
+      async () => {
+        const { uri, client } = subject();
+        await guests.start(name);
+        await managedSave();
+        await expect(guests.undefine(name)).rejects.toMatchObject({ reason: "WRONG_STATE" });
+        const again = { uri, requestId: "", domain: name, paused: guests.startsPaused, forceBoot: true };
+        expect(await client.unary(DomainServiceService.startDomain, again)).toMatchObject({
+          ...started(),
+          managedSave: false,
+        });
+        await managedSave();
+        await client.unary(S.removeManagedSave, { uri, requestId: "", domain: name });
+        expect(await guests.get(name)).toMatchObject({ managedSave: false });
+      },
+    );
 
-    it("must run to be saved", async () => {
-      if (!supports(subject(), "savedState.save")) return;
+    needs("savedState.save")("must run to be saved", async () => {
       await expect(save(subject().newPath(name))).rejects.toMatchObject({ reason: "DOMAIN_NOT_RUNNING" });
     });
   });

@@ -9,7 +9,9 @@ export interface Subject extends AsyncDisposable {
   readonly host: string;
   /** What the driver can do, as `supportOf` says it. */
   readonly support: ReadonlySet<string>;
-  /** A definition that can be started: one disk `vda`, a serial console, a screen. Without a UUID unless told. */
+  /** Names of a guest's first two disks, on the bus where this hypervisor has its disks. */
+  readonly disks: DiskNames;
+  /** A definition that can be started: its first disk, a serial console and a screen where there are such. */
   guestXml(name: string, uuid?: string): Promise<string>;
   /** A disk of that name that can be attached to such a guest. */
   diskXml(target: string): Promise<string>;
@@ -19,6 +21,12 @@ export interface Subject extends AsyncDisposable {
   snapshotXml?(xml: string): string;
   /** Whether guests have somebody inside who hears the power button; a guest without a kernel has not. */
   readonly guestsReact: boolean;
+}
+
+export interface DiskNames {
+  readonly bus: string;
+  readonly first: string;
+  readonly second: string;
 }
 
 /** A driver, reached one way. */
@@ -43,7 +51,42 @@ export function sharedSubject(kind: SubjectKind, timeoutMs = 60_000): () => Subj
   };
 }
 
-/** Only when the driver has the method; the suite `unsupported` looks at the others. */
 export function supports(subject: Subject, method: string): boolean {
   return subject.support.has(method);
 }
+
+/** Something that a test takes for granted: a word of `supportOf`, or more than that. */
+export type Need = string | { readonly what: string; isMet(subject: Subject): boolean };
+
+/** The driver has not declared it. */
+export function without(word: string): Need {
+  return { what: `a driver without ${word}`, isMet: (subject) => !supports(subject, word) };
+}
+
+/** Somebody inside hears the power button. */
+export const GUESTS_REACT: Need = { what: "guests that react", isMet: (subject) => subject.guestsReact };
+export const GUESTS_ARE_DEAF: Need = {
+  what: "guests that do not react",
+  isMet: (subject) => !subject.guestsReact,
+};
+
+/**
+ * `it` for what not every driver has. What a driver has is known only once it is open, which is after jest has asked for
+ * the tests: so the test says what is missing in `leftOut`, and tools/jest-left-out.cjs has jest skip it by name then.
+ */
+export function needing(subject: () => Subject): (...needs: readonly Need[]) => DeclareTest {
+  return (...needs) =>
+    (name, run) => {
+      const leftOut = (): readonly string[] =>
+        needs.flatMap((need) => {
+          if (typeof need === "string") return supports(subject(), need) ? [] : [need];
+          return need.isMet(subject()) ? [] : [need.what];
+        });
+      it(
+        name,
+        Object.assign(() => run(), { leftOut }),
+      );
+    };
+}
+
+export type DeclareTest = (name: string, run: () => Promise<void>) => void;

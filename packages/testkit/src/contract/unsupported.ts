@@ -7,6 +7,7 @@ import {
   DeviceServiceService,
   UpdateDeviceRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/device";
+import { DiskMoveServiceService, MoveDiskRequest } from "@virtmesh/api/gen/virtmesh/v1/disk_move";
 import { DomainServiceService, type OpenConsoleRequest } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import {
   GuestInfoServiceService,
@@ -44,6 +45,14 @@ const V = SavedStateServiceService;
 /** How each optional method is asked for. */
 const ASKED: Readonly<Record<string, (subject: Subject, domain: string) => Promise<unknown>>> = {
   "host.capabilities": ({ client, uri }) => client.unary(HostServiceService.getCapabilities, { uri }),
+  "domains.create": ({ client, uri }) =>
+    client.unary(D.createDomain, {
+      uri,
+      requestId: "",
+      xml: "<domain/>",
+      paused: false,
+      validateOnly: false,
+    }),
   "domains.shutdown": ({ client, uri }, domain) =>
     client.unary(D.shutdownDomain, { uri, requestId: "", domain, timeout: undefined }),
   "domains.reboot": ({ client, uri }, domain) =>
@@ -120,6 +129,11 @@ const ASKED: Readonly<Record<string, (subject: Subject, domain: string) => Promi
     client.unary(BlockJobServiceService.listBlockJobs, { uri, domain }),
   "blockJobs.cancel": ({ client, uri }, domain) =>
     client.unary(BlockJobServiceService.cancelBlockJob, { uri, requestId: "", domain, job: "vda" }),
+  "diskMoves.move": ({ client, uri }, domain) =>
+    client.unary(
+      DiskMoveServiceService.moveDisk,
+      MoveDiskRequest.fromPartial({ uri, domain, disk: "vda", path: "/none/x" }),
+    ),
   "migrationSource.open": ({ client, uri }, domain) =>
     client.unary(
       MigrationServiceService.migrateDomain,

@@ -42,7 +42,10 @@ function keptBy(given: IdentifiedDomain): IdentifiedDomain {
     ...(description === undefined ? {} : { description }),
     ...(metadata === undefined ? {} : { metadata }),
     currentMemory: { bytes: (current / MIB) * MIB },
-    vcpu: { count: given.vcpu.count },
+    vcpu: {
+      count: given.vcpu.count,
+      ...(given.vcpu.current === undefined ? {} : { current: given.vcpu.current }),
+    },
     os: {
       ...base.os,
       ...(os.firmwareKind === "efi" ? { firmwareKind: os.firmwareKind } : {}),

@@ -7,7 +7,7 @@ export interface DiskPlace {
 }
 
 /** A SCSI controller is its own seventh unit. */
-const SCSI_SELF = 7;
+export const SCSI_SELF = 7;
 const PER_CONTROLLER = { scsi: 15, ide: 2, sata: 30 } as const;
 const PREFIX = { scsi: "sd", ide: "hd", sata: "sd" } as const;
 

@@ -1,4 +1,4 @@
-import { childrenOf, numberAt, textAt, at, type VimNode } from "../vim/node.ts";
+import { bigAt, childrenOf, numberAt, textAt, at, type VimNode } from "../vim/node.ts";
 import type { DiskPlace } from "./disk-places.ts";
 
 /** vSphere's types of SCSI controllers by libvirt's model. */
@@ -38,6 +38,8 @@ export interface PlacedDisk {
   readonly device: "disk" | "cdrom";
   /** `[datastore] folder/file`; empty for an empty drive and for one that is no file. */
   readonly file: string;
+  /** 0 where it is not told. */
+  readonly capacityBytes: bigint;
   /** The whole backing is not a file: a device of the host, or of whoever has its console open. */
   readonly other: boolean;
 }
@@ -94,6 +96,7 @@ function diskOf(device: VimNode, controllers: readonly Controller[]): readonly P
       place: { bus: owner.bus, controller: owner.number, unit: numberAt(device, "unitNumber") ?? 0 },
       device: device.type === "VirtualCdrom" ? "cdrom" : "disk",
       file,
+      capacityBytes: bigAt(device, "capacityInBytes") ?? (bigAt(device, "capacityInKB") ?? 0n) * 1024n,
       other: file === "" && device.type === "VirtualDisk" && backing !== "",
     },
   ];

@@ -7,7 +7,7 @@ import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { at, childrenOf, numberAt, textAt, type VimNode } from "../vim/node.ts";
 import { targetOf } from "./disk-places.ts";
 import { type Controller, hardwareOf, type PlacedDisk, type PlacedNic } from "./hardware.ts";
-import { METADATA_KEY, TITLE_KEY } from "./kept.ts";
+import { keptBeside } from "./kept.ts";
 
 const MIB = 1n << 20n;
 
@@ -25,10 +25,9 @@ export function definitionOf(config: VimNode): IdentifiedDomain {
     ...base,
     name: textAt(config, "name") ?? "",
     uuid: uuidOf(config),
-    ...kept(config),
+    ...kept(config, count),
     ...(description === "" ? {} : { description }),
     currentMemory: { bytes: (limit >= 0n && limit < memory ? limit : memory) * MIB },
-    vcpu: { count },
     os: {
       ...base.os,
       ...(textAt(config, "firmware") === "efi" ? { firmwareKind: "efi" as const } : {}),
@@ -47,25 +46,12 @@ function uuidOf(config: VimNode): DomainUuid {
   return domainUuid(textAt(config, "uuid") ?? "");
 }
 
-/** What vSphere has no place for lies beside the configuration. The last one of a key counts. */
-function kept(config: VimNode): Pick<IdentifiedDomain, "title" | "metadata"> {
+/** The last one of a key counts. */
+function kept(config: VimNode, cpus: number): Pick<IdentifiedDomain, "title" | "metadata" | "vcpu"> {
   const extra = new Map(
-    childrenOf(config, "extraConfig").map((each) => [
-      textAt(each, "key") ?? "",
-      at(each, "value")?.text ?? "",
-    ]),
+    childrenOf(config, "extraConfig").map((each) => [textAt(each, "key") ?? "", textAt(each, "value") ?? ""]),
   );
-  const title = extra.get(TITLE_KEY) ?? "";
-  const metadata = extra.get(METADATA_KEY) ?? "";
-  return {
-    ...(title === "" ? {} : { title }),
-    ...(metadata === "" ? {} : metadataOf(metadata)),
-  };
-}
-
-function metadataOf(xml: string): Pick<IdentifiedDomain, "metadata"> {
-  const { metadata } = parseDomain(xml);
-  return metadata === undefined ? {} : { metadata };
+  return keptBeside((key) => extra.get(key), cpus);
 }
 
 function diskDevice({ place, device, file }: PlacedDisk): Disk {

@@ -2,10 +2,9 @@ import { VirtError } from "@virtmesh/core/errors";
 import type { Disk } from "@virtmesh/documents/domain/devices/disk";
 import { sourcePath } from "@virtmesh/documents/domain/devices/disk";
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
-import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { DomainDefinition, IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { anyString, type VimObject } from "../vim/encode.ts";
-import { textAt, type VimNode } from "../vim/node.ts";
+import { flagAt, textAt, type VimNode } from "../vim/node.ts";
 import { type DiskPlace, placeOf, targetOf } from "./disk-places.ts";
 import {
   type Controller,
@@ -18,7 +17,7 @@ import {
   SCSI_MODELS,
   type ScsiModel,
 } from "./hardware.ts";
-import { METADATA_KEY, TITLE_KEY } from "./kept.ts";
+import { hasCpusToCome, keptPairs } from "./kept.ts";
 
 const MIB = 1n << 20n;
 const NOTHING: Hardware = { controllers: [], disks: [], nics: [] };
@@ -32,6 +31,7 @@ export function specForNew(definition: IdentifiedDomain, datastore: string): Vim
     annotation: definition.description ?? "",
     files: { vmPathName: `[${datastore}]` },
     ...resources(definition),
+    ...(hasCpusToCome(definition) ? { cpuHotAddEnabled: true } : {}),
     ...plugged(definition, NOTHING, []),
     ...limits(definition),
     extraConfig: extraConfig(definition),
@@ -50,6 +50,7 @@ export function specForChange(definition: IdentifiedDomain, config: VimNode): Vi
     ...(is64(guestId) === is64(textAt(config, "guestId") ?? "") ? {} : { guestId }),
     annotation: definition.description ?? "",
     ...resources(definition),
+    ...cpuHotAdd(definition, config),
     ...plugged(definition, now, unplugged(definition, now)),
     ...limits(definition),
     extraConfig: extraConfig(definition),
@@ -84,7 +85,13 @@ function scsiNumbers({ devices }: DomainDefinition): readonly number[] {
 }
 
 function resources({ vcpu, memory }: DomainDefinition): VimObject {
-  return { numCPUs: vcpu.count, memoryMB: memory.bytes / MIB };
+  return { numCPUs: vcpu.current ?? vcpu.count, memoryMB: memory.bytes / MIB };
+}
+
+/** Guests that run cannot be told, so it is only said where it is new. */
+function cpuHotAdd(definition: DomainDefinition, config: VimNode): VimObject {
+  const isOn = flagAt(config, "cpuHotAddEnabled") === true;
+  return hasCpusToCome(definition) && !isOn ? { cpuHotAddEnabled: true } : {};
 }
 
 /** -1 is no limit. */
@@ -94,24 +101,8 @@ function limits({ memory, currentMemory }: DomainDefinition): VimObject {
 }
 
 function extraConfig(definition: DomainDefinition): readonly VimObject[] {
-  return [
-    { key: TITLE_KEY, value: anyString(definition.title ?? "") },
-    { key: METADATA_KEY, value: anyString(metadataOf(definition)) },
-  ];
+  return keptPairs(definition).map(([key, value]) => ({ key, value: anyString(value) }));
 }
-
-/** A definition that has nothing but them, since metadata may use names of its surroundings. */
-function metadataOf({ type, name, memory, os, vcpu, devices, metadata }: DomainDefinition): string {
-  if (metadata === undefined) return "";
-  const bare = Object.fromEntries(Object.keys(devices).map((list) => [list, []]));
-  return formatDomain({
-    ...BARE,
-    ...{ type, name, memory, os, vcpu, metadata },
-    devices: { ...devices, ...bare },
-  });
-}
-
-const BARE = { sysinfo: [], seclabels: [] };
 
 /** Devices that the definition has no more, or has otherwise. */
 function unplugged(definition: DomainDefinition, now: Hardware): readonly VimObject[] {

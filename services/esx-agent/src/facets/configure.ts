@@ -1,11 +1,10 @@
+import type { DefinedOnceGuests } from "@virtmesh/agent/guests/one-definition";
 import type { Call } from "@virtmesh/core/call";
-import type { ChangeScope } from "@virtmesh/core/driver/change-scope";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
-import { VirtError } from "@virtmesh/core/errors";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { settled } from "../definition/check.ts";
 import { specForChange } from "../definition/write.ts";
-import { readFacts, WATCHED } from "../guests/facts.ts";
+import { type Power, powerOf, readFacts, WATCHED } from "../guests/facts.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { EsxServer } from "../server.ts";
 
@@ -45,15 +44,20 @@ export async function caughtUp(
   );
 }
 
-/**
- * vSphere has one configuration for what runs and for the next start alike. @throws CONFIG_UNSUPPORTED for a change that
- * is to count at the next start only
- */
-export function checkScope(guest: Guest, { live }: ChangeScope): void {
-  if (live || guest.facts.power === "poweredOff") return;
-  throw new VirtError(
-    "CONFIG_UNSUPPORTED",
-    `guest "${guest.name}" runs, and vSphere keeps no other configuration for its next start; change it live, or shut it down first`,
-    { resource: { type: "domain", name: guest.name } },
-  );
+/** The same for whether it runs, which is answered. */
+export async function powerCaughtUp(server: EsxServer, guest: Guest, c: Call): Promise<Power> {
+  const now = await server.read(guest.object, ["runtime.powerState"], c);
+  const power = powerOf(now.get("runtime.powerState")?.text);
+  await server.guests.until(guest.uuid, (told) => told?.power === power, c);
+  return power;
+}
+
+/** vSphere has one configuration for what runs and for the next start alike. */
+export function configurable(server: EsxServer): DefinedOnceGuests<Guest> {
+  return {
+    hypervisor: "vSphere",
+    events: server.guests.events,
+    require: (uuid) => server.guests.require(uuid),
+    configure: (guest, definition, c) => configure(server, guest, definition, c),
+  };
 }

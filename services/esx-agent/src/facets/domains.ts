@@ -16,13 +16,16 @@ import { settled } from "../definition/check.ts";
 import { specForNew } from "../definition/write.ts";
 import type { Power } from "../guests/facts.ts";
 import type { Guest } from "../guests/guest.ts";
+import { isEnabled, listed } from "../guests/starting-with.ts";
 import type { Intent } from "../guests/story.ts";
 import type { EsxServer } from "../server.ts";
 import { referenceOf } from "../vim/session.ts";
-import { caughtUp, configure } from "./configure.ts";
+import { caughtUp, configure, powerCaughtUp } from "./configure.ts";
 import { statsOf } from "./stats.ts";
 
 export class EsxDomains implements DomainFacet {
+  readonly lacks = ["pausedStart", "nextDefinition"] as const;
+  readonly startsWithHost = true;
   readonly #server: EsxServer;
 
   constructor(server: EsxServer) {
@@ -38,9 +41,9 @@ export class EsxDomains implements DomainFacet {
   }
 
   stats(uuids?: readonly DomainUuid[]): readonly DomainStats[] {
-    const { guests } = this.#server;
+    const { guests, performance } = this.#server;
     const chosen = uuids === undefined ? guests.all() : uuids.flatMap((uuid) => guests.find(uuid) ?? []);
-    return chosen.map(statsOf);
+    return chosen.map((guest) => statsOf(guest, performance.totalsOf(guest)));
   }
 
   subscribe(listener: EventListener): Disposable {
@@ -117,14 +120,16 @@ export class EsxDomains implements DomainFacet {
   }
 
   async destroy(uuid: DomainUuid, c: Call): Promise<DomainInfo> {
-    return await this.#power(
-      this.#active(uuid),
-      "PowerOffVM_Task",
-      "poweredOff",
-      "be powered off",
-      c,
-      "destroy",
-    );
+    const guest = this.#active(uuid);
+    try {
+      return await this.#power(guest, "PowerOffVM_Task", "poweredOff", "be powered off", c, "destroy");
+    } catch (e) {
+      if (!VirtError.is(e) || e.reason !== "WRONG_STATE") throw e;
+      // It went off by itself, and the stream has not told that yet.
+      await powerCaughtUp(this.#server, guest, c);
+      this.#active(uuid);
+      throw e;
+    }
   }
 
   async shutdown(uuid: DomainUuid, c: Call): Promise<void> {
@@ -169,6 +174,31 @@ export class EsxDomains implements DomainFacet {
     const guest = this.#active(uuid);
     if (guest.facts.power === "poweredOn") return guest.info;
     return await this.#power(guest, "PowerOnVM_Task", "poweredOn", "be resumed", c);
+  }
+
+  async setAutostart(uuid: DomainUuid, autostart: boolean, c: Call): Promise<DomainInfo> {
+    const { guests, place } = this.#server;
+    const guest = guests.require(uuid);
+    const what = `whether guest "${guest.name}" starts with its host cannot be changed`;
+    const config = guests.told(place.host).get("config.autoStart");
+    const others = [...listed(config)].filter((each) => each !== guest.object.value);
+    if (autostart && !isEnabled(config) && others.length > 0) {
+      throw new VirtError(
+        "WRONG_STATE",
+        `${what}: ${place.facts.name} starts no guests, and ${others.length} others would start with this one; enable it on the host, or take those off its list`,
+        { resource: { type: "domain", name: guest.name } },
+      );
+    }
+    const spec = {
+      ...(autostart && !isEnabled(config) ? { defaults: { enabled: true } } : {}),
+      powerInfo: {
+        ...{ key: guest.object, startOrder: -1, startDelay: -1, waitForHeartbeat: "systemDefault" },
+        ...{ startAction: autostart ? "powerOn" : "none", stopDelay: -1, stopAction: "systemDefault" },
+      },
+    };
+    await this.#server.callAt(what, place.autoStart, "ReconfigureAutostart", { spec }, c, guest.name);
+    await guests.until(uuid, () => guests.find(uuid)?.autostart === autostart, c);
+    return guest.info;
   }
 
   async #make(definition: IdentifiedDomain, c: Call): Promise<DomainInfo> {

@@ -1,5 +1,6 @@
 import type { HostFacet, HostInfo } from "@virtmesh/core/driver/host";
 import type { EsxServer } from "../server.ts";
+import { numberAt } from "../vim/node.ts";
 
 const MIB = 1n << 20n;
 
@@ -11,10 +12,10 @@ export class EsxHost implements HostFacet {
   }
 
   info(): HostInfo {
-    const { facts } = this.#server.place;
+    const { facts, host } = this.#server.place;
     const { content, address } = this.#server.session;
-    const used =
-      this.#server.guests.all().reduce((sum, guest) => sum + BigInt(guest.facts.memoryMib), 0n) * MIB;
+    const stats = this.#server.guests.told(host).get("summary.quickStats");
+    const used = BigInt(numberAt(stats, "overallMemoryUsage") ?? 0) * MIB;
     return {
       uuid: facts.uuid,
       hypervisorVersion: facts.version || content.apiVersion,
@@ -25,10 +26,7 @@ export class EsxHost implements HostFacet {
       freeMemoryBytes: facts.memoryBytes > used ? facts.memoryBytes - used : 0n,
       accelerators: ["vmware"],
       bootTimeMs: facts.bootTimeMs,
-      notes: [
-        `this is the host ${facts.name} of ${content.fullName} at ${address}`,
-        "free memory is what its guests do not use; the hypervisor's own share is not known",
-      ],
+      notes: [`this is the host ${facts.name} of ${content.fullName} at ${address}`],
     };
   }
 

@@ -1,56 +1,26 @@
+import { OneDefinitionResources, tooMuch } from "@virtmesh/agent/guests/one-definition-resources";
 import type { Call } from "@virtmesh/core/call";
 import type { ChangeScope } from "@virtmesh/core/driver/change-scope";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
-import type { ResourceFacet } from "@virtmesh/core/driver/resources";
-import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
-import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
-import type { EsxServer } from "../server.ts";
-import { checkScope, configure } from "./configure.ts";
+import type { Guest } from "../guests/guest.ts";
 
-/** Memory is what a guest sees and the limit of what the host gives it; CPUs are one number to vSphere. */
-export class EsxResources implements ResourceFacet {
-  readonly #server: EsxServer;
-
-  constructor(server: EsxServer) {
-    this.#server = server;
-  }
-
-  setMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, (definition) => {
-      if (bytes > definition.memory.bytes) {
-        const description = `is more than the ${definition.memory.bytes} bytes that guest "${definition.name}" can have at most`;
-        throw new VirtError("INVALID_FIELD", `memory_bytes ${description}`, {
-          violations: [{ field: "memory_bytes", description }],
-        });
-      }
-      return { ...definition, currentMemory: { bytes } };
+/** Memory is what a guest sees and the limit of what the host gives it; CPUs can be fewer than there can be at most. */
+export class EsxResources extends OneDefinitionResources<Guest> {
+  /** A guest that runs takes more where it was made with CPUs to come, and gives none back. */
+  setVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
+    return this.change(uuid, scope, c, (definition) => {
+      const most = definition.vcpu.count;
+      if (count > most)
+        throw tooMuch("vcpus", `the ${most} CPUs that guest "${definition.name}" can have at most`);
+      return { ...definition, vcpu: { count: most, current: count } };
     });
   }
 
-  setMaxMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, (definition) => {
-      const current = definition.currentMemory?.bytes ?? bytes;
-      return {
-        ...definition,
-        memory: { ...definition.memory, bytes },
-        currentMemory: { bytes: current < bytes ? current : bytes },
-      };
-    });
-  }
-
-  setMaxVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, (definition) => ({ ...definition, vcpu: { count } }));
-  }
-
-  async #change(
-    uuid: DomainUuid,
-    scope: ChangeScope,
-    c: Call,
-    change: (definition: IdentifiedDomain) => IdentifiedDomain,
-  ): Promise<DomainInfo> {
-    const guest = this.#server.guests.require(uuid);
-    checkScope(guest, scope);
-    return await configure(this.#server, guest, change(guest.facts.definition), c);
+  override setMaxVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
+    return this.change(uuid, scope, c, ({ vcpu, ...definition }) => ({
+      ...definition,
+      vcpu: { count, current: Math.min(vcpu.current ?? vcpu.count, count) },
+    }));
   }
 }

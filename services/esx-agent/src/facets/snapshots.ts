@@ -1,3 +1,4 @@
+import { freshSnapshotName } from "@virtmesh/agent/guests/snapshot-names";
 import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type {
@@ -9,10 +10,13 @@ import type {
 } from "@virtmesh/core/driver/snapshots";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
-import { parseSnapshot } from "@virtmesh/documents/snapshot/document";
+import { withoutSecrets } from "@virtmesh/documents/domain/forms";
+import { formatSnapshot, parseSnapshot } from "@virtmesh/documents/snapshot/document";
+import { definitionOf } from "../definition/read.ts";
 import type { Guest } from "../guests/guest.ts";
 import { type PlacedSnapshot, snapshotTree } from "../guests/snapshot-tree.ts";
 import type { EsxServer } from "../server.ts";
+import { powerCaughtUp } from "./configure.ts";
 
 /** vSphere's own snapshots: disks, and the memory of a guest that runs. */
 export class EsxSnapshots implements SnapshotFacet {
@@ -26,10 +30,32 @@ export class EsxSnapshots implements SnapshotFacet {
     return treeOf(this.#server.guests.require(uuid)).map(({ info }) => info);
   }
 
+  async xml(
+    uuid: DomainUuid,
+    name: string,
+    { secure }: { readonly secure: boolean },
+    c: Call,
+  ): Promise<string> {
+    const guest = this.#server.guests.require(uuid);
+    const { info, object } = find(guest, name);
+    const config = (await this.#server.read(object, ["config"], c)).get("config");
+    const definition = config === undefined ? guest.facts.definition : definitionOf(config);
+    return formatSnapshot({
+      name: info.name,
+      ...(info.description === "" ? {} : { description: info.description }),
+      state: info.state === "running" || info.state === "paused" ? info.state : "shutoff",
+      ...(info.parent === "" ? {} : { parent: { name: info.parent } }),
+      creationTime: Math.trunc(info.createTimeMs / 1000),
+      memory: { snapshot: info.memory ? "internal" : "no" },
+      domain: secure ? definition : withoutSecrets(definition),
+    });
+  }
+
   async create(uuid: DomainUuid, request: SnapshotRequest, c: Call): Promise<SnapshotInfo> {
     const guest = this.#server.guests.require(uuid);
     const asked = request.xml === "" ? undefined : parseSnapshot(request.xml);
-    const name = request.name || (asked?.name ?? freshName(guest));
+    const name =
+      request.name || (asked?.name ?? freshSnapshotName(treeOf(guest).map(({ info }) => info.name)));
     const description = request.description || (asked?.description ?? "");
     const resource = { type: "snapshot", name };
     if (treeOf(guest).some(({ info }) => info.name === name))
@@ -68,9 +94,7 @@ export class EsxSnapshots implements SnapshotFacet {
     await guests.during(uuid, c, async () => {
       guest.intent = "destroy";
       await this.#server.taskAt(what, object, "RevertToSnapshot_Task", {}, c, guest.name);
-      const now = await this.#server.read(guest.object, ["runtime.powerState"], c);
-      const power = now.get("runtime.powerState")?.text;
-      await guests.until(uuid, (told) => told?.power === power, c);
+      const power = await powerCaughtUp(this.#server, guest, c);
       await this.#until(guest, (tree) => tree.some(({ info }) => info.name === name && info.current), c);
       this.#tell(guest, "reverted", name);
       if (state === "running" && power !== "poweredOn") {
@@ -132,12 +156,4 @@ function descendants(guest: Guest, name: string): readonly string[] {
   return treeOf(guest)
     .filter(({ info }) => info.parent === name)
     .flatMap(({ info }) => [...descendants(guest, info.name), info.name]);
-}
-
-/** As libvirt makes names up: the time, counted on when there is one of that name. */
-function freshName(guest: Guest): string {
-  const taken = treeOf(guest).map(({ info }) => info.name);
-  let seconds = Math.trunc(Date.now() / 1000);
-  while (taken.includes(String(seconds))) seconds += 1;
-  return String(seconds);
 }

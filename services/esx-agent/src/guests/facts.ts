@@ -8,8 +8,10 @@ import type { Properties } from "./patch.ts";
 
 /** What is watched of each guest. */
 export const WATCHED = [
-  ...["name", "config", "runtime.powerState", "runtime.bootTime"],
+  ...["name", "config", "runtime.powerState", "runtime.bootTime", "runtime.host"],
   ...["runtime.connectionState", "summary.quickStats", "snapshot"],
+  // What the tools inside say.
+  ...["guest.net", "guest.hostName", "guest.guestId", "guest.guestFullName", "guest.toolsVersion"],
 ] as const;
 
 export type Power = "poweredOn" | "poweredOff" | "suspended";
@@ -22,6 +24,8 @@ export interface Facts {
   readonly etag: string;
   readonly config: VimNode;
   readonly power: Power;
+  /** Id of the host that it is on. */
+  readonly host: string;
   /** Milliseconds since the epoch; 0 when the server does not tell. */
   readonly bootTimeMs: number;
   /** Changes with every change of the configuration. */
@@ -43,6 +47,7 @@ export function readFacts(object: Reference, properties: Properties): Facts | un
   const stats = properties.get("summary.quickStats");
   return {
     ...{ object, definition, config, etag: etagOf(definition) },
+    host: properties.get("runtime.host")?.text ?? "",
     power: powerOf(properties.get("runtime.powerState")?.text),
     bootTimeMs: Date.parse(properties.get("runtime.bootTime")?.text ?? "") || 0,
     modified: textAt(config, "modified") ?? "",
@@ -63,6 +68,6 @@ function definitionAt(config: VimNode): IdentifiedDomain {
   return definition;
 }
 
-function powerOf(text: string | undefined): Power {
+export function powerOf(text: string | undefined): Power {
   return text === "poweredOn" || text === "suspended" ? text : "poweredOff";
 }

@@ -2,6 +2,7 @@ import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { summaryOf } from "@virtmesh/documents/domain/info";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { Reference } from "../vim/encode.ts";
 import type { Facts } from "./facts.ts";
 import { type Happening, type Intent, standingOf } from "./story.ts";
@@ -16,6 +17,8 @@ export class Guest {
   intent: Intent;
   /** The last thing that was told of its life. */
   last: Happening | undefined;
+  /** The host starts it when it boots. */
+  autostart = false;
   /** When it was seen to run; the server's own word, where it has one, counts more. */
   seenRunningMs = 0;
 
@@ -25,21 +28,29 @@ export class Guest {
     this.facts = facts;
   }
 
+  get definition(): IdentifiedDomain {
+    return this.facts.definition;
+  }
+
   get name(): string {
-    return this.facts.definition.name;
+    return this.definition.name;
+  }
+
+  get active(): boolean {
+    return this.facts.power !== "poweredOff";
   }
 
   get info(): DomainInfo {
     const { definition, etag, power, bootTimeMs } = this.facts;
     const { state, reason } = standingOf(power, this.last);
-    const active = power !== "poweredOff";
+    const { active } = this;
     return {
       ...summaryOf(definition),
       state,
       stateReason: reason,
       // vSphere has none that are not.
       persistent: true,
-      autostart: false,
+      autostart: this.autostart,
       updated: false,
       etag,
       startTimeMs: active ? bootTimeMs || this.seenRunningMs : 0,

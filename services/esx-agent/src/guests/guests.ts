@@ -3,11 +3,12 @@ import type { Call } from "@virtmesh/core/call";
 import { VirtError } from "@virtmesh/core/errors";
 import { type DomainUuid, parseUuid } from "@virtmesh/core/ids";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
-import { keyOf } from "../vim/encode.ts";
+import { keyOf, type Reference } from "../vim/encode.ts";
 import type { ObjectUpdate, UpdateSink } from "../vim/updates.ts";
 import { type Facts, readFacts } from "./facts.ts";
 import { Guest } from "./guest.ts";
 import { patched, type Properties } from "./patch.ts";
+import { startingWith } from "./starting-with.ts";
 import { happenings } from "./story.ts";
 
 /** How long the stream may be behind an answer before it counts as broken. */
@@ -30,10 +31,21 @@ export class Guests implements UpdateSink {
   readonly #held = new Set<DomainUuid>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #causes = new Map<DomainUuid, Call>();
+  readonly #onNumbers: (uuids: Iterable<DomainUuid>) => void;
+  /** Of which there are new numbers since they were last said. */
+  readonly #numbers = new Set<string>();
   #syncs: "never" | "again" | "done" = "never";
+  #home: Reference | undefined;
 
-  constructor(logger: MeshLogger) {
+  /** `onNumbers` hears which guests the server has new numbers of, or that began to run. */
+  constructor(logger: MeshLogger, onNumbers: (uuids: Iterable<DomainUuid>) => void) {
     this.#logger = logger;
+    this.#onNumbers = onNumbers;
+  }
+
+  /** Guests elsewhere are none of ours, though the server may tell of one that left. */
+  frontHost(home: Reference): void {
+    this.#home = home;
   }
 
   /** Resolves when all guests are known. */
@@ -60,6 +72,11 @@ export class Guests implements UpdateSink {
     });
   }
 
+  /** What the server last told of an object, which need not be a guest. */
+  told(object: Reference): Properties {
+    return this.#told.get(keyOf(object))?.properties ?? new Map();
+  }
+
   /** A change of one guest: what it causes is told as the caller's. `held`: as one change, at its end. */
   async during<T>(uuid: DomainUuid, c: Call, work: () => Promise<T>, held = false): Promise<T> {
     const guest = this.find(uuid);
@@ -77,9 +94,30 @@ export class Guests implements UpdateSink {
     }
   }
 
+  /** Nothing is told of a guest from here on, and what is known of it stays, until this is disposed. */
+  hold(uuid: DomainUuid, c: Call): Disposable {
+    this.#held.add(uuid);
+    return {
+      [Symbol.dispose]: () => {
+        if (!this.#held.delete(uuid)) return;
+        this.#causes.set(uuid, c);
+        this.#publish();
+        this.#causes.delete(uuid);
+        const now = this.find(uuid);
+        if (now !== undefined) now.cause = undefined;
+      },
+    };
+  }
+
   /** Resolves when what the server has told of a guest is as it should be; `undefined` when it has none of that UUID. */
-  async until(uuid: DomainUuid, isSo: (facts: Facts | undefined) => boolean, c: Call): Promise<void> {
-    const signal = AbortSignal.any([c.signal, AbortSignal.timeout(STREAM_LAG_MS)]);
+  async until(
+    uuid: DomainUuid,
+    isSo: (facts: Facts | undefined) => boolean,
+    c: Call,
+    lagMs = STREAM_LAG_MS,
+  ): Promise<void> {
+    const signal =
+      lagMs === Number.POSITIVE_INFINITY ? c.signal : AbortSignal.any([c.signal, AbortSignal.timeout(lagMs)]);
     const reached = Promise.withResolvers<void>();
     const look = (): void => {
       if (isSo(this.#factsOf(uuid))) reached.resolve();
@@ -109,6 +147,8 @@ export class Guests implements UpdateSink {
   update({ kind, object, changes }: ObjectUpdate): void {
     const key = keyOf(object);
     this.#dirty.add(key);
+    if (changes.some(({ path }) => /^(summary\.quickStats|runtime\.powerState)/.test(path)))
+      this.#numbers.add(key);
     if (kind === "leave") {
       this.#told.delete(key);
       return;
@@ -123,11 +163,18 @@ export class Guests implements UpdateSink {
     this.#publish();
     this.#syncs = "done";
     this.#ready.resolve();
+    this.#sayNumbers();
     for (const look of [...this.#waiters]) look();
   }
 
   interrupted(err: unknown): void {
     this.#logger.warn({ err }, "the server's stream of changes is away; it is tried again");
+  }
+
+  #sayNumbers(): void {
+    const uuids = [...this.#numbers].flatMap((key) => this.#guests.get(key)?.uuid ?? []);
+    this.#numbers.clear();
+    if (uuids.length > 0) this.#onNumbers(uuids);
   }
 
   #publish(): void {
@@ -139,6 +186,8 @@ export class Guests implements UpdateSink {
       this.#dirty.delete(key);
       if (uuid !== undefined) this.#become(key, guest, facts);
     }
+    const starting = startingWith(this.#home && this.told(this.#home));
+    for (const guest of this.#guests.values()) guest.autostart = starting.has(guest.object.value);
   }
 
   #become(key: string, known: Guest | undefined, facts: Facts | undefined): void {
@@ -153,7 +202,7 @@ export class Guests implements UpdateSink {
     guest.cause ??= this.#causes.get(guest.uuid);
     if (guest.seenRunningMs === 0 && facts?.power === "poweredOn") guest.seenRunningMs = Date.now();
     if (this.#syncs === "never") return;
-    for (const happening of happenings(before, facts, guest.intent)) {
+    for (const happening of happenings(before, facts, guest.intent, this.#syncs === "done")) {
       guest.last = happening.type === "defined" ? guest.last : happening;
       if (happening.type === "stopped") guest.seenRunningMs = 0;
       this.events.lifecycle(guest, happening.type, happening.detail, { reconciled: this.#syncs === "again" });
@@ -173,7 +222,8 @@ export class Guests implements UpdateSink {
   #read(key: string): Facts | undefined {
     const told = this.#told.get(key);
     try {
-      return told && readFacts(told.update, told.properties);
+      const facts = told && readFacts(told.update, told.properties);
+      return facts?.host === this.#home?.value ? facts : undefined;
     } catch (err) {
       this.#logger.error({ err, object: key }, "a guest cannot be understood and is left aside");
       return undefined;

@@ -12,15 +12,25 @@ export interface Happening {
   readonly detail: string;
 }
 
-/** What must have happened to a guest between two looks at it, in libvirt's words and in order. */
+/**
+ * What must have happened to a guest between two looks at it, in libvirt's words and in order. `seen`: nothing can have been
+ * missed between them, and then one that comes or goes running comes from another host or goes to one.
+ */
 export function happenings(
   before: Life | undefined,
   after: Life | undefined,
   intent: Intent,
+  seen: boolean,
 ): readonly Happening[] {
-  if (before === undefined)
-    return after === undefined ? [] : [ADDED, ...moved("poweredOff", after.power, intent)];
-  if (after === undefined) return [...moved(before.power, "poweredOff", intent), REMOVED];
+  if (before === undefined) {
+    if (after === undefined) return [];
+    const come = moved("poweredOff", after.power, intent);
+    return [ADDED, ...(seen ? come.map(asMigrated) : come)];
+  }
+  if (after === undefined) {
+    const gone = moved(before.power, "poweredOff", intent);
+    return [...(seen ? gone.map(asMigrated) : gone), REMOVED];
+  }
   const updated = before.etag === after.etag ? [] : [{ type: "defined", detail: "updated" } as const];
   const rebooted =
     before.power === "poweredOn" &&
@@ -36,6 +46,10 @@ export function happenings(
 
 const ADDED: Happening = { type: "defined", detail: "added" };
 const REMOVED: Happening = { type: "undefined", detail: "removed" };
+
+function asMigrated({ type, detail }: Happening): Happening {
+  return { type, detail: type === "started" || type === "stopped" ? "migrated" : detail };
+}
 
 function moved(from: Power, to: Power, intent: Intent): readonly Happening[] {
   if (from === to) return [];
@@ -65,7 +79,7 @@ export interface Standing {
 export function standingOf(power: Power, last: Happening | undefined): Standing {
   switch (power) {
     case "poweredOn":
-      return { state: "running", reason: last === undefined ? "unknown" : (RUNNING[last.type] ?? "unknown") };
+      return { state: "running", reason: last === undefined ? "unknown" : runningReason(last) };
     case "suspended":
       return { state: "paused", reason: last === undefined ? "unknown" : "user" };
     case "poweredOff":
@@ -73,8 +87,8 @@ export function standingOf(power: Power, last: Happening | undefined): Standing 
   }
 }
 
-const RUNNING: Readonly<Partial<Record<LifecycleType, string>>> = {
-  started: "booted",
-  resumed: "unpaused",
-  rebooted: "booted",
-};
+function runningReason({ type, detail }: Happening): string {
+  return type === "started" ? detail : (RUNNING[type] ?? "unknown");
+}
+
+const RUNNING: Readonly<Partial<Record<LifecycleType, string>>> = { resumed: "unpaused", rebooted: "booted" };

@@ -9,8 +9,16 @@ export interface Place {
   readonly host: Reference;
   readonly pool: Reference;
   readonly folder: Reference;
+  /** Which guests start with the host. */
+  readonly autoStart: Reference;
   /** Takes the files of new guests. */
   readonly datastore: string;
+  /** Names of its datastores. */
+  readonly datastores: ReadonlySet<string>;
+  /** Names of datastores by what stands behind /vmfs/volumes in paths of files. */
+  readonly volumes: ReadonlyMap<string, string>;
+  /** Of a vCenter: folders and name of the datacenter. */
+  readonly datacenter: string | undefined;
   readonly facts: HostFacts;
 }
 
@@ -25,15 +33,21 @@ export interface HostFacts {
   readonly bootTimeMs: number;
 }
 
+/** What changes of a host all the time. */
+export const HOST_WATCHED = ["summary.quickStats", "config.autoStart"] as const;
+
 const KINDS: readonly { readonly type: string; readonly paths: readonly string[] }[] = [
   {
     type: "HostSystem",
-    paths: ["name", "parent", "datastore", "summary.hardware", "summary.config", "runtime.bootTime"],
+    paths: [
+      ...["name", "parent", "datastore", "summary.hardware", "summary.config", "runtime.bootTime"],
+      "configManager.autoStartManager",
+    ],
   },
   { type: "ComputeResource", paths: ["name", "parent", "resourcePool"] },
   { type: "Datacenter", paths: ["name", "parent", "vmFolder"] },
   { type: "Folder", paths: ["name", "parent"] },
-  { type: "Datastore", paths: ["name"] },
+  { type: "Datastore", paths: ["name", "summary.url"] },
 ];
 
 /**
@@ -61,12 +75,19 @@ export async function findPlace(session: VimSession, path: string, signal: Abort
     host: host.object,
     pool: needed(session, resources?.properties.get("resourcePool"), "resource pool"),
     folder: needed(session, datacenter?.properties.get("vmFolder"), "folder of guests"),
+    autoStart: needed(session, host.properties.get("configManager.autoStartManager"), "autostart manager"),
     datastore: textOf(found.get(datastore?.text ?? ""), "name"),
+    datastores: new Set(
+      host.properties.get("datastore")?.children.map(({ text }) => textOf(found.get(text), "name")),
+    ),
+    volumes: volumesOf([...found.values()]),
+    datacenter: session.content.apiType === "HostAgent" ? undefined : datacenterPath(owners),
     facts: factsOf(host),
   };
 }
 
-async function inventory(session: VimSession, signal: AbortSignal): Promise<Retrieved[]> {
+/** Everything that has to do with hosts. */
+export async function inventory(session: VimSession, signal: AbortSignal): Promise<Retrieved[]> {
   const made = await session.call(
     "CreateContainerView",
     session.manager("viewManager"),
@@ -94,7 +115,7 @@ async function inventory(session: VimSession, signal: AbortSignal): Promise<Retr
 }
 
 /** What it is in, the nearest first. */
-function ownersOf(object: Retrieved, found: ReadonlyMap<string, Retrieved>): readonly Retrieved[] {
+export function ownersOf(object: Retrieved, found: ReadonlyMap<string, Retrieved>): readonly Retrieved[] {
   const owner = found.get(object.properties.get("parent")?.text ?? "");
   return owner === undefined ? [] : [owner, ...ownersOf(owner, found)];
 }
@@ -104,6 +125,26 @@ function pathOf(host: Retrieved, found: ReadonlyMap<string, Retrieved>): string 
     .filter(({ object }) => /^(Datacenter|ClusterComputeResource|HostSystem)$/.test(object.type))
     .map((each) => textOf(each, "name"))
     .join("/");
+}
+
+/** The root folder is above all datacenters and not named. */
+function datacenterPath(owners: readonly Retrieved[]): string {
+  const from = owners.findIndex(({ object }) => object.type === "Datacenter");
+  return owners
+    .slice(from, -1)
+    .map((each) => textOf(each, "name"))
+    .reverse()
+    .join("/");
+}
+
+/** `ds:///vmfs/volumes/5f0-ab/` is the address of a datastore. */
+function volumesOf(objects: readonly Retrieved[]): ReadonlyMap<string, string> {
+  return new Map(
+    objects.flatMap((each) => {
+      const [, volume] = /^ds:\/\/\/vmfs\/volumes\/([^/]+)\/?$/.exec(textOf(each, "summary.url")) ?? [];
+      return volume === undefined ? [] : [[volume, textOf(each, "name")] as const];
+    }),
+  );
 }
 
 function needed(session: VimSession, node: VimNode | undefined, what: string): Reference {

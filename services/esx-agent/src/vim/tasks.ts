@@ -6,6 +6,8 @@ import { watchUpdates } from "./updates.ts";
 
 export interface TaskOptions {
   readonly signal: AbortSignal;
+  /** The server has begun, and calls it so. */
+  readonly onTask?: (task: Reference) => void;
   /** 0 to 100, as the server tells it. */
   readonly onProgress?: (percent: number) => void;
 }
@@ -30,10 +32,12 @@ export async function runTask(
   const task = childOf(answer, "returnval");
   if (task === undefined)
     throw new VimConnectionError(`${session.address} started ${method} and named no task`);
+  options.onTask?.(referenceOf(task));
   return followTask(session, referenceOf(task), options);
 }
 
-async function followTask(
+/** The same for a task that somebody has started. */
+export async function followTask(
   session: VimSession,
   task: Reference,
   { signal, onProgress }: TaskOptions,

@@ -1,10 +1,10 @@
 import { etagOf } from "@virtmesh/agent/guests/definition";
 import type { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { EventFeed } from "@virtmesh/agent/guests/event-feed";
+import { GuestRegistry } from "@virtmesh/agent/guests/registry";
 import { isAlive } from "@virtmesh/agent/machine/process-stat";
 import type { Call } from "@virtmesh/core/call";
-import { VirtError } from "@virtmesh/core/errors";
-import { type DomainUuid, parseUuid } from "@virtmesh/core/ids";
+import type { DomainUuid } from "@virtmesh/core/ids";
 import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { Scope } from "@virtmesh/kit/scope";
@@ -18,11 +18,11 @@ import { deviceFor, giveBack } from "./disks.ts";
 import { RunGuard } from "./guard.ts";
 import { endProcess } from "./init.ts";
 import { configOf, endedAtOnce, launch, sweep, whereItRuns, withoutPairs, withPairs } from "./launch.ts";
-import type { RunFolder, RunStatus } from "./status.ts";
+import type { ContainerFolder, RunStatus } from "./status.ts";
 import { BOOTED, compare, endingOf } from "./story.ts";
 
 export interface ContainersOptions {
-  readonly folder: RunFolder;
+  readonly folder: ContainerFolder;
   readonly definitions: DefinitionStore;
   readonly cgroup: CgroupVersion;
   readonly logger: MeshLogger;
@@ -35,8 +35,7 @@ const PATIENCE_MS = 10_000;
 export class Containers implements AsyncDisposable {
   readonly events = new EventFeed();
   readonly #o: ContainersOptions;
-  readonly #containers = new Map<DomainUuid, Container>();
-  readonly #names = new Map<string, Container>();
+  readonly #known = new GuestRegistry<Container>("container");
   /** Called at every change of a run. */
   readonly #changed = new Set<() => void>();
   readonly #scope = new Scope();
@@ -47,40 +46,26 @@ export class Containers implements AsyncDisposable {
   }
 
   all(): readonly Container[] {
-    return [...this.#containers.values()];
+    return this.#known.all();
   }
 
   get(uuid: DomainUuid): Container | undefined {
-    return this.#containers.get(uuid);
+    return this.#known.get(uuid);
   }
 
   /** By UUID or name. */
   find(ref: string): Container | undefined {
-    const uuid = parseUuid(ref);
-    return (
-      (uuid === undefined ? undefined : this.#containers.get(uuid as DomainUuid)) ?? this.#names.get(ref)
-    );
+    return this.#known.find(ref);
   }
 
   /** @throws DOMAIN_NOT_FOUND */
   require(uuid: DomainUuid): Container {
-    const container = this.#containers.get(uuid);
-    if (container) return container;
-    throw new VirtError("DOMAIN_NOT_FOUND", `there is no container with the UUID ${uuid} on this host`, {
-      resource: { type: "domain", name: uuid },
-    });
+    return this.#known.require(uuid);
   }
 
   /** @throws DOMAIN_EXISTS when the name is another's, or the UUID one's of another name */
   checkFree(uuid: DomainUuid, name: string): void {
-    for (const known of [this.#containers.get(uuid), this.#names.get(name)]) {
-      if (known === undefined || (known.uuid === uuid && known.name === name)) continue;
-      throw new VirtError(
-        "DOMAIN_EXISTS",
-        `container "${known.name}" with the UUID ${known.uuid} exists already; undefine it first or choose another name`,
-        { resource: { type: "domain", name } },
-      );
-    }
+    this.#known.checkFree(uuid, name);
   }
 
   /** One that nobody sees before it has started. */
@@ -90,7 +75,7 @@ export class Containers implements AsyncDisposable {
 
   /** One that was stored before the agent started. */
   load(definition: IdentifiedDomain, autostart: boolean): void {
-    const container = this.#register(new Container(definition));
+    const container = this.#known.add(new Container(definition));
     container.persistent = definition;
     container.autostart = autostart;
   }
@@ -98,7 +83,7 @@ export class Containers implements AsyncDisposable {
   async define(definition: IdentifiedDomain, c?: Call): Promise<Container> {
     this.checkFree(definition.uuid, definition.name);
     await this.#o.definitions.save(definition);
-    const container = this.#containers.get(definition.uuid) ?? this.#register(new Container(definition));
+    const container = this.#known.get(definition.uuid) ?? this.#known.add(new Container(definition));
     const detail = container.persistent === undefined ? "added" : "updated";
     container.persistent = definition;
     await this.during(container, c, async () => this.events.lifecycle(container, "defined", detail));
@@ -110,7 +95,7 @@ export class Containers implements AsyncDisposable {
     await this.#o.definitions.remove(container.uuid);
     container.persistent = undefined;
     container.autostart = false;
-    if (container.run === undefined) this.#unregister(container);
+    if (container.run === undefined) this.#known.remove(container);
     await this.during(container, c, async () => this.events.lifecycle(container, "undefined", "removed"));
   }
 
@@ -169,7 +154,7 @@ export class Containers implements AsyncDisposable {
       await this.#giveBack(container.uuid, disks);
       throw e;
     }
-    if (!this.#containers.has(container.uuid)) this.#register(container);
+    this.#known.add(container);
     const { run } = container;
     await this.during(container, c, async () => {
       this.events.lifecycle(container, "started", "booted");
@@ -228,12 +213,12 @@ export class Containers implements AsyncDisposable {
 
   /** A record of LXC's monitor. */
   hear(record: LxcRecord): void {
-    this.#containers.get(record.container as DomainUuid)?.run?.guard?.hear(record);
+    this.#known.get(record.container as DomainUuid)?.run?.guard?.hear(record);
   }
 
   /** Records may have been lost: looks at every container that runs. */
   reconcile(): void {
-    for (const { name, run } of this.#containers.values()) {
+    for (const { name, run } of this.#known.all()) {
       const guard = run?.guard;
       if (guard === undefined) continue;
       this.#scope.run(
@@ -263,7 +248,7 @@ export class Containers implements AsyncDisposable {
 
   /** Lets go of all; they run on. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { run } of this.#containers.values()) run?.guard?.[Symbol.dispose]();
+    for (const { run } of this.#known.all()) run?.guard?.[Symbol.dispose]();
     await this.#scope[Symbol.asyncDispose]();
   }
 
@@ -272,7 +257,7 @@ export class Containers implements AsyncDisposable {
     const { uuid, init } = status;
     const held = await hold(folder.path, uuid);
     const where = held && (await whereItRuns(folder, uuid));
-    const container = this.#containers.get(uuid) ?? new Container(definition);
+    const container = this.#known.get(uuid) ?? new Container(definition);
     if (held === undefined || where === undefined || init === undefined) {
       held?.[Symbol.dispose]();
       // Nobody was told of a start that was cut short; a container without its monitor cannot be managed any more.
@@ -296,7 +281,7 @@ export class Containers implements AsyncDisposable {
       ended: Promise.withResolvers(),
     };
     container.run = run;
-    if (!this.#containers.has(uuid)) this.#register(container);
+    this.#known.add(container);
     // How it stands is no news: only what changed while nobody looked would be, and that is not known.
     run.standing = compare(run.standing, await askState(folder.path, uuid)).standing;
     this.#guard(container, run, held);
@@ -340,7 +325,7 @@ export class Containers implements AsyncDisposable {
     await endProcess(run.init);
     await sweep(run.places);
     await this.#giveBack(container.uuid, run.disks);
-    if (container.persistent === undefined) this.#unregister(container);
+    if (container.persistent === undefined) this.#known.remove(container);
     this.events.lifecycle(container, "stopped", reason);
     run.ended.resolve();
   }
@@ -386,17 +371,6 @@ export class Containers implements AsyncDisposable {
       );
     }
     await this.#o.folder.remove(uuid);
-  }
-
-  #register(container: Container): Container {
-    this.#containers.set(container.uuid, container);
-    this.#names.set(container.name, container);
-    return container;
-  }
-
-  #unregister(container: Container): void {
-    this.#containers.delete(container.uuid);
-    this.#names.delete(container.name);
   }
 }
 

@@ -3,7 +3,7 @@ import { askState, type Held, hold } from "../lxc/command.ts";
 import type { LxcRecord } from "../lxc/records.ts";
 import type { Container, Run } from "./container.ts";
 import { whereItRuns } from "./launch.ts";
-import type { RunFolder } from "./status.ts";
+import type { ContainerFolder } from "./status.ts";
 import { compare, follow, type StoryStep, type Told } from "./story.ts";
 
 /** How long the monitor's last words may take after its container has ended. */
@@ -12,7 +12,7 @@ const LAST_WORDS_MS = 500;
 const REBOOT_TRIES = 20;
 
 export interface GuardOptions {
-  readonly folder: RunFolder;
+  readonly folder: ContainerFolder;
   /** Something happened, in order. */
   readonly onTold: (told: Told, reconciled: boolean) => void;
   /** After a reboot it runs elsewhere: another first process. */

@@ -11,7 +11,7 @@ import { type CgroupVersion, withCpuQuota } from "../native/limits.ts";
 import { formatSettings, type Pair } from "../native/lines.ts";
 import { settingsOf } from "../native/to-native.ts";
 import type { ProcessId, RunDisk } from "./container.ts";
-import type { RunFolder } from "./status.ts";
+import type { ContainerFolder } from "./status.ts";
 
 /** Devices that every container may use: null, zero, full, random, urandom, tty, console, ptmx and pseudo terminals. */
 const DEVICES = ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:1", "5:2", "136:*"];
@@ -71,7 +71,7 @@ function isFile(path: string): boolean {
 
 /** Starts a container; resolves when its first process runs. @throws HYPERVISOR_FAILED with what LXC said */
 export async function launch(
-  folder: RunFolder,
+  folder: ContainerFolder,
   definition: IdentifiedDomain,
   config: string,
   signal: AbortSignal,
@@ -107,7 +107,7 @@ export function endedAtOnce(name: string): VirtError {
 
 /** undefined when it does not run. */
 export async function whereItRuns(
-  folder: RunFolder,
+  folder: ContainerFolder,
   uuid: string,
 ): Promise<{ readonly init: ProcessId; readonly places: CgroupPlaces } | undefined> {
   const pid = await askInitPid(folder.path, uuid);
@@ -117,8 +117,10 @@ export async function whereItRuns(
     const groups = await readFile(`/proc/${pid}/cgroup`, "utf8");
     const places = placesIn(groups, await readFile("/proc/self/mountinfo", "utf8"));
     return { init: { pid, startTicks: found.startTicks }, places };
-  } catch {
-    return undefined;
+  } catch (e) {
+    // It has ended since.
+    if (["ENOENT", "ESRCH"].includes((e as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw e;
   }
 }
 

@@ -1,4 +1,5 @@
 import { rm, writeFile } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { runTool } from "@virtmesh/agent/machine/run-tool";
 import { VirtError } from "@virtmesh/core/errors";
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
@@ -97,4 +98,32 @@ export async function removeInterface(
     );
   }
   await runTool("ip", ["link", "delete", pair], { signal });
+}
+
+/** Its link, and the bridge of the host it hangs at. @throws CONFIG_UNSUPPORTED when more shall change */
+export async function changeInterface(
+  { name }: Container,
+  from: Interface,
+  to: Interface,
+  signal: AbortSignal,
+): Promise<void> {
+  const pair = from.target?.dev;
+  const before = from.type === "bridge" ? from.source : undefined;
+  const after = to.type === "bridge" ? to.source : undefined;
+  const rest = { ...to, link: from.link, ...(before === undefined ? {} : { source: before }) };
+  if (pair === undefined || !isDeepStrictEqual(withoutNothing(rest), withoutNothing(from))) {
+    throw new VirtError(
+      "CONFIG_UNSUPPORTED",
+      `of a card of container "${name}" only the link and the bridge can change while it runs; detach it and attach it anew`,
+      { resource: { type: "domain", name } },
+    );
+  }
+  const ip = (...args: readonly string[]): Promise<string> =>
+    runTool("ip", ["link", "set", pair, ...args], { signal });
+  if (after?.bridge !== undefined && after.bridge !== before?.bridge) await ip("master", after.bridge);
+  await ip(to.link === "down" ? "down" : "up");
+}
+
+function withoutNothing(nic: object): object {
+  return Object.fromEntries(Object.entries(nic).filter(([, value]) => value !== undefined));
 }

@@ -4,20 +4,34 @@ import type { DeviceFacet, DeviceReference } from "@virtmesh/core/driver/devices
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
-import { describeDevice, deviceName, findDevice, findSame } from "@virtmesh/documents/domain/find-device";
+import {
+  describeDevice,
+  deviceName,
+  findDevice,
+  findMeant,
+  findSame,
+} from "@virtmesh/documents/domain/find-device";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { completeDomain } from "@virtmesh/documents/domain/complete";
 import {
+  deviceUpdated,
   type OneDevice,
   parseDevice,
   withDevice,
+  withDeviceReplaced,
   withoutDevice,
 } from "@virtmesh/documents/domain/one-device";
 import type { Container, RunDisk } from "../containers/container.ts";
 import type { Containers } from "../containers/containers.ts";
 import { deviceFor, giveBack } from "../containers/disks.ts";
 import { configOf, withPairs } from "../containers/launch.ts";
-import { addDiskNode, addInterface, removeDiskNode, removeInterface } from "../containers/plug.ts";
+import {
+  addDiskNode,
+  addInterface,
+  changeInterface,
+  removeDiskNode,
+  removeInterface,
+} from "../containers/plug.ts";
 
 /** Disks and cards that come and go while a container runs; of its definition anything that a container can have. */
 export class LxcDevices implements DeviceFacet {
@@ -53,6 +67,28 @@ export class LxcDevices implements DeviceFacet {
     if (found !== undefined) await this.#unplug(container, found, remove(container.running.definition), c);
     if (config !== undefined) await this.#containers.define(config, c);
     if (found !== undefined) this.#tell(container, "removed", found, c);
+    return container.info;
+  }
+
+  async update(
+    uuid: DomainUuid,
+    xml: string,
+    scope: ChangeScope & { readonly force: boolean },
+    c: Call,
+  ): Promise<DomainInfo> {
+    const wanted = parseDevice(xml);
+    const container = this.#containers.require(uuid);
+    const change = (definition: IdentifiedDomain): IdentifiedDomain => withChanged(definition, wanted);
+    const config =
+      scope.config && container.persistent !== undefined ? change(container.persistent) : undefined;
+    if (scope.live) {
+      const { definition } = container.running;
+      const found = findMeant(definition, wanted);
+      await changeLive(container, found, deviceUpdated(found, wanted), c.signal);
+      await this.#containers.redefine(container, change(definition));
+    }
+    if (config !== undefined) await this.#containers.define(config, c);
+    if (scope.live) this.#tell(container, "updated", wanted, c);
     return container.info;
   }
 
@@ -114,7 +150,7 @@ export class LxcDevices implements DeviceFacet {
     }
   }
 
-  #tell(container: Container, type: "added" | "removed", device: OneDevice, c: Call): void {
+  #tell(container: Container, type: "added" | "removed" | "updated", device: OneDevice, c: Call): void {
     void this.#containers.during(container, c, async () =>
       this.#containers.events.emit(container, {
         kind: "device",
@@ -124,6 +160,27 @@ export class LxcDevices implements DeviceFacet {
       }),
     );
   }
+}
+
+/** The definition with a device as it shall be. @throws DEVICE_NOT_FOUND, CONFIG_UNSUPPORTED */
+function withChanged(definition: IdentifiedDomain, wanted: OneDevice): IdentifiedDomain {
+  const found = findMeant(definition, wanted);
+  const { definition: changed } = completeDomain(
+    withDeviceReplaced(definition, found, deviceUpdated(found, wanted)),
+  );
+  configOf(changed, {}, 1);
+  return changed;
+}
+
+/** The link of a card, and the bridge it hangs at. @throws CONFIG_UNSUPPORTED for anything else */
+async function changeLive(
+  container: Container,
+  from: OneDevice,
+  to: OneDevice,
+  signal: AbortSignal,
+): Promise<void> {
+  if (from.list !== "interfaces" || to.list !== "interfaces") throw onlyOff(container, from, "change in");
+  await changeInterface(container, from.device, to.device, signal);
 }
 
 /** @throws DEVICE_EXISTS, CONFIG_UNSUPPORTED for what no container has */

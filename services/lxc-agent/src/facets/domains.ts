@@ -19,17 +19,21 @@ import { configOf } from "../containers/launch.ts";
 import { listens, signalsOf } from "../containers/init.ts";
 import type { CgroupVersion } from "../native/limits.ts";
 import { checkContainer } from "../native/to-native.ts";
-import type { Consoles } from "./console.ts";
 import { statsOf } from "./stats.ts";
+
+type OpenConsole = (
+  container: Container,
+  options: { readonly device: string; readonly force: boolean },
+) => Promise<ConsoleStream>;
 
 export class LxcDomains implements DomainFacet {
   readonly #containers: Containers;
-  readonly #consoles: Consoles;
+  readonly #openConsole: OpenConsole;
   readonly #cgroup: CgroupVersion;
 
-  constructor(containers: Containers, consoles: Consoles, cgroup: CgroupVersion) {
+  constructor(containers: Containers, openConsole: OpenConsole, cgroup: CgroupVersion) {
     this.#containers = containers;
-    this.#consoles = consoles;
+    this.#openConsole = openConsole;
     this.#cgroup = cgroup;
   }
 
@@ -131,7 +135,7 @@ export class LxcDomains implements DomainFacet {
     options: { readonly device: string; readonly force: boolean },
     _c: Call,
   ): Promise<ConsoleStream> {
-    return await this.#consoles.open(this.#containers.require(uuid), options);
+    return await this.#openConsole(this.#containers.require(uuid), options);
   }
 
   async #start(

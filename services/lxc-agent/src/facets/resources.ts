@@ -10,7 +10,7 @@ import { fileOfLimit } from "../cgroup/places.ts";
 import type { Container } from "../containers/container.ts";
 import type { Containers } from "../containers/containers.ts";
 import { cpuLimits, type Limit, memoryLimits, withCpuQuota } from "../native/limits.ts";
-import { changeContainer } from "./change.ts";
+import { changeGuest } from "@virtmesh/agent/guests/change";
 
 /** Memory and CPUs of containers: limits of the kernel, which take effect at once and ask nobody inside. */
 export class LxcResources implements ResourceFacet {
@@ -58,7 +58,7 @@ export class LxcResources implements ResourceFacet {
     change: (definition: IdentifiedDomain) => IdentifiedDomain,
   ): Promise<DomainInfo> {
     const container = this.#containers.require(uuid);
-    await changeContainer(
+    await changeGuest(
       this.#containers,
       container,
       scope,

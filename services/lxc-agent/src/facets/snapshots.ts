@@ -1,3 +1,4 @@
+import { freshSnapshotName } from "@virtmesh/agent/guests/snapshot-names";
 import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type {
@@ -54,7 +55,7 @@ export class LxcSnapshots implements SnapshotFacet {
     const container = this.#containers.require(uuid);
     const asked = request.xml === "" ? undefined : parseSnapshot(request.xml);
     const existing = await this.#store.list(uuid);
-    const name = request.name || asked?.name || freshName(existing);
+    const name = request.name || asked?.name || freshSnapshotName(existing.map((each) => each.name));
     if (existing.some((each) => each.name === name)) {
       throw new VirtError(
         "SNAPSHOT_EXISTS",
@@ -164,13 +165,6 @@ function unsupported({ name }: DomainDefinition, why: string): VirtError {
 function infoOf(stored: StoredSnapshot, current: string): SnapshotInfo {
   const { xml: _, ...facts } = stored;
   return { ...facts, current: stored.name === current, memory: false, internal: false };
-}
-
-/** As libvirt makes names up: the time, counted on when there is one of that name. */
-function freshName(existing: readonly StoredSnapshot[]): string {
-  let seconds = Math.trunc(Date.now() / 1000);
-  while (existing.some((each) => each.name === String(seconds))) seconds += 1;
-  return String(seconds);
 }
 
 /** Everything below a snapshot, children before their parents. */

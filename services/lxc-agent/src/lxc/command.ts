@@ -1,5 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
+import { constants } from "node:os";
+import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { commandSocket } from "./sockets.ts";
 import { type LxcState, stateOf } from "./records.ts";
 
@@ -52,25 +54,45 @@ export async function askInitPid(lxcPath: string, container: string): Promise<nu
   return (await ask(lxcPath, container, GET_INIT_PID))?.readInt32LE(8);
 }
 
+/**
+ * LXC asks for a caller's credentials just after it has accepted the connection. A request that arrives between the two
+ * bears none and is refused with EPERM (seen in one start of 600 on a busy host); asked again, it is answered.
+ */
 async function ask(lxcPath: string, container: string, command: number): Promise<Buffer | undefined> {
-  const socket = connect({ path: commandSocket(lxcPath, container) });
+  const path = commandSocket(lxcPath, container);
   const signal = AbortSignal.timeout(ANSWER_MS);
   try {
-    await once(socket, "connect", { signal });
-  } catch {
-    socket.destroy();
-    return undefined;
+    for (;;) {
+      const answer = await askOnce(path, command, signal);
+      if (answer?.readInt32LE(0) !== -constants.errno.EPERM) return answer;
+    }
+  } catch (cause) {
+    throw new VirtError(
+      "HYPERVISOR_FAILED",
+      `the monitor of container ${container} did not answer${signal.aborted ? ` within ${ANSWER_MS} ms` : ""}: ${messageOf(cause)}`,
+      {},
+      { cause },
+    );
   }
+}
+
+/** One connection, one answer; undefined when there is no monitor, or it ends instead of answering. */
+async function askOnce(path: string, command: number, signal: AbortSignal): Promise<Buffer | undefined> {
+  const socket = connect({ path, signal });
   try {
     const request = Buffer.alloc(ANSWER_BYTES);
     request.writeInt32LE(command, 0);
     socket.write(request);
-    const parts: Buffer[] = [];
-    while (Buffer.concat(parts).length < ANSWER_BYTES) {
-      const [part] = (await once(socket, "data", { signal })) as [Buffer];
-      parts.push(part);
+    let answer = Buffer.alloc(0);
+    for await (const part of socket as AsyncIterable<Buffer>) {
+      answer = Buffer.concat([answer, part]);
+      if (answer.length >= ANSWER_BYTES) return answer;
     }
-    return Buffer.concat(parts);
+    return undefined;
+  } catch (e) {
+    if (["ECONNREFUSED", "ECONNRESET", "EPIPE"].includes((e as NodeJS.ErrnoException).code ?? ""))
+      return undefined;
+    throw e;
   } finally {
     socket.destroy();
   }

@@ -48,7 +48,7 @@ function refuseOptions(disk: Disk, path: string): void {
 function diskDevice(c: DeviceContext, disk: Disk, path: string): Json {
   const common = {
     id: diskDeviceId(disk),
-    drive: hasMedium(disk) ? driveNode(disk) : undefined,
+    drive: hasMedium(disk) ? driveNode(c, disk) : undefined,
     bootindex: c.boot.get(disk),
     "share-rw": disk.shareable,
     ...blockSizes(disk),

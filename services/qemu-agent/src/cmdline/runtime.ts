@@ -45,6 +45,8 @@ export interface Runtime {
    * listens there. A `pty` device without one gets a pty from QEMU, whose path `query-chardev` tells.
    */
   readonly consoleSockets: ReadonlyMap<string, string>;
+  /** Disks by target that were moved since the start and have the second pair of node names. */
+  readonly secondNodes: ReadonlySet<string>;
   /** Milliseconds since the epoch at the start, for clocks relative to it. */
   readonly startTimeMs: number;
   /** How far the host's own time is ahead of UTC at the start. */

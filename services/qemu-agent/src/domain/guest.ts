@@ -32,6 +32,7 @@ export class Guest {
   #ended: Ended = { state: "shutoff", reason: "unknown" };
   #autostart = false;
   #info: DomainInfo | undefined;
+  #still: PromiseWithResolvers<void> | undefined;
 
   constructor(definition: IdentifiedDomain) {
     this.uuid = definition.uuid;
@@ -143,6 +144,21 @@ export class Guest {
     const { running } = this;
     running.setMigration(migration);
     await running.flush();
+  }
+
+  /** Its CPUs must stand still until `goOn`, whatever else would let them go on. */
+  standStill(): void {
+    this.#still ??= Promise.withResolvers();
+  }
+
+  goOn(): void {
+    this.#still?.resolve();
+    this.#still = undefined;
+  }
+
+  /** Resolves when nothing speaks against its CPUs' going on. */
+  get mayGoOn(): Promise<void> {
+    return this.#still?.promise ?? Promise.resolve();
   }
 
   /** Ends QEMU at once, whatever it does; resolves when it is gone. The end is told like any other. */

@@ -1,25 +1,24 @@
 import { access } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Call } from "@virtmesh/core/call";
 import { VirtError } from "@virtmesh/core/errors";
-import { type DomainUuid, type MigrationId, parseUuid } from "@virtmesh/core/ids";
+import type { DomainUuid, MigrationId } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
-import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { lastWords } from "../process/log-file.ts";
 import type { ExitStatus } from "../process/qemu-process.ts";
 import type { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import type { StatusStore } from "../state/status-store.ts";
+import { etagOf } from "@virtmesh/agent/guests/definition";
+import { withSecondNodes } from "../disk-moves/nodes.ts";
 import { checkDisks, imageUsers } from "./disk-check.ts";
 import { EventFeed } from "@virtmesh/agent/guests/event-feed";
+import { Attendant } from "./attendant.ts";
 import { Guest } from "./guest.ts";
 import { type Instance, pidfilePath } from "./instance.ts";
 import { removeMemoryFolders } from "./memory-folders.ts";
 import { giveBack, launch, type LaunchSite } from "./launch.ts";
-import { withoutOldDevice } from "../hotplug/device-change.ts";
-import { releaseHostSide } from "../hotplug/release.ts";
-import { reconcileHardware, type TakeUp } from "../hotplug/take-up.ts";
-import { reconcile } from "./reconcile.ts";
+import type { TakeUp } from "../hotplug/take-up.ts";
+import { exists, Roster } from "./roster.ts";
 import { endingOf } from "./translate.ts";
 
 export interface GuestsOptions {
@@ -32,76 +31,27 @@ export interface GuestsOptions {
 /** How long QEMU may take to end in order before it is killed: it may wait for a disk that does not answer. */
 const ORDERLY_END_MS = 3000;
 const CONT_TIMEOUT_MS = 30_000;
-/** As long as a timer can be set for. */
-const EVENTUALLY_MS = 2 ** 31 - 1;
 
 /**
- * Every guest of this host. A guest on its way in is kept apart: nobody but the migration sees it, and no event
- * tells of it, until it is adopted. Changes of one guest come one after the other; the caller sees to that.
+ * Every guest of this host, and what it goes through: defined, started, arrived, adopted, ended. No event tells of a guest on
+ * its way in. Changes of one guest come one after the other; the caller sees to that.
  */
-export class Guests implements AsyncDisposable {
+export class Guests extends Roster implements AsyncDisposable {
   readonly events = new EventFeed();
-  readonly #guests = new Map<DomainUuid, Guest>();
-  readonly #names = new Map<string, Guest>();
-  readonly #incoming = new Map<DomainUuid, Guest>();
   /** What is still being removed after a guest ended; the next start waits for it. */
   readonly #cleaning = new Map<DomainUuid, Promise<void>>();
-  readonly #scope = new Scope();
+  readonly #attendant: Attendant;
   readonly #options: GuestsOptions;
   #lastId = 0;
   #closed = false;
 
   constructor(options: GuestsOptions) {
+    super();
     this.#options = options;
-  }
-
-  all(): readonly Guest[] {
-    return [...this.#guests.values()];
-  }
-
-  get(uuid: DomainUuid): Guest | undefined {
-    return this.#guests.get(uuid);
-  }
-
-  byName(name: string): Guest | undefined {
-    return this.#names.get(name);
-  }
-
-  /** By UUID or name. */
-  find(ref: string): Guest | undefined {
-    const uuid = parseUuid(ref);
-    return (uuid === undefined ? undefined : this.#guests.get(uuid as DomainUuid)) ?? this.#names.get(ref);
-  }
-
-  /** @throws DOMAIN_NOT_FOUND */
-  require(uuid: DomainUuid): Guest {
-    const guest = this.#guests.get(uuid);
-    if (guest) return guest;
-    throw new VirtError("DOMAIN_NOT_FOUND", `there is no guest with the UUID ${uuid} on this host`, {
-      resource: { type: "domain", name: uuid },
+    this.#attendant = new Attendant({
+      ...{ site: options.site, events: this.events, logger: options.logger },
+      define: (definition, guest) => this.define(definition, guest.cause),
     });
-  }
-
-  /** A guest on its way in. */
-  incoming(uuid: DomainUuid): Guest | undefined {
-    return this.#incoming.get(uuid);
-  }
-
-  /** @throws DOMAIN_EXISTS when the name is another guest's, or the UUID one's of another name. */
-  checkFree(uuid: DomainUuid, name: string): void {
-    for (const known of [this.#guests.get(uuid), this.#names.get(name)]) {
-      if (known === undefined || (known.uuid === uuid && known.name === name)) continue;
-      const taken =
-        known.uuid === uuid
-          ? `the UUID ${uuid} belongs to guest "${known.name}" already`
-          : `guest "${name}" exists already, with the UUID ${known.uuid}`;
-      throw exists(`${taken}; undefine it first or choose another name`, name);
-    }
-    for (const guest of this.#incoming.values()) {
-      if (guest.uuid === uuid || guest.name === name) {
-        throw exists(`guest "${guest.name}" is on its way in by a migration`, name);
-      }
-    }
   }
 
   /** A guest that nobody sees before it has started. */
@@ -113,11 +63,35 @@ export class Guests implements AsyncDisposable {
   async define(definition: IdentifiedDomain, cause?: Call): Promise<Guest> {
     this.checkFree(definition.uuid, definition.name);
     await this.#options.definitions.save(definition);
-    const guest = this.#guests.get(definition.uuid) ?? this.#register(new Guest(definition));
+    const guest = this.get(definition.uuid) ?? this.register(new Guest(definition));
     const detail = guest.persistentDefinition === undefined ? "added" : "updated";
     guest.persistentDefinition = definition;
     await this.#during(guest, cause, async () => this.events.lifecycle(guest, "defined", detail));
     return guest;
+  }
+
+  /** A disk lies elsewhere from here on, for what runs and for what is kept; durable when it resolves. */
+  async relocateDisk(
+    guest: Guest,
+    disk: string,
+    second: boolean,
+    change: (definition: IdentifiedDomain) => IdentifiedDomain,
+  ): Promise<void> {
+    const { persistentDefinition: kept, instance } = guest;
+    let etag = instance?.allotment.etag;
+    if (kept !== undefined) {
+      const changed = change(kept);
+      if (etag === etagOf(kept)) etag = etagOf(changed);
+      await this.#options.definitions.save(changed);
+      guest.persistentDefinition = changed;
+      this.events.lifecycle(guest, "defined", "updated");
+    }
+    if (instance === undefined) return;
+    const secondNodes = withSecondNodes(instance.allotment.secondNodes, disk, second);
+    await instance.conclude({
+      definition: change(instance.definition),
+      allotment: { secondNodes, ...(etag === undefined ? {} : { etag }) },
+    });
   }
 
   /** A guest that runs goes on as a transient one. */
@@ -125,7 +99,7 @@ export class Guests implements AsyncDisposable {
     await this.#options.definitions.remove(guest.uuid);
     guest.persistentDefinition = undefined;
     guest.autostart = false;
-    if (guest.instance === undefined) this.#unregister(guest);
+    if (guest.instance === undefined) this.unregister(guest);
     await this.#during(guest, cause, async () => this.events.lifecycle(guest, "undefined", "removed"));
   }
 
@@ -153,7 +127,7 @@ export class Guests implements AsyncDisposable {
         const said = await lastWords(instance.allotment.logPath);
         throw new VirtError("HYPERVISOR_FAILED", `guest "${guest.name}" ended as it was started: ${said}`);
       }
-      if (!this.#guests.has(guest.uuid)) this.#register(guest);
+      if (this.get(guest.uuid) === undefined) this.register(guest);
       const { state } = instance.situation;
       instance.update({ begun: true, ...(state === "running" ? { reason: "booted" } : {}) });
       if (options.paused) instance.update({ reason: "user" });
@@ -180,11 +154,11 @@ export class Guests implements AsyncDisposable {
     options: { readonly migrationId: MigrationId; readonly signal: AbortSignal },
   ): Promise<Guest> {
     this.checkFree(definition.uuid, definition.name);
-    if (this.#guests.get(definition.uuid)?.instance) {
+    if (this.get(definition.uuid)?.instance) {
       throw exists(`guest "${definition.name}" runs on this host already`, definition.name);
     }
     const guest = new Guest(definition);
-    this.#incoming.set(guest.uuid, guest);
+    this.registerIncoming(guest);
     try {
       await this.#launch(guest, definition, {
         signal: options.signal,
@@ -192,7 +166,7 @@ export class Guests implements AsyncDisposable {
       });
       return guest;
     } catch (e) {
-      this.#incoming.delete(guest.uuid);
+      this.unregisterIncoming(guest);
       throw e;
     }
   }
@@ -212,13 +186,13 @@ export class Guests implements AsyncDisposable {
   ): Promise<Guest> {
     const { running: instance } = guest;
     if (options.persist) await this.#options.definitions.save(options.persist);
-    this.#incoming.delete(guest.uuid);
-    const known = this.#guests.get(guest.uuid);
+    this.unregisterIncoming(guest);
+    const known = this.get(guest.uuid);
     if (known && guest.instance === instance) {
       guest.instance = undefined;
       this.#take(known, instance);
     }
-    const adopted = known ?? this.#register(guest);
+    const adopted = known ?? this.register(guest);
     // It may die while it is written down: then it has crashed here.
     const lives = (): boolean => adopted.instance === instance;
     const isNew = adopted.persistentDefinition === undefined;
@@ -238,7 +212,7 @@ export class Guests implements AsyncDisposable {
       else this.events.lifecycle(adopted, "suspended", "paused");
       if (lives()) return instance.announce();
       adopted.ended = { state: "shutoff", reason: "crashed" };
-      if (adopted.persistentDefinition === undefined) this.#unregister(adopted);
+      if (adopted.persistentDefinition === undefined) this.unregister(adopted);
       this.events.lifecycle(adopted, "stopped", "crashed");
     });
     return adopted;
@@ -251,7 +225,7 @@ export class Guests implements AsyncDisposable {
       instance.process.kill("SIGKILL");
       await this.#end(guest, instance, "discarded");
     }
-    this.#incoming.delete(guest.uuid);
+    this.unregisterIncoming(guest);
   }
 
   /** A guest that runs on another host now: ends it here, and removes its definition too if asked. */
@@ -269,7 +243,7 @@ export class Guests implements AsyncDisposable {
 
   /** A definition that was found on the disk at the start. */
   load(definition: IdentifiedDomain, autostart: boolean): Guest {
-    const guest = this.#register(new Guest(definition));
+    const guest = this.register(new Guest(definition));
     guest.persistentDefinition = definition;
     guest.autostart = autostart;
     return guest;
@@ -279,28 +253,28 @@ export class Guests implements AsyncDisposable {
   takeUp(instance: Instance, how: "guest" | "incoming"): Guest {
     const { definition, allotment } = instance;
     this.#lastId = Math.max(this.#lastId, allotment.id);
-    const known = how === "guest" ? this.#guests.get(definition.uuid) : undefined;
+    const known = how === "guest" ? this.get(definition.uuid) : undefined;
     const guest = known ?? new Guest(definition);
-    if (how === "incoming") this.#incoming.set(guest.uuid, guest);
-    else if (!known) this.#register(guest);
+    if (how === "incoming") this.registerIncoming(guest);
+    else if (!known) this.register(guest);
     this.#take(guest, instance);
     if (how === "guest") instance.announce();
     return guest;
   }
 
-  /** Its QEMU hangs now, perhaps on memory that is still on another host; it is caught up with when it answers. */
   catchUpLater(guest: Guest, instance: Instance): void {
-    this.#background(guest, async () => {
-      await instance.connect(this.#scope.signal, EVENTUALLY_MS);
-      await reconcile(guest, this.events);
-    });
+    this.#attendant.catchUpLater(guest, instance);
+  }
+
+  takeUpOf(guest: Guest): TakeUp {
+    return this.#attendant.takeUpOf(guest);
   }
 
   /** Lets go of every guest; they go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await this.#scope[Symbol.asyncDispose]();
-    const guests = [...this.#guests.values(), ...this.#incoming.values()];
+    await this.#attendant[Symbol.asyncDispose]();
+    const guests = [...this.all(), ...this.allIncoming()];
     await Promise.all(guests.flatMap(({ instance }) => (instance ? [instance.release()] : [])));
     await Promise.all(this.#cleaning.values());
   }
@@ -326,83 +300,8 @@ export class Guests implements AsyncDisposable {
 
   #take(guest: Guest, instance: Instance): void {
     guest.instance = instance;
-    let wasRebooting = instance.situation.rebooting;
-    let resetting = false;
-    instance.listen({
-      event: (body, timeMs) => {
-        if (body.kind === "device" && body.type === "removed")
-          this.#forgetDevice(guest, instance, body.device);
-        this.events.emit(guest, body, { timeMs });
-      },
-      changed: () => {
-        guest.forgetInfo();
-        const { rebooting, shutdown } = instance.situation;
-        const restarts = rebooting || guest.definition.onPoweroff === "restart";
-        if (restarts && shutdown === "guest" && !resetting) {
-          resetting = true;
-          this.#background(guest, () => this.#reset(guest).finally(() => (resetting = false)));
-        }
-        if (wasRebooting && !rebooting) this.#background(guest, () => powersOff(guest));
-        wasRebooting = rebooting;
-      },
-      disconnected: (reason) => {
-        if (reason.failure !== "closed") {
-          this.#options.logger.error({ domain: guest.name, err: reason }, "the connection to QEMU broke");
-        }
-        this.#background(guest, () => this.#reconnect(guest, instance));
-      },
-    });
+    this.#attendant.attend(guest, instance);
     void instance.exited.then((status) => this.#onExit(guest, instance, status));
-  }
-
-  /** Before the event is told, so that who hears it finds the guest without the device. */
-  #forgetDevice(guest: Guest, instance: Instance, alias: string): void {
-    const forgotten = instance.forget(alias, withoutOldDevice);
-    if (forgotten === undefined || instance.unplugging.has(alias)) return;
-    const { before, gone } = forgotten;
-    this.#background(guest, () => releaseHostSide(guest, before, gone, this.#options.site));
-  }
-
-  /** What the hardware of a guest is brought together with after a time in which nobody listened. */
-  takeUpOf(guest: Guest): TakeUp {
-    return {
-      site: this.#options.site,
-      events: this.events,
-      define: (definition) => this.define(definition, guest.cause),
-    };
-  }
-
-  #background(guest: Guest, work: () => Promise<void>): void {
-    this.#scope.run(work, (e) => {
-      if (guest.instance && !guest.instance.process.hasExited) {
-        this.#options.logger.error({ domain: guest.name, err: e }, "a guest could not be kept up with");
-      }
-    });
-  }
-
-  /** QEMU closed its monitor, or said nonsense on it. Most often it is ending; else one new connection must do. */
-  async #reconnect(guest: Guest, instance: Instance): Promise<void> {
-    try {
-      await instance.connect(this.#scope.signal);
-      await reconcile(guest, this.events);
-      await reconcileHardware(guest, this.takeUpOf(guest));
-    } catch (e) {
-      const waiting = new AbortController();
-      const signal = AbortSignal.any([waiting.signal, this.#scope.signal]);
-      const late = delay(ORDERLY_END_MS, "late", { signal }).catch(() => "let go");
-      const end = await Promise.race([instance.exited, late]);
-      waiting.abort();
-      if (end === "late") throw e;
-    }
-  }
-
-  /** The second half of a reboot: the guest has powered off, which only stopped its CPUs. */
-  async #reset(guest: Guest): Promise<void> {
-    const reset = Promise.withResolvers<void>();
-    using _ = guest.qmp.onEvent(({ event }) => (event === "RESET" ? reset.resolve() : undefined));
-    await guest.execute("system_reset", undefined);
-    await Promise.race([reset.promise, guest.exited]);
-    await guest.execute("cont", undefined);
   }
 
   async #end(
@@ -452,10 +351,10 @@ export class Guests implements AsyncDisposable {
         const said = await lastWords(instance.allotment.logPath);
         logger.warn({ domain: guest.name, ...status, said }, "QEMU ended unexpectedly");
       }
-      if (guest.persistentDefinition === undefined) this.#unregister(guest);
+      if (guest.persistentDefinition === undefined) this.unregister(guest);
       this.events.emit(guest, ending.body);
     }
-    if (this.#incoming.get(guest.uuid) === guest) this.#incoming.delete(guest.uuid);
+    this.unregisterIncoming(guest);
     await instance.release();
     await giveBack(guest.name, site, instance.allotment);
     await removeMemoryFolders(instance.definition, site.memoryDir);
@@ -471,23 +370,6 @@ export class Guests implements AsyncDisposable {
       guest.cause = before;
     }
   }
-
-  #register(guest: Guest): Guest {
-    this.#guests.set(guest.uuid, guest);
-    this.#names.set(guest.name, guest);
-    return guest;
-  }
-
-  #unregister(guest: Guest): void {
-    if (this.#guests.get(guest.uuid) === guest) this.#guests.delete(guest.uuid);
-    if (this.#names.get(guest.name) === guest) this.#names.delete(guest.name);
-  }
-}
-
-/** The next power-off of the guest does what its definition says. */
-async function powersOff(guest: Guest): Promise<void> {
-  const { onPoweroff = "destroy" } = guest.definition;
-  await guest.execute("set-action", { shutdown: onPoweroff === "destroy" ? "poweroff" : "pause" });
 }
 
 async function isMissing(path: string): Promise<boolean> {
@@ -495,8 +377,4 @@ async function isMissing(path: string): Promise<boolean> {
     () => false,
     () => true,
   );
-}
-
-function exists(message: string, name: string): VirtError {
-  return new VirtError("DOMAIN_EXISTS", message, { resource: { type: "domain", name } });
 }

@@ -25,6 +25,8 @@ export interface Allotment {
   readonly vncPorts: Readonly<Record<string, number>>;
   readonly taps: Readonly<Record<string, HostTap>>;
   readonly consoles: Readonly<Record<string, string>>;
+  /** Disks by target that were moved and have the second pair of node names. */
+  readonly secondNodes: readonly string[];
 }
 
 /** Hears of a running guest, in order. */
@@ -223,7 +225,7 @@ export class Instance {
   /** The change is over: what runs now, with what was allotted to it meanwhile. */
   async conclude(now: {
     readonly definition?: IdentifiedDomain;
-    readonly allotment?: Partial<Pick<Allotment, "taps" | "consoles" | "etag">>;
+    readonly allotment?: Partial<Pick<Allotment, "taps" | "consoles" | "etag" | "secondNodes">>;
     readonly deviations?: readonly string[];
   }): Promise<void> {
     // A run that is over is written down no more.

@@ -136,6 +136,7 @@ async function allot(
     vncPorts,
     taps: {},
     consoles: consoleSockets(definition, directory),
+    secondNodes: [],
   };
   try {
     return { ...allotment, taps: await site.taps.make(definition) };

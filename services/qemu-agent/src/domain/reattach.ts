@@ -34,8 +34,10 @@ export async function reattach(options: ReattachOptions): Promise<void> {
 async function reattachOne(status: InstanceStatus, options: ReattachOptions): Promise<void> {
   const { guests, site, statuses, logger } = options;
   const directory = statuses.directory(status.uuid);
-  const { id, startTimeMs, etag, logPath, vncPorts, taps, consoles } = status;
-  const allotment: Allotment = { directory, id, startTimeMs, etag, logPath, vncPorts, taps, consoles };
+  const { id, startTimeMs, etag, logPath, vncPorts, taps, consoles, secondNodes = [] } = status;
+  const allotment: Allotment = {
+    ...{ directory, id, startTimeMs, etag, logPath, vncPorts, taps, consoles, secondNodes },
+  };
   const definition = identified(parseDomain(status.xml));
   if (status.process === undefined) {
     await endUnfinished(directory);

@@ -28,7 +28,7 @@ export async function runtimeOf(
   site: RuntimeSite,
   { allotment, accelerator, incoming }: Start,
 ): Promise<Runtime> {
-  const { directory, taps, consoles, startTimeMs } = allotment;
+  const { directory, taps, consoles, secondNodes, startTimeMs } = allotment;
   const discDrives = await discDrivesOf(definition);
   const generic = await scsiGenericDevices();
   return {
@@ -40,6 +40,7 @@ export async function runtimeOf(
     vhost: false,
     ...screens(definition, site, allotment),
     consoleSockets: new Map(Object.entries(consoles)),
+    secondNodes: new Set(secondNodes),
     startTimeMs,
     utcOffsetMs: -60_000 * new Date(startTimeMs).getTimezoneOffset(),
     tls: {},

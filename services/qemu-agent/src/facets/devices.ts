@@ -5,9 +5,10 @@ import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { newMac } from "@virtmesh/documents/domain/complete";
-import { findDevice, findLike, findSame } from "@virtmesh/documents/domain/find-device";
+import { findDevice, findLike, findMeant } from "@virtmesh/documents/domain/find-device";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import {
+  deviceUpdated,
   type FoundDevice,
   type OneDevice,
   parseDevice,
@@ -21,7 +22,6 @@ import type { LaunchSite } from "../domain/launch.ts";
 import { attachLive } from "../hotplug/attach.ts";
 import { detachLive } from "../hotplug/detach.ts";
 import { complete, withNewDevice, withoutOldDevice } from "../hotplug/device-change.ts";
-import { updated } from "../hotplug/update.ts";
 import { updateLive } from "../hotplug/update-live.ts";
 
 export interface DevicesOptions {
@@ -77,7 +77,7 @@ export class QemuDevices implements DeviceFacet {
     return await this.#change(uuid, c, async (guest) => {
       const persistent = scope.config ? this.#updatedPersistent(guest, wanted) : undefined;
       if (scope.live) {
-        const found = meant(guest.running.definition, wanted);
+        const found = findMeant(guest.running.definition, wanted);
         const { force } = scope;
         await updateLive({ ...this.#o, guest, found, wanted, persistent, force, signal: c.signal });
       }
@@ -87,8 +87,8 @@ export class QemuDevices implements DeviceFacet {
 
   #updatedPersistent(guest: Guest, wanted: OneDevice): IdentifiedDomain {
     const before = persistentOf(guest);
-    const found = meant(before, wanted);
-    const after = complete(withDeviceReplaced(before, found, updated(found, wanted)), this.#o.traits);
+    const found = findMeant(before, wanted);
+    const after = complete(withDeviceReplaced(before, found, deviceUpdated(found, wanted)), this.#o.traits);
     validateDomain(after);
     return after;
   }
@@ -121,10 +121,6 @@ function persistentOf(guest: Guest): IdentifiedDomain {
 function withMac(one: OneDevice): OneDevice {
   if (one.list !== "interfaces" || one.device.mac !== undefined) return one;
   return { list: one.list, device: { ...one.device, mac: { address: newMac() } } };
-}
-
-function meant(definition: IdentifiedDomain, wanted: OneDevice): FoundDevice {
-  return findSame(definition, wanted) ?? findLike(definition, wanted);
 }
 
 /** Aliases are given to what runs: the definition's device is then the one that is like it. */

@@ -153,6 +153,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
       connected: Promise.resolve(),
       onQmpEvent: (listener) => daemon.qmp.onEvent(listener),
       exited: daemon.exited.then(({ code, signal }) => signal ?? `code ${code ?? "unknown"}`),
+      isAdopted: false,
       adopt: async () => undefined,
       whole: () => daemon.quit(),
       kill: end,
@@ -163,6 +164,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
   #waiting(guest: Guest, offer: MigrationOffer): WaitingGuest {
     const { guests } = this.#o;
     let adopted = guest;
+    let isAdopted = guest.instance?.migration?.side === "pulling";
     return {
       get qmp() {
         return adopted.qmp;
@@ -172,15 +174,21 @@ export class MigrationDestination implements MigrationDestinationFacet {
       exited: guest.exited.then(({ code, signal }) =>
         signal === undefined ? `code ${code ?? "unknown"}` : `signal ${signal}`,
       ),
+      get isAdopted() {
+        return isAdopted;
+      },
       adopt: async (how) => {
         const persist = persistentOf(offer);
         adopted = await guests.adopt(guest, {
           ...(persist === undefined ? {} : { persist }),
           ...(how === "pulling" ? { pulling: offer.plan.id } : {}),
         });
+        isAdopted = true;
       },
       whole: () => adopted.markMigrating(undefined),
-      kill: () => adopted.kill(),
+      kill: async () => {
+        if (adopted.instance !== undefined) await adopted.kill();
+      },
       discard: () => guests.discard(guest),
     };
   }

@@ -241,9 +241,12 @@ export class MigrationSource implements MigrationSourceFacet {
       { signal: c.signal, timeoutMs: 5_000 },
     );
     return new Map(
-      nodes.flatMap((n) =>
-        n["node-name"] === undefined ? [] : [[n["node-name"], BigInt(n.image["virtual-size"])]],
-      ),
+      nodes.flatMap((n) => {
+        const name = n["node-name"];
+        if (name === undefined) return [];
+        // A disk that was moved has the second pair of names.
+        return [[name.replace(/-2$/, ""), BigInt(n.image["virtual-size"])]];
+      }),
     );
   }
 }

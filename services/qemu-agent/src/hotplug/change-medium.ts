@@ -33,19 +33,19 @@ export async function changeMedium(
   await perform(guest, { command: "blockdev-remove-medium", args: { id } });
   await unmakeAll(guest, old);
   try {
-    await insert(guest, to, mediumSteps(to));
+    await insert(c, guest, to, mediumSteps(to));
   } catch (e) {
-    await insert(guest, from, old);
+    await insert(c, guest, from, old);
     throw e;
   } finally {
     await perform(guest, { command: "blockdev-close-tray", args: { id } });
   }
 }
 
-async function insert(guest: Guest, disk: Disk, steps: readonly PlugStep[]): Promise<void> {
+async function insert(c: DeviceContext, guest: Guest, disk: Disk, steps: readonly PlugStep[]): Promise<void> {
   if (steps.length === 0) return;
   await makeAll(guest, steps, NEVER);
-  const args = { id: diskDeviceId(disk), "node-name": driveNode(disk) };
+  const args = { id: diskDeviceId(disk), "node-name": driveNode(c, disk) };
   try {
     await perform(guest, { command: "blockdev-insert-medium", args });
   } catch (e) {

@@ -1,7 +1,12 @@
 import { VirtError } from "@virtmesh/core/errors";
 import { aliasOf } from "@virtmesh/documents/domain/find-device";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
-import { type FoundDevice, type OneDevice, withDeviceReplaced } from "@virtmesh/documents/domain/one-device";
+import {
+  deviceUpdated,
+  type FoundDevice,
+  type OneDevice,
+  withDeviceReplaced,
+} from "@virtmesh/documents/domain/one-device";
 import { checkDisks, imageUsers } from "../domain/disk-check.ts";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
@@ -11,7 +16,7 @@ import { changeMedium } from "./change-medium.ts";
 import { deviceContext } from "./hardware.ts";
 import { perform } from "./plug.ts";
 import { throttleOf } from "../cmdline/throttle.ts";
-import { type LiveUpdate, liveUpdate, updated } from "./update.ts";
+import { type LiveUpdate, liveUpdate } from "./update.ts";
 
 export interface UpdateOptions {
   readonly guest: Guest;
@@ -28,7 +33,7 @@ export interface UpdateOptions {
 export async function updateLive(o: UpdateOptions): Promise<void> {
   const { guest, guests, found, persistent } = o;
   const { running } = guest;
-  const device = updated(found, o.wanted);
+  const device = deviceUpdated(found, o.wanted);
   const change = liveUpdate(guest.name, found, device);
   const alias = aliasOf(found) ?? "";
   const after = withDeviceReplaced(running.definition, found, device);

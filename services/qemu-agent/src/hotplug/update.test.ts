@@ -1,7 +1,7 @@
 import { parseDomain } from "@virtmesh/documents/domain/document";
-import { findLike, findSame } from "@virtmesh/documents/domain/find-device";
-import { parseDevice } from "@virtmesh/documents/domain/one-device";
-import { type LiveUpdate, liveUpdate, updated } from "./update.ts";
+import { findMeant } from "@virtmesh/documents/domain/find-device";
+import { deviceUpdated, parseDevice } from "@virtmesh/documents/domain/one-device";
+import { type LiveUpdate, liveUpdate } from "./update.ts";
 
 const guest = parseDomain(`<domain type='qemu'>
   <name>web</name>
@@ -17,8 +17,8 @@ const guest = parseDomain(`<domain type='qemu'>
 
 function change(xml: string): LiveUpdate {
   const wanted = parseDevice(xml);
-  const found = findSame(guest, wanted) ?? findLike(guest, wanted);
-  return liveUpdate("web", found, updated(found, wanted));
+  const found = findMeant(guest, wanted);
+  return liveUpdate("web", found, deviceUpdated(found, wanted));
 }
 
 describe("a device that shall be another while its guest runs", () => {

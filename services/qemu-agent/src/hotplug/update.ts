@@ -12,16 +12,6 @@ export type LiveUpdate =
   | { readonly kind: "link"; readonly nic: Interface; readonly up: boolean }
   | { readonly kind: "memory"; readonly memory: MemoryDevice; readonly requestedBytes: bigint };
 
-/** The device as it shall be: what the new description leaves out stays as it was. */
-export function updated(found: FoundDevice, wanted: OneDevice): OneDevice {
-  if (found.list === "disks" && wanted.list === "disks") {
-    const { source: _, iotune: __, ...kept } = found.device;
-    const target = { ...found.device.target, ...wanted.device.target };
-    return { list: "disks", device: { ...kept, ...wanted.device, target } as Disk };
-  }
-  return { list: found.list, device: { ...found.device, ...wanted.device } } as OneDevice;
-}
-
 /**
  * What is to be done so that the device becomes what it shall be. @throws CONFIG_UNSUPPORTED naming what cannot change
  * while the guest runs

@@ -1,69 +1,44 @@
-import { open, rm, stat, statfs } from "node:fs/promises";
+import { stat, statfs, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { MigrationOffer, Obstacle, OfferedDisk } from "@virtmesh/core/driver/migration";
-import { messageOf, systemCode, VirtError } from "@virtmesh/core/errors";
 import { runTool } from "@virtmesh/agent/machine/run-tool";
+import { type FileIdentity, makeEmptyFile } from "./made-images.ts";
 
 /** Formats that a copy can be made in. */
 export const IMAGE_FORMATS: ReadonlySet<string> = new Set(["raw", "qcow2"]);
 
-/** Makes an empty image of exactly that size; a mirror needs both sides equal. @throws when there is one already. */
-async function createImage(disk: OfferedDisk, taken: string[], signal: AbortSignal): Promise<void> {
-  const path = disk.destinationPath;
-  // Made by us and empty first, so that a file of somebody else's is never written to.
-  const file = await open(path, "wx", 0o600).catch((e: unknown) => {
-    if (systemCode(e) === "EEXIST") taken.push(path);
-    throw new VirtError(
-      "HOST_SETUP",
-      `the image ${path} of disk ${disk.target} cannot be made: ${messageOf(e)}`,
-      {},
-      { cause: e },
-    );
-  });
-  try {
-    if (disk.destinationFormat === "raw") await file.truncate(Number(disk.capacityBytes));
-  } finally {
-    await file.close();
-  }
-  if (disk.destinationFormat !== "raw") {
-    await runTool(
-      "qemu-img",
-      ["create", "-q", "-f", disk.destinationFormat, path, String(disk.capacityBytes)],
-      { signal },
-    );
-  }
+/** An image to be made. */
+export type NewImage = Pick<
+  OfferedDisk,
+  "target" | "destinationPath" | "destinationFormat" | "capacityBytes"
+>;
+
+/** Gives a file that was made empty its content: an image of exactly that size; a mirror needs both sides equal. */
+export async function fillImage(disk: NewImage, signal: AbortSignal): Promise<void> {
+  const { destinationPath: path, destinationFormat: format, capacityBytes } = disk;
+  if (format === "raw") return await truncate(path, Number(capacityBytes));
+  await runTool("qemu-img", ["create", "-q", "-f", format, path, String(capacityBytes)], { signal });
 }
 
 /**
- * Makes every image that the offer needs; when it throws, none is being made any more. `disown` hears of those that
- * somebody else has made meanwhile, before it throws: they must not be removed with ours.
+ * Makes every image that the offer needs; when it throws, none is being made any more. `note` hears which files were
+ * made, before anything is written to them.
  */
 export async function createImages(
   offer: MigrationOffer,
-  disown: (paths: readonly string[]) => Promise<void>,
+  note: (files: readonly FileIdentity[]) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const copied = offer.disks.filter((d) => d.copy);
-  const taken: string[] = [];
-  const made = await Promise.allSettled(copied.map((d) => createImage(d, taken, signal)));
-  if (taken.length > 0) await disown(taken);
-  const failed = made.find((m) => m.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
+  const empty = await Promise.allSettled(copied.map((d) => makeEmptyFile(d.destinationPath, d.target)));
+  await note(empty.flatMap((e) => (e.status === "fulfilled" ? [e.value] : [])));
+  throwFirst(empty);
+  throwFirst(await Promise.allSettled(copied.map((d) => fillImage(d, signal))));
 }
 
-/** @returns what could not be removed, for people. */
-export async function removeImages(paths: readonly string[]): Promise<readonly string[]> {
-  const left = await Promise.all(
-    paths.map(async (path) => {
-      try {
-        await rm(path, { force: true });
-        return [];
-      } catch (e) {
-        return [`${path}: ${messageOf(e)}`];
-      }
-    }),
-  );
-  return left.flat();
+function throwFirst(outcomes: readonly PromiseSettledResult<unknown>[]): void {
+  const failed = outcomes.find((o) => o.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** What stands in the way of the images of an offer on this host. `replaceable`: paths that may be taken though they exist. */

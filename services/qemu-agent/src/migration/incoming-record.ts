@@ -2,11 +2,11 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MigrationId } from "@virtmesh/core/ids";
 import { removeDurably, writeDurably } from "@virtmesh/agent/journal/durable-file";
+import type { MadeImage } from "./made-images.ts";
 
-/** What an incoming migration makes on this host, written before it is made: what is in here is provably ours. */
+/** What an incoming migration makes on this host, written before it is made. */
 export interface Made {
-  /** Images, which did not exist before. */
-  readonly images: readonly string[];
+  readonly images: readonly MadeImage[];
   /** Where the source can send the rest of a post-copy's memory, whether or not QEMU answers its agent. */
   readonly door?: string;
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Call } from "@virtmesh/core/call";
 import type { IncomingMigration, MigrationOffer } from "@virtmesh/core/driver/migration";
 import type { Endpoints } from "@virtmesh/core/migration/endpoints";
@@ -7,10 +8,12 @@ import { formatNodeName } from "../cmdline/node-names.ts";
 import type { PortRange } from "../host/ports.ts";
 import type { MigrationStatus } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
+import { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
 import { awaitEvent } from "./await-event.ts";
-import { createImages, removeImages } from "./images.ts";
+import { createImages } from "./images.ts";
 import type { IncomingRecords } from "./incoming-record.ts";
+import { type FileIdentity, removeMadeImages } from "./made-images.ts";
 import { capabilitiesOf, parametersOf } from "./parameters.ts";
 import { addTlsObject } from "./tls-files.ts";
 
@@ -23,11 +26,13 @@ export interface WaitingGuest {
   onQmpEvent(listener: QmpEventListener): Disposable;
   /** Resolves with why, when its process has ended. */
   readonly exited: Promise<string>;
+  /** It is an ordinary guest of this host by now, whose end is told like that of any other. */
+  readonly isAdopted: boolean;
   /** Makes it an ordinary guest of this host, and says so; `pulling` that it lacks memory. */
   adopt(how: "whole" | "pulling"): Promise<void>;
   /** It has all its memory now. */
   whole(): Promise<void>;
-  /** Ends it at once: a crash. */
+  /** Ends it at once: a crash. Resolves when it is gone. */
   kill(): Promise<void>;
   /** Ends it as if it had never been. */
   discard(): Promise<void>;
@@ -56,6 +61,8 @@ type Sink = (fact: DestinationHypervisorFact) => void;
 const PORT_ATTEMPTS = 8;
 const RESUME_TIMEOUT_MS = 10_000;
 const BREAK_TIMEOUT_MS = 5_000;
+/** A QEMU that says nothing for so long hangs, on memory that it lacks. */
+const LAST_WORD_TIMEOUT_MS = 5_000;
 
 /** A QEMU guest on its way in. */
 export class QemuIncoming implements IncomingMigration {
@@ -103,6 +110,9 @@ export class QemuIncoming implements IncomingMigration {
   /** From here on its end is wanted, or is the end of an ordinary guest. */
   #settled = false;
   #reopened = false;
+  #exited = false;
+  /** It was told to run the guest and has not refused: what comes of that may never be known. */
+  #mayHaveRun = false;
   /** Where the rest of the memory is waited for. */
   #door: string | undefined;
   /** What has come of a post-copy. */
@@ -121,7 +131,7 @@ export class QemuIncoming implements IncomingMigration {
   }
 
   get alive(): boolean {
-    return this.#guest !== undefined;
+    return this.#guest !== undefined && (this.#guest.isAdopted || !this.#exited);
   }
 
   async closeExports(c: Call): Promise<void> {
@@ -141,30 +151,42 @@ export class QemuIncoming implements IncomingMigration {
     }
     if (this.#guest === undefined)
       throw new VirtError("HYPERVISOR_FAILED", "the incoming guest is not there any more");
-    const { qmp } = this.#guest;
+    const guest = this.#guest;
+    const { qmp } = guest;
     // Taken up after a restart, it may run already, and its exports may still be open.
     const [running] = await Promise.all([this.#reopened && isRunning(qmp), this.#closeOld(qmp)]);
     const partly = this.#memory === "part" || this.#memory === "stranded";
+    const wanted = this.#offer.running && !this.#offer.plan.leavePaused;
+    if (!running && wanted && !(await this.#letRun(guest))) return;
     this.#settled = !partly;
-    if (!running && this.#offer.running && !this.#offer.plan.leavePaused) {
-      const resumed = awaitEvent(qmp, (e) => e.event === "RESUME", RESUME_TIMEOUT_MS);
-      try {
-        await qmp.execute("cont");
-      } catch (e) {
-        this.#settled = false;
-        return this.#sink({
-          fact: "resumeFailed",
-          message: `QEMU on ${this.#site.host} refused to run the guest: ${messageOf(e)}`,
-        });
-      }
-      await resumed;
-    }
     // The guest runs: from here on nothing costs it time.
     const downtime = partly ? undefined : (await qmp.execute("query-migrate")).downtime;
     this.#sink({ fact: "running", downtimeMs: downtime ?? 0 });
-    await this.#guest.adopt(partly ? "pulling" : "whole");
+    await guest.adopt(partly ? "pulling" : "whole");
     // The last page may have come meanwhile.
-    if (partly && this.#hasAll()) await this.#guest.whole();
+    if (partly && this.#hasAll()) await guest.whole();
+  }
+
+  /** @returns whether it runs; if not, a fact says what has become of it */
+  async #letRun(guest: WaitingGuest): Promise<boolean> {
+    const { qmp } = guest;
+    const resumed = awaitEvent(qmp, (e) => e.event === "RESUME", RESUME_TIMEOUT_MS);
+    this.#mayHaveRun = true;
+    try {
+      await qmp.execute("cont");
+    } catch (e) {
+      const isRefused = e instanceof QmpError && e.failure === "refused" && !this.#reopened;
+      // Whether it runs is not known, or whether it ran before a restart. QEMU is gone, or of no use without its monitor.
+      if (!isRefused) await guest.kill();
+      else {
+        this.#mayHaveRun = false;
+        const message = `QEMU on ${this.#site.host} refused to run the guest: ${messageOf(e)}`;
+        this.#sink({ fact: "resumeFailed", message });
+      }
+      return false;
+    }
+    await resumed;
+    return true;
   }
 
   async openRecovery(c: Call): Promise<void> {
@@ -196,10 +218,18 @@ export class QemuIncoming implements IncomingMigration {
   }
 
   async abandon(_c: Call): Promise<void> {
-    await this.#guest?.kill();
+    const guest = this.#guest;
+    if (guest === undefined || this.#hasAll()) return;
+    // What the source knows may be older than the last page.
+    const status = await lastWord(guest);
+    if (status === "completed") return this.#turn(status);
+    // Mended meanwhile: when the link ends, QEMU says so.
+    if (status !== "postcopy-active") await guest.kill();
   }
 
   async settleCrashed(_c: Call): Promise<void> {
+    this.#settled = true;
+    await this.#guest?.discard();
     await this.#site.define(this.#offer);
     await this.#site.records.remove(this.#offer.plan.id);
   }
@@ -210,7 +240,7 @@ export class QemuIncoming implements IncomingMigration {
     await this.#guest?.discard();
     this.#guest = undefined;
     const made = await this.#site.records.read(this.#offer.plan.id);
-    const left = await removeImages(made?.images ?? []);
+    const left = await removeMadeImages(made?.images ?? []);
     if (left.length === 0) await this.#site.records.remove(this.#offer.plan.id);
     this.#givePortsBack();
     return left;
@@ -233,11 +263,14 @@ export class QemuIncoming implements IncomingMigration {
       return;
     }
     await this.#site.clearLeftImages(this.#offer);
-    const images = copied.map((d) => d.destinationPath);
+    const sinceMs = Date.now();
+    const images = copied.map((d) => ({ path: d.destinationPath, sinceMs }));
     await this.#site.records.write(plan.id, { images });
-    const disown = (taken: readonly string[]): Promise<void> =>
-      this.#site.records.write(plan.id, { images: images.filter((path) => !taken.includes(path)) });
-    await createImages(this.#offer, disown, c.signal);
+    const note = (files: readonly FileIdentity[]): Promise<void> =>
+      this.#site.records.write(plan.id, {
+        images: files.map((file) => ({ path: file.path, sinceMs, file })),
+      });
+    await createImages(this.#offer, note, c.signal);
     this.#take(await this.#site.startIncoming(this.#offer, c));
     const qmp = this.#qmp();
     const tls =
@@ -281,9 +314,11 @@ export class QemuIncoming implements IncomingMigration {
   #take(guest: WaitingGuest): void {
     this.#guest = guest;
     this.#hearing = guest.onQmpEvent((event) => this.#hear(event));
-    void guest.exited.then((message) => {
-      if (!this.#settled)
-        this.#sink({ fact: "incomingFailed", message: `QEMU on ${this.#site.host} ended: ${message}` });
+    void guest.exited.then((why) => {
+      this.#exited = true;
+      if (this.#settled) return;
+      const message = `QEMU on ${this.#site.host} ended: ${why}`;
+      this.#sink({ fact: "incomingFailed", message, ...(this.#mayHaveRun ? { mayHaveRun: true } : {}) });
     });
   }
 
@@ -308,10 +343,13 @@ export class QemuIncoming implements IncomingMigration {
         this.#door = undefined;
         return this.#sink({ fact: "postcopyPaused", message: "the connection to the source broke" });
       case "failed":
-        return this.#sink({
+        this.#sink({
           fact: "incomingFailed",
           message: `QEMU on ${this.#site.host} could not load the guest's memory`,
         });
+        // It ends by itself, but for a post-copy whose source died: there it can hang as it exits, and never answers `cont`.
+        this.#guest?.kill().catch(() => undefined);
+        return;
       default:
         return;
     }
@@ -404,6 +442,14 @@ function openQmp(guest: WaitingGuest): QmpConnection | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Where its memory stands, or undefined when it does not answer. */
+async function lastWord(guest: WaitingGuest): Promise<MigrationStatus | undefined> {
+  const signal = AbortSignal.timeout(LAST_WORD_TIMEOUT_MS);
+  const late = once(signal, "abort").then(() => undefined);
+  const answer = guest.connected.then(() => guest.qmp.execute("query-migrate", undefined, { signal }));
+  return Promise.race([answer.then(({ status }) => status).catch(() => undefined), late]);
 }
 
 /** The source asks although this side has not noticed that the link broke. */

@@ -9,6 +9,7 @@ import type { DiskExport, Endpoints } from "@virtmesh/core/migration/endpoints";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { SourceHypervisorFact } from "@virtmesh/core/migration/facts";
 import { formatNodeName } from "../cmdline/node-names.ts";
+import { rootNode } from "../disk-moves/nodes.ts";
 import type { ExpectedJob } from "../domain/jobs.ts";
 import type { QmpMigration } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
@@ -40,7 +41,7 @@ export interface SourceGuest {
 const NBD_OPEN_TIMEOUT_S = 1;
 const BREAK_TIMEOUT_MS = 5_000;
 /** The agents reach each other when it is tried, so the other host answers in milliseconds, if only to refuse. */
-const CONNECT_AT_MOST_MS = 10_000;
+const TRY_AT_MOST_MS = 10_000;
 
 export function jobId(offer: MigrationOffer, target: string): string {
   return `migrate-${offer.plan.id.slice(0, 8)}-${target}`;
@@ -71,8 +72,8 @@ export class QemuOutgoing implements OutgoingMigration {
   #rolling: Promise<void> | undefined;
   /** Memory has begun to flow. */
   readonly #flowing = Promise.withResolvers<void>();
-  /** Until then a connection that was asked for may still come about. */
-  #connectingUntilMs = 0;
+  /** Until then, by a clock that does not jump, the connection asked for last may come about, and what is said over it first. */
+  #tryingUntilMs = 0;
   /** Why its process has ended. */
   #exited: string | undefined;
   /** From here on its end is wanted and no news. */
@@ -141,7 +142,9 @@ export class QemuOutgoing implements OutgoingMigration {
         "blockdev-mirror",
         {
           "job-id": id,
-          device: formatNodeName(target),
+          device: this.#isOff
+            ? formatNodeName(target)
+            : ((await rootNode(qmp, target)) ?? formatNodeName(target)),
           target: remoteNode(target),
           sync: "full",
           "copy-mode": plan.copyMode,
@@ -233,12 +236,13 @@ export class QemuOutgoing implements OutgoingMigration {
   async resumePostcopy(address: string, c: Call): Promise<void> {
     const { qmp } = this.#guest;
     const { status } = await qmp.execute("query-migrate", undefined, { signal: c.signal });
-    // A try that hangs, in a network that swallows everything, makes room for this one.
-    if (status === "postcopy-recover") await this.breakPostcopy(c);
-    else if (status !== "postcopy-paused") return this.#tell(memoryFact(status));
-    // QEMU dies of a second connection while it makes one, and does not say when it has given one up.
-    if (Date.now() < this.#connectingUntilMs) return;
-    this.#connectingUntilMs = Date.now() + CONNECT_AT_MOST_MS;
+    if (status !== "postcopy-recover" && status !== "postcopy-paused") return this.#tell(memoryFact(status));
+    // QEMU dies of a second connection while it makes one, or when one that was just made is broken and another asked
+    // for at once. It does not say when it has given one up.
+    if (performance.now() < this.#tryingUntilMs) return;
+    // One that hangs, in a network that swallows everything, makes room for the next try.
+    if (status === "postcopy-recover") return this.breakPostcopy(c);
+    this.#tryingUntilMs = performance.now() + TRY_AT_MOST_MS;
     await qmp.execute("migrate", { uri: address, resume: true }, { signal: c.signal });
   }
 
@@ -281,21 +285,29 @@ export class QemuOutgoing implements OutgoingMigration {
     if (linkLost) await rollBack.breakLinks(job);
     // Whatever is being started has started, or failed to, before it is undone.
     await this.#starting?.catch(() => undefined);
-    if (await rollBack.isTooLate(job)) return this.#giveUpGuest();
-    await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
-    for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
-    await this.#guest.released();
+    if (await rollBack.isTooLate(job)) {
+      return this.#endGuest(
+        "its post-copy broke before the destination ran it, and QEMU cannot take it back from there",
+      );
+    }
+    try {
+      await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
+    } finally {
+      // Whatever could not be undone, the guest is its own again.
+      for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
+      await this.#guest.released();
+    }
     this.#sink({ fact: "rolledBack" });
   }
 
-  /** QEMU does not take a guest back whose post-copy broke, though its memory is still here: it wedges as it cancels. */
-  async #giveUpGuest(): Promise<void> {
+  async end(_c: Call): Promise<void> {
+    await this.#endGuest("neither host has all of its memory");
+  }
+
+  async #endGuest(message: string): Promise<void> {
     this.#leaving = true;
-    this.#sink({
-      fact: "sourceExited",
-      message: "its post-copy broke before the destination ran it, and QEMU cannot take it back from there",
-    });
-    await this.#guest.kill();
+    if (this.#exited === undefined) await this.#guest.kill();
+    this.#sink({ fact: "sourceExited", message });
   }
 
   async retire({ undefine }: { readonly undefine: boolean }, _c: Call): Promise<void> {
@@ -342,6 +354,8 @@ export class QemuOutgoing implements OutgoingMigration {
     if (jobs.some((j) => this.#targets.some((t) => j.id === jobId(this.#offer, t)))) {
       for (const fact of this.#mirrors.reconcile(jobs)) this.#sink(fact);
     }
+    // The agent before this one may have asked for it just now.
+    if (memory.status === "postcopy-recover") this.#tryingUntilMs = performance.now() + TRY_AT_MOST_MS;
     this.#tell(memoryFact(memory.status));
   }
 
@@ -367,9 +381,19 @@ export class QemuOutgoing implements OutgoingMigration {
     for (const fact of this.#mirrors.observe(event)) this.#sink(fact);
     if (event.event === "MIGRATION") {
       if (event.data.status === "active") this.#flowing.resolve();
-      if (event.data.status === "postcopy-recover") this.#connectingUntilMs = 0;
+      if (event.data.status === "postcopy-active" || event.data.status === "postcopy-paused")
+        this.#tryingUntilMs = 0;
+      if (event.data.status === "postcopy-active") this.#limitAgain();
     }
     this.#tell(this.#memory.observe(event));
+  }
+
+  /** QEMU notes the limit of post-copy before it waits at the switch-over (postcopy_start): one set meanwhile is lost. */
+  #limitAgain(): void {
+    this.#guest.qmp
+      .execute("migrate-set-parameters", tuningParameters(this.#tuning))
+      // Gone, it needs no limit.
+      .catch(() => undefined);
   }
 
   #tell(memory: MemoryFact | undefined): void {

@@ -1,3 +1,4 @@
+import { VirtError } from "@virtmesh/core/errors";
 import type { MigrationStatus, YankInstance } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
@@ -23,10 +24,10 @@ const ENDED: ReadonlySet<MigrationStatus> = new Set(["none", "completed", "faile
 
 export const rollBack = { all, breakLinks, isTooLate };
 
-/** A broken post-copy: `migrate_cancel` never ends there. */
+/** QEMU does not take a guest back from post-copy, though its memory is still here: `migrate_cancel` wedges when its link is broken. */
 async function isTooLate({ qmp }: Undoing): Promise<boolean> {
   const { status } = await qmp.execute("query-migrate");
-  return status === "postcopy-paused" || status === "postcopy-recover";
+  return status === "postcopy-active" || status === "postcopy-paused" || status === "postcopy-recover";
 }
 
 /**
@@ -35,10 +36,15 @@ async function isTooLate({ qmp }: Undoing): Promise<boolean> {
  */
 async function all(job: Undoing, linkLost: boolean): Promise<void> {
   if (linkLost) await breakLinks(job);
-  await endMemory(job);
+  const isEnded = await endMemory(job);
   await goOn(job);
   await endMirrors(job);
   await removeNodes(job);
+  if (!isEnded)
+    throw new VirtError(
+      "HYPERVISOR_FAILED",
+      "QEMU's thread that sends memory does not end, though it was told to and its connection is broken: the guest runs on, and can be migrated again when it has",
+    );
   await resetSettings(job);
 }
 
@@ -61,18 +67,19 @@ async function breakLinks({ qmp, jobs }: Undoing): Promise<void> {
   );
 }
 
-async function endMemory(job: Undoing): Promise<void> {
+/** @returns whether it has ended: QEMU's thread may sleep until the host's clock shows some time of day (util/qemu-thread-posix.c) */
+async function endMemory(job: Undoing): Promise<boolean> {
   const { qmp } = job;
   const isEnd = (e: QmpEvent): boolean => e.event === "MIGRATION" && ENDED.has(e.data.status);
   const { status = "none" } = await qmp.execute("query-migrate");
-  if (ENDED.has(status)) return;
+  if (ENDED.has(status)) return true;
   const gentle = awaitEvent(qmp, isEnd, PATIENCE_MS);
   await qmp.execute("migrate_cancel");
-  if ((await gentle) !== undefined) return;
+  if ((await gentle) !== undefined) return true;
   const forced = awaitEvent(qmp, isEnd, LAST_PATIENCE_MS);
   await breakLinks(job);
-  if (ENDED.has((await qmp.execute("query-migrate")).status ?? "none")) return;
-  await forced;
+  if (ENDED.has((await qmp.execute("query-migrate")).status ?? "none")) return true;
+  return (await forced) !== undefined;
 }
 
 /** A cancelled switch-over resumes by itself; one that had sent everything (`postmigrate`) does not. */

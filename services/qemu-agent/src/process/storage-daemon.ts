@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VirtError } from "@virtmesh/core/errors";
 import { QmpConnection } from "../qmp/connection.ts";
@@ -13,13 +13,6 @@ const PREFIX = "storage-";
  * (setpriv --pdeathsig): nothing that it does is worth more than doing it again.
  */
 export class StorageDaemon implements AsyncDisposable {
-  /** Removes what those of an earlier agent left behind, which ended with it. */
-  static async sweep(runDir: string): Promise<void> {
-    const names = await readdir(runDir);
-    const left = names.filter((name) => name.startsWith(PREFIX));
-    await Promise.all(left.map((name) => rm(join(runDir, name), { recursive: true, force: true })));
-  }
-
   /** @throws HOST_SETUP when it cannot be run */
   static async start(runDir: string, signal: AbortSignal): Promise<StorageDaemon> {
     await mkdir(runDir, { recursive: true, mode: 0o700 });

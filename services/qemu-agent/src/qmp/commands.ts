@@ -266,6 +266,7 @@ export interface QmpBlockNode {
   readonly drv: string;
   readonly file: string;
   readonly ro: boolean;
+  readonly cache?: { readonly direct: boolean };
   readonly image: QmpImage;
 }
 

@@ -23,6 +23,8 @@ export interface InstanceStatus {
   readonly taps: Readonly<Record<string, { readonly ifname: string; readonly made: boolean }>>;
   /** Unix sockets of consoles by chardev id. */
   readonly consoles: Readonly<Record<string, string>>;
+  /** Disks by target that were moved and have the second pair of node names. */
+  readonly secondNodes?: readonly string[];
   /** It waits for, or is part of, a migration. An incoming guest is no guest of this host before it was adopted. */
   readonly migration?: InstanceMigration;
   /** Devices by alias in which what runs differs from the definition of the next start since it was started. */

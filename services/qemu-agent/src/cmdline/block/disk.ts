@@ -35,8 +35,10 @@ export function cacheMode({ driver, shareable, readonly }: Disk): DiskDriver["ca
 }
 
 /** The node that the disk's device uses. */
-export function driveNode({ driver, target }: Disk): string {
-  return driver?.copyOnRead === true ? copyOnReadNode(target.dev) : formatNodeName(target.dev);
+export function driveNode({ runtime }: DeviceContext, { driver, target }: Disk): string {
+  return driver?.copyOnRead === true
+    ? copyOnReadNode(target.dev)
+    : formatNodeName(target.dev, runtime.secondNodes.has(target.dev));
 }
 
 function copyOnReadNode(target: string): string {
@@ -58,7 +60,7 @@ export function diskBlockParts(c: DeviceContext, disk: Disk, path: string): Devi
     cdrom: device === "cdrom",
     floppy: device === "floppy",
   };
-  const top = topImage(disk, path);
+  const top = topImage(c, disk, path);
   const { images, ended } = backingImages(disk, target.dev, path);
   let below: string | null | undefined = ended ? null : undefined;
   const parts: DeviceParts[] = [];
@@ -70,8 +72,9 @@ export function diskBlockParts(c: DeviceContext, disk: Disk, path: string): Devi
   return joinParts(reservationHelper(disk), ...parts);
 }
 
-function topImage(disk: Disk, path: string): ChainImage {
+function topImage({ runtime }: DeviceContext, disk: Disk, path: string): ChainImage {
   const { driver, target } = disk;
+  const second = runtime.secondNodes.has(target.dev);
   const auth = disk.source?.auth ?? disk.auth;
   const encryption = disk.source?.encryption ?? disk.encryption;
   return {
@@ -80,8 +83,8 @@ function topImage(disk: Disk, path: string): ChainImage {
     format: driver?.type ?? "raw",
     ...(driver?.metadataCache?.maxSize === undefined ? {} : { cacheSize: driver.metadataCache.maxSize }),
     readOnly: isReadOnly(disk),
-    formatNode: formatNodeName(target.dev),
-    storageNode: storageNodeName(target.dev),
+    formatNode: formatNodeName(target.dev, second),
+    storageNode: storageNodeName(target.dev, second),
     ...(auth === undefined ? {} : { auth }),
     ...(encryption === undefined ? {} : { encryption }),
   };

@@ -113,6 +113,7 @@ export const RUNTIME: Runtime = {
   vnc: new Map(),
   spice: new Map(),
   consoleSockets: new Map(),
+  secondNodes: new Set(),
   utcOffsetMs: 0,
   startTimeMs: Date.UTC(2026, 0, 2, 3, 4, 5),
   tls: {},

@@ -38,6 +38,8 @@ export const DestinationStanding = {
   DESTINATION_STANDING_PROMISED: 7,
   /** DESTINATION_STANDING_PULLING - The guest runs there and lacks memory that is still on the source. */
   DESTINATION_STANDING_PULLING: 8,
+  /** DESTINATION_STANDING_LOST - The guest ended there before it had all its memory. */
+  DESTINATION_STANDING_LOST: 9,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -53,6 +55,7 @@ export namespace DestinationStanding {
   export type DESTINATION_STANDING_RESUMED = typeof DestinationStanding.DESTINATION_STANDING_RESUMED;
   export type DESTINATION_STANDING_PROMISED = typeof DestinationStanding.DESTINATION_STANDING_PROMISED;
   export type DESTINATION_STANDING_PULLING = typeof DestinationStanding.DESTINATION_STANDING_PULLING;
+  export type DESTINATION_STANDING_LOST = typeof DestinationStanding.DESTINATION_STANDING_LOST;
   export type UNRECOGNIZED = typeof DestinationStanding.UNRECOGNIZED;
 }
 
@@ -76,6 +79,8 @@ export function destinationStandingToJSON(object: DestinationStanding): string {
       return "DESTINATION_STANDING_PROMISED";
     case DestinationStanding.DESTINATION_STANDING_PULLING:
       return "DESTINATION_STANDING_PULLING";
+    case DestinationStanding.DESTINATION_STANDING_LOST:
+      return "DESTINATION_STANDING_LOST";
     case DestinationStanding.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

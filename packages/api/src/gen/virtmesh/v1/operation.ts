@@ -24,7 +24,7 @@ import { Operation } from "../../google/longrunning/operations.ts";
 import { Duration } from "../../google/protobuf/duration.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { DrainProgress } from "./host.ts";
-import { MigrationProgress } from "./migration.ts";
+import { DiskProgress, MigrationProgress } from "./migration.ts";
 
 /** `metadata` of every operation. */
 export interface OperationMetadata {
@@ -46,6 +46,10 @@ export interface OperationMetadata {
   traceId: string;
   /** The operation of which this is a part: `operations/<id>`. */
   parent: string;
+  /** Only for `move-disk`. */
+  disk:
+    | DiskProgress
+    | undefined;
   /** Only for `drain`. */
   drain: DrainProgress | undefined;
 }
@@ -102,6 +106,7 @@ function createBaseOperationMetadata(): OperationMetadata {
     migration: undefined,
     traceId: "",
     parent: "",
+    disk: undefined,
     drain: undefined,
   };
 }
@@ -143,6 +148,9 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     }
     if (message.parent !== "") {
       writer.uint32(162).string(message.parent);
+    }
+    if (message.disk !== undefined) {
+      DiskProgress.encode(message.disk, writer.uint32(242).fork()).join();
     }
     if (message.drain !== undefined) {
       DrainProgress.encode(message.drain, writer.uint32(170).fork()).join();
@@ -259,6 +267,14 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
             message.parent = reader.string();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.disk = DiskProgress.decode(reader, reader.uint32());
+            continue;
+          }
           case 21: {
             if (tag !== 170) {
               break;
@@ -317,6 +333,9 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     if (message.parent !== "") {
       obj.parent = message.parent;
     }
+    if (message.disk !== undefined) {
+      obj.disk = DiskProgress.toJSON(message.disk);
+    }
     if (message.drain !== undefined) {
       obj.drain = DrainProgress.toJSON(message.drain);
     }
@@ -342,6 +361,9 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
       : undefined;
     message.traceId = object.traceId ?? "";
     message.parent = object.parent ?? "";
+    message.disk = (object.disk !== undefined && object.disk !== null)
+      ? DiskProgress.fromPartial(object.disk)
+      : undefined;
     message.drain = (object.drain !== undefined && object.drain !== null)
       ? DrainProgress.fromPartial(object.drain)
       : undefined;

@@ -2,10 +2,12 @@ import { refuse } from "../refuse.ts";
 import type { DomainDraft } from "../walk.ts";
 import { completeTuning } from "./tuning.ts";
 
+type ClockDraft = NonNullable<DomainDraft["clock"]>;
+
 /** What every machine is even when its definition does not say so. */
 export function completeMachine(draft: DomainDraft, newDomain: boolean): void {
   draft.vcpu.placement ??= "static";
-  draft.clock ??= { offset: "utc", timers: [] };
+  draft.clock = adjusted(draft.clock ?? { offset: "utc", timers: [] });
   draft.onPoweroff ??= "destroy";
   draft.onReboot ??= "restart";
   draft.onCrash ??= "destroy";
@@ -19,6 +21,14 @@ export function completeMachine(draft: DomainDraft, newDomain: boolean): void {
   if (draft.os.loader?.path !== undefined) draft.os.loader.type ??= "rom";
   dropNodesetOfOnly(draft);
   checkTimers(draft);
+}
+
+/** A clock that is adjusted by seconds is a variable one. */
+function adjusted(clock: ClockDraft): ClockDraft {
+  if (clock.offset !== "utc" && clock.offset !== "localtime") return clock;
+  const { offset, adjustment, timers } = clock;
+  if (adjustment === undefined || !/^[-+]?\d+$/.test(adjustment)) return clock;
+  return { offset: "variable", adjustment: Number(adjustment), basis: offset, timers };
 }
 
 /** A switch that is mentioned is on. */

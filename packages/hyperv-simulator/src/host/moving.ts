@@ -1,0 +1,58 @@
+import { identity, referenceTo } from "../cim/path.ts";
+import { endsOf } from "../cim/repository.ts";
+import { type Instance, type Reference, textOf, type Value } from "../cim/value.ts";
+import { checkpointsOf } from "./checkpoints.ts";
+import { type Context, guestReference } from "./context.ts";
+import { removeGuest, removeSettings, resourcesOf, settingsOf } from "./guests.ts";
+
+/** What holds a guest together. Others, such as those to jobs, stay where they are. */
+const TIES = new Set([
+  ...["Msvm_SettingsDefineState", "Msvm_VirtualSystemSettingDataComponent", "Msvm_SystemDevice"],
+  ...["Msvm_SettingDataComponent", "Msvm_SnapshotOfVirtualSystem", "Msvm_VideoHeadOnController"],
+  ...["Msvm_MostCurrentSnapshotInBranch", "Msvm_LastAppliedSnapshot"],
+]);
+
+/** Lets a guest, with its checkpoints and disks, be on another host instead. */
+export function moveGuest(from: Context, to: Context, id: string): void {
+  const { objects, ties } = everythingOf(from, guestReference(id));
+  const [old, now] = [`\\\\${from.seed.hostName}\\`, `\\\\${to.seed.hostName}\\`];
+  const moved = (value: Value): Value =>
+    typeof value === "string" && value.startsWith(old) ? now + value.slice(old.length) : value;
+  for (const disk of [settingsOf(id), ...checkpointsOf(from, id).map(referenceTo)].flatMap((settings) =>
+    disksOf(from, settings),
+  ))
+    to.disks.put(disk);
+  for (const { className, values } of [...objects, ...ties]) {
+    const there = Object.entries(values).map(([name, value]) => [name, moved(value)]);
+    to.repository.add(className, Object.fromEntries(there));
+  }
+  for (const checkpoint of checkpointsOf(from, id)) removeSettings(from, referenceTo(checkpoint));
+  removeGuest(from, id);
+}
+
+function disksOf(context: Context, settings: Reference): ReturnType<Context["disks"]["chain"]> {
+  return resourcesOf(context, settings).flatMap((resource) =>
+    context.disks.chain(textOf(resource, "HostResource")),
+  );
+}
+
+interface Everything {
+  readonly objects: readonly Instance[];
+  readonly ties: readonly Instance[];
+}
+
+function everythingOf({ repository }: Context, guest: Reference): Everything {
+  const objects = new Map<string, Instance>();
+  const ties = new Map<string, Instance>();
+  const open = [guest];
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    const instance = repository.get(path);
+    if (instance === undefined || objects.has(identity(path))) continue;
+    objects.set(identity(path), instance);
+    for (const tie of repository.associationsOf(path).filter(({ className }) => TIES.has(className))) {
+      ties.set(identity(referenceTo(tie)), tie);
+      open.push(...endsOf(tie).map(([, end]) => end));
+    }
+  }
+  return { objects: [...objects.values()], ties: [...ties.values()] };
+}

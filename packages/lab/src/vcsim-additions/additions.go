@@ -1,0 +1,74 @@
+// What Debian's version of VMware's simulator lacks and later ones have, or what it has not at all: built into its
+// package `simulator` by packages/lab/src/vcsim.ts. Requests and answers are the simulator's own types of the API.
+package simulator
+
+import (
+	"time"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// A guest that runs boots again, and says when.
+func (vm *VirtualMachine) RebootGuest(ctx *Context, req *types.RebootGuest) soap.HasFault {
+	body := new(methods.RebootGuestBody)
+	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn {
+		body.Fault_ = Fault("", &types.InvalidPowerState{
+			RequestedState: types.VirtualMachinePowerStatePoweredOn,
+			ExistingState:  vm.Runtime.PowerState,
+		})
+		return body
+	}
+	now := time.Now()
+	Map.Update(vm, []types.PropertyChange{
+		{Name: "runtime.bootTime", Val: &now},
+		{Name: "summary.runtime.bootTime", Val: &now},
+	})
+	body.Res = new(types.RebootGuestResponse)
+	return body
+}
+
+// A guest that moves is on the list of one host at a time.
+func (vm *VirtualMachine) moveTo(host *HostSystem) {
+	from := Map.Get(*vm.Runtime.Host).(*HostSystem)
+	Map.RemoveReference(from, &from.Vm, vm.Self)
+	Map.AppendReference(host, &host.Vm, vm.Self)
+}
+
+// HostAutoStartManager keeps which guests start with a host; nothing ever boots here.
+type HostAutoStartManager struct {
+	mo.HostAutoStartManager
+
+	Host *mo.HostSystem
+}
+
+func (m *HostAutoStartManager) ReconfigureAutostart(ctx *Context, req *types.ReconfigureAutostart) soap.HasFault {
+	body := new(methods.ReconfigureAutostartBody)
+	config := types.HostAutoStartManagerConfig{
+		Defaults:  m.Config.Defaults,
+		PowerInfo: append([]types.AutoStartPowerInfo{}, m.Config.PowerInfo...),
+	}
+	if req.Spec.Defaults != nil {
+		config.Defaults = req.Spec.Defaults
+	}
+	for _, info := range req.Spec.PowerInfo {
+		if Map.Get(info.Key) == nil {
+			body.Fault_ = Fault("", &types.InvalidArgument{InvalidProperty: "powerInfo.key"})
+			return body
+		}
+		kept := config.PowerInfo[:0:0]
+		for _, each := range config.PowerInfo {
+			if each.Key != info.Key {
+				kept = append(kept, each)
+			}
+		}
+		config.PowerInfo = append(kept, info)
+	}
+	m.Config = config
+	host := Map.Get(m.Host.Self).(*HostSystem)
+	Map.Update(host, []types.PropertyChange{{Name: "config.autoStart", Val: &config}})
+	body.Res = new(types.ReconfigureAutostartResponse)
+	return body
+}

@@ -1,0 +1,48 @@
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "../process.ts";
+
+/** What makes a Xen host, beside its kernel. Debian's scripts for it are for bash and util-linux; busybox is the rest. */
+const PACKAGES = [
+  ...["xen-system-amd64", "bash", "busybox-static", "iproute2", "util-linux", "mount", "coreutils", "sed"],
+  // Ways in, and what Node needs.
+  ...["dropbear-bin", "libstdc++6"],
+];
+const MERGED = ["bin", "sbin", "lib", "lib64"];
+
+/**
+ * Unpacks Debian's packages for a Xen host, with everything they depend on, into a folder: nothing is installed and none of
+ * their scripts run, so it takes no root and a second or two. @throws HOST_SETUP
+ */
+export async function unpackXen(root: string, work: string, signal: AbortSignal): Promise<void> {
+  const cache = join(work, "apt");
+  await mkdir(join(cache, "archives/partial"), { recursive: true });
+  const status = join(cache, "status");
+  await writeFile(status, "");
+  await run(
+    [
+      ...["apt-get", "-q", "-y", "--no-install-recommends", "--download-only"],
+      // As for a machine on which nothing is installed.
+      ...["-o", `Dir::State::status=${status}`, "-o", `Dir::Cache=${cache}`, "-o", "Debug::NoLocking=1"],
+      ...["-o", "APT::Sandbox::User=root", "install", ...PACKAGES],
+    ],
+    { signal },
+  );
+  for (const folder of MERGED) {
+    await mkdir(join(root, "usr", folder), { recursive: true });
+    await symlink(join("usr", folder), join(root, folder));
+  }
+  for (const deb of await readdir(join(cache, "archives"))) {
+    if (!deb.endsWith(".deb")) continue;
+    const contents = join(cache, "contents.tar");
+    await run(
+      ["sh", "-c", 'dpkg-deb --fsys-tarfile "$1" > "$2"', "sh", join(cache, "archives", deb), contents],
+      {
+        signal,
+      },
+    );
+    await run(["tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-f", contents, "-C", root], {
+      signal,
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import { OneDefinitionDevices } from "@virtmesh/agent/guests/one-definition-devices";
+import { OneDefinitionResources } from "@virtmesh/agent/guests/one-definition-resources";
+import type { Driver } from "@virtmesh/core/driver/driver";
+import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
+import { configurable } from "./facets/configure.ts";
+import { HypervDomains } from "./facets/domains.ts";
+import { HypervGuestInfo } from "./facets/guest-info.ts";
+import { HypervHost } from "./facets/host.ts";
+import { HypervSavedState } from "./facets/saved-state.ts";
+import { HypervSnapshots } from "./facets/snapshots.ts";
+import { HypervServer } from "./server.ts";
+import type { Credentials } from "./wsman/connection.ts";
+import type { Endpoint } from "./wsman/http.ts";
+
+export interface HypervDriverConfig {
+  readonly endpoint: Endpoint;
+  readonly credentials: Credentials;
+  readonly logger: MeshLogger;
+  readonly signal: AbortSignal;
+}
+
+/** The guests of one Hyper-V host. Disposing ends the session, and the guests run on. */
+export async function createHypervDriver(config: HypervDriverConfig): Promise<Driver> {
+  const server = new HypervServer(config.logger);
+  try {
+    await server.connect(config.endpoint, config.credentials, config.signal);
+    return facetsOf(server);
+  } catch (e) {
+    await server[Symbol.asyncDispose]();
+    throw e;
+  }
+}
+
+/** The same without a host: it says what it can do, and can do nothing. */
+export function unconnectedHypervDriver(): Driver {
+  return facetsOf(new HypervServer(silentLogger));
+}
+
+function facetsOf(server: HypervServer): Driver {
+  return {
+    name: "hyperv",
+    serves: [{ scheme: "hyperv", path: "/" }],
+    host: new HypervHost(server),
+    domains: new HypervDomains(server),
+    devices: new OneDefinitionDevices(configurable(server)),
+    resources: new OneDefinitionResources(configurable(server)),
+    snapshots: new HypervSnapshots(server),
+    guestInfo: new HypervGuestInfo(server),
+    savedState: new HypervSavedState(server),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,59 @@
+import { etagOf } from "@virtmesh/agent/guests/definition";
+import { sameId } from "../msvm/object-path.ts";
+import type { Msvm } from "../msvm/types.ts";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import type { HostNames, SystemSettings } from "../settings/model.ts";
+import { definitionOf } from "../settings/read.ts";
+import { type Power, powerOf } from "./power.ts";
+
+export type System = Msvm<"Msvm_ComputerSystem">;
+
+/** A guest as the host describes it. */
+export interface Facts {
+  /** The GUID by which Hyper-V knows it, as Hyper-V writes it. */
+  readonly key: string;
+  readonly system: System;
+  readonly settings: SystemSettings;
+  readonly definition: IdentifiedDomain;
+  /** Hash of the definition. */
+  readonly etag: string;
+  readonly power: Power;
+  /** How long it runs since it was started or reset, without the time it was paused. */
+  readonly onTimeMs: number;
+}
+
+/** Only guests have a GUID for a name; the host itself has its own. */
+export function isGuest({ Name }: System): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(Name ?? "");
+}
+
+export function factsOf(system: System, settings: SystemSettings, names: HostNames): Facts {
+  const key = (system.Name ?? "").toUpperCase();
+  const definition = definitionOf(key, settings, names);
+  const power = powerOf(system.EnabledState) ?? "off";
+  return { key, system, settings, definition, etag: etagOf(definition), power, onTimeMs: onTimeOf(system) };
+}
+
+/** The same guest as an event has told it: on its way from one state to another it is what it was. */
+export function withSystem(facts: Facts, system: System): Facts {
+  const power = powerOf(system.EnabledState) ?? facts.power;
+  return { ...facts, system, power, onTimeMs: onTimeOf(system) };
+}
+
+/** An event that was on its way while something newer was read. */
+export function isOlder(told: System, known: System): boolean {
+  const [a, b] = [told.TimeOfLastStateChange, known.TimeOfLastStateChange];
+  return a !== undefined && b !== undefined && Date.parse(a) < Date.parse(b);
+}
+
+/** Settings of a guest that the host has changed since they were read. */
+export function isConfiguredAnew(told: System, known: Facts): boolean {
+  return (
+    told.TimeOfLastConfigurationChange !== known.system.TimeOfLastConfigurationChange ||
+    !sameId(told.ElementName, known.system.ElementName)
+  );
+}
+
+function onTimeOf({ OnTimeInMilliseconds = 0n }: System): number {
+  return Number(OnTimeInMilliseconds);
+}

@@ -1,0 +1,78 @@
+import type { DomainState, LifecycleType } from "@virtmesh/core/domain/state";
+import type { Facts } from "./facts.ts";
+import type { Power } from "./power.ts";
+
+/** What is known of a guest for this: the rest of its facts tells nothing of its life. */
+export type Life = Pick<Facts, "power" | "onTimeMs" | "etag">;
+
+/** What one of our own calls is about to bring about, so that its event can say why. */
+export type Intent = "destroy" | "forget" | undefined;
+
+export interface Happening {
+  readonly type: LifecycleType;
+  readonly detail: string;
+}
+
+/** What must have happened to a guest between two looks at it, in libvirt's words and in order. */
+export function happenings(
+  before: Life | undefined,
+  after: Life | undefined,
+  intent: Intent,
+): readonly Happening[] {
+  if (before === undefined)
+    return after === undefined ? [] : [happening("defined", "added"), ...moved("off", after.power, intent)];
+  if (after === undefined) return [...moved(before.power, "off", intent), happening("undefined", "removed")];
+  const rebooted =
+    before.power === "running" && after.power === "running" && after.onTimeMs < before.onTimeMs;
+  return [
+    ...(before.etag === after.etag ? [] : [happening("defined", "updated")]),
+    ...moved(before.power, after.power, intent),
+    ...(rebooted ? [happening("rebooted", "")] : []),
+  ];
+}
+
+function moved(from: Power, to: Power, intent: Intent): readonly Happening[] {
+  if (from === to) return [];
+  const isThere = from === "running" || from === "paused";
+  const came = isThere ? [] : [happening("started", from === "saved" ? "restored" : "booted")];
+  switch (to) {
+    case "running":
+      return from === "paused" ? [happening("resumed", "unpaused")] : came;
+    case "paused":
+      return [...came, happening("suspended", "paused")];
+    case "saved":
+      return isThere ? [happening("stopped", "saved")] : [];
+    case "off":
+      return isThere ? [happening("stopped", intent === "destroy" ? "destroyed" : "shutdown")] : [];
+  }
+}
+
+function happening(type: LifecycleType, detail: string): Happening {
+  return { type, detail };
+}
+
+export interface Standing {
+  readonly state: DomainState;
+  /** In libvirt's words. */
+  readonly reason: string;
+}
+
+/** What a guest is in after that; `unknown` for what was so before we came. */
+export function standingOf(power: Power, last: Happening | undefined): Standing {
+  switch (power) {
+    case "running":
+      return { state: "running", reason: last === undefined ? "unknown" : (RUNNING[last.type] ?? "unknown") };
+    case "paused":
+      return { state: "paused", reason: last === undefined ? "unknown" : "user" };
+    case "saved":
+      return { state: "shutoff", reason: "saved" };
+    case "off":
+      return { state: "shutoff", reason: last?.type === "stopped" ? last.detail : "unknown" };
+  }
+}
+
+const RUNNING: Readonly<Partial<Record<LifecycleType, string>>> = {
+  started: "booted",
+  resumed: "unpaused",
+  rebooted: "booted",
+};

@@ -1,0 +1,11 @@
+import { runAgent } from "@virtmesh/agent/run-agent";
+import { HYPERV_OPTIONS, readHypervConfig } from "./config.ts";
+import { createHypervDriver } from "./driver.ts";
+
+await runAgent({
+  name: "hyperv-agent",
+  summary: "guests of a Hyper-V host",
+  extraConfig: HYPERV_OPTIONS,
+  createDriver: async ({ logger, signal }, extra) =>
+    createHypervDriver({ ...(await readHypervConfig(extra, signal)), logger, signal }),
+});

@@ -1,0 +1,88 @@
+import { sampleOffer } from "@virtmesh/agent/migration/sample-offer";
+import { ownCall } from "@virtmesh/core/call";
+import type { QmpConnection } from "../qmp/connection.ts";
+import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
+import { QemuOutgoing } from "./outgoing.ts";
+
+const { plan } = sampleOffer();
+const OFFER = sampleOffer({ plan: { ...plan, tls: false, postcopy: { afterPasses: 0 } }, disks: [] });
+
+/** A QEMU whose post-copy broke, at the instants at which its next connection comes about. */
+function broken() {
+  const listeners = new Set<QmpEventListener>();
+  const asked: string[] = [];
+  let status = "postcopy-paused";
+  const turn = (next: string): void => {
+    status = next;
+    const event = { event: "MIGRATION", data: { status }, timeMs: 0 } as QmpEvent;
+    for (const listener of [...listeners]) listener(event);
+  };
+  const qmp = {
+    execute: async (command: string): Promise<unknown> => {
+      if (command === "query-migrate") return { status };
+      if (command === "query-jobs") return [];
+      asked.push(command);
+      if (command === "yank") turn("postcopy-paused");
+      return {};
+    },
+    onEvent: (listener: QmpEventListener): Disposable => {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
+    closed: Promise.withResolvers<never>().promise,
+  } as unknown as QmpConnection;
+  const nothing = async (): Promise<void> => undefined;
+  const guest = {
+    ...{
+      qmp,
+      exited: Promise.withResolvers<string>().promise,
+      kill: nothing,
+      retire: nothing,
+      released: nothing,
+    },
+    ...{ expectJob: () => undefined, forgetJob: () => undefined },
+  };
+  const outgoing = new QemuOutgoing(OFFER, guest, undefined, () => undefined);
+  return { outgoing, asked, turn, resume: () => outgoing.resumePostcopy("tcp:b:2", ownCall()) };
+}
+
+describe("a broken post-copy that is offered a new connection", () => {
+  it("makes one, however often it is offered meanwhile", async () => {
+    const { asked, resume } = broken();
+    await Promise.all([resume(), resume()]);
+    await resume();
+    expect(asked).toEqual(["migrate"]);
+  });
+
+  it("leaves the one that was just made alone, which QEMU would die of", async () => {
+    const { asked, turn, resume } = broken();
+    await resume();
+    turn("postcopy-recover");
+    await resume();
+    expect(asked).toEqual(["migrate"]);
+  });
+
+  it("leaves alone what the agent before it may just have asked for", async () => {
+    const { outgoing, asked, turn, resume } = broken();
+    turn("postcopy-recover");
+    await outgoing.reconcile();
+    await resume();
+    expect(asked).toEqual([]);
+  });
+
+  it("makes another when that has broken too", async () => {
+    const { asked, turn, resume } = broken();
+    await resume();
+    turn("postcopy-recover");
+    turn("postcopy-paused");
+    await resume();
+    expect(asked).toEqual(["migrate", "migrate"]);
+  });
+
+  it("breaks one that hangs, and asks for no other in the same moment", async () => {
+    const { asked, turn, resume } = broken();
+    turn("postcopy-recover");
+    await resume();
+    expect(asked).toEqual(["yank"]);
+  });
+});

@@ -1,0 +1,31 @@
+/** What `xl info` says of the host that is of use here. */
+export interface XenInfo {
+  readonly version: string;
+  readonly cpus: number;
+  readonly totalMemoryMiB: number;
+  readonly freeMemoryMiB: number;
+  /** Kinds of guests: `pv`, `hvm`, ... */
+  readonly capabilities: readonly string[];
+  /** `xen-3.0-x86_64`, `hvm-3.0-x86_32`, ... */
+  readonly guestTypes: readonly string[];
+}
+
+/** `key : value`, a line each. */
+export function parseInfo(text: string): XenInfo {
+  const facts = new Map(
+    text.split("\n").map((line): [string, string] => {
+      const [key = "", ...value] = line.split(":");
+      return [key.trim(), value.join(":").trim()];
+    }),
+  );
+  const words = (key: string): readonly string[] =>
+    (facts.get(key) ?? "").split(/\s+/).filter((word) => word !== "");
+  return {
+    version: facts.get("xen_version") ?? "",
+    cpus: Number(facts.get("nr_cpus") ?? 0),
+    totalMemoryMiB: Number(facts.get("total_memory") ?? 0),
+    freeMemoryMiB: Number(facts.get("free_memory") ?? 0),
+    capabilities: words("virt_caps"),
+    guestTypes: words("xen_caps"),
+  };
+}

@@ -1,0 +1,152 @@
+import type { MethodDefinition } from "@grpc/grpc-js";
+import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
+import {
+  Domain,
+  DomainServiceService as D,
+  type DomainStats,
+  UndefineDomainRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/domain";
+import { OperationServiceService as O } from "@virtmesh/api/gen/virtmesh/v1/operation";
+import type { MeshHost } from "@virtmesh/lab/launcher";
+import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
+import { PATIENT_LEASE, type XenMachine } from "@virtmesh/lab/xen/machine";
+import { runOnConsole } from "../console-command.ts";
+import { Watching } from "../watching.ts";
+
+/** An emulated processor is slow, and slower on a busy computer. */
+const CALL_MS = 120_000;
+export const LONG = { seconds: 120n, nanos: 0 };
+
+/** A mesh with one host: a machine with a real Xen, whose agent runs in its dom0. */
+export class XenHost implements AsyncDisposable {
+  readonly mesh: RunningMesh;
+  readonly host: MeshHost;
+  readonly machine: XenMachine;
+
+  private constructor(mesh: RunningMesh, host: MeshHost, machine: XenMachine) {
+    this.mesh = mesh;
+    this.host = host;
+    this.machine = machine;
+  }
+
+  static async start(): Promise<XenHost> {
+    const mesh = await startMesh({
+      ...{ agents: "xen", hosts: ["host-x"] },
+      ...{ agentArguments: PATIENT_LEASE, gatewayArguments: PATIENT_LEASE },
+    });
+    const [host] = mesh.hosts;
+    if (host?.machine === undefined) throw new Error("the mesh has no host of Xen");
+    return new XenHost(mesh, host, host.machine);
+  }
+
+  get uri(): string {
+    return this.host.uri;
+  }
+
+  /** A paravirtualised guest with a shell on its console. */
+  xml(
+    name: string,
+    more: { readonly head?: string; readonly devices?: string; readonly vcpus?: string } = {},
+  ): string {
+    const { kernel, guest } = this.machine.image;
+    return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>96</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
+      <os><type>linux</type><kernel>${kernel}</kernel><initrd>${guest}</initrd>
+        <cmdline>console=hvc0 quiet mitigations=off</cmdline></os>
+      <devices>${more.devices ?? ""}<console type='pty'/></devices></domain>`;
+  }
+
+  async define(xml: string): Promise<Domain> {
+    return await this.#call(D.defineDomain, {
+      uri: this.uri,
+      requestId: "",
+      xml,
+      validateOnly: false,
+      etag: "",
+    });
+  }
+
+  async start(domain: string, paused = false): Promise<Domain> {
+    return await this.#call(D.startDomain, {
+      uri: this.uri,
+      requestId: "",
+      domain,
+      paused,
+      forceBoot: false,
+    });
+  }
+
+  async get(domain: string): Promise<Domain> {
+    return await this.#call(D.getDomain, { uri: this.uri, domain });
+  }
+
+  async destroy(domain: string): Promise<Domain> {
+    return await this.#call(D.destroyDomain, { uri: this.uri, requestId: "", domain });
+  }
+
+  async reboot(domain: string): Promise<void> {
+    await this.#call(D.rebootDomain, { uri: this.uri, requestId: "", domain, timeout: undefined });
+  }
+
+  async undefine(domain: string): Promise<void> {
+    await this.#call(D.undefineDomain, UndefineDomainRequest.fromPartial({ uri: this.uri, domain }));
+  }
+
+  async suspend(domain: string): Promise<Domain> {
+    return await this.#call(D.suspendDomain, { uri: this.uri, requestId: "", domain });
+  }
+
+  async resume(domain: string): Promise<Domain> {
+    return await this.#call(D.resumeDomain, { uri: this.uri, requestId: "", domain });
+  }
+
+  async shutdown(domain: string): Promise<void> {
+    await this.#call(D.shutdownDomain, { uri: this.uri, requestId: "", domain, timeout: undefined });
+  }
+
+  /** Resolves when its system is up: its shell has spoken on the console that many times. */
+  async up(domain: string, times = 1): Promise<void> {
+    const log = `/var/log/xen/guest-${domain}.log`;
+    const script = `exec 3< <(exec tail -n +1 -F ${log} 2>/dev/null); grep -m${times} GUEST-READY <&3; kill $!`;
+    await this.machine.exec(["bash", "-c", script]);
+  }
+
+  /** Types a command on the console and reads what it says. */
+  async run(domain: string, command: string): Promise<string> {
+    return await runOnConsole(this.mesh, this.uri, domain, command, CALL_MS);
+  }
+
+  /** Begins a change and waits for its end. */
+  async change<Q>(method: MethodDefinition<Q, Operation>, request: Q): Promise<Domain> {
+    const { name } = await this.#call(method, request);
+    const ended = await this.#call(O.waitOperation, { uri: this.uri, name, timeout: LONG });
+    if (ended.result?.$case !== "response") throw new Error(JSON.stringify(ended.result?.value));
+    return Domain.decode(ended.result.value.value);
+  }
+
+  async stats(domain: string): Promise<DomainStats | undefined> {
+    const request = { uri: this.uri, domains: [domain], pageSize: 0, pageToken: "" };
+    return (await this.#call(D.listDomainStats, request)).stats[0];
+  }
+
+  /** Names of the domains that Xen has, without dom0. */
+  async domains(): Promise<readonly string[]> {
+    const { stdout } = await this.machine.exec(["xl", "list"]);
+    return stdout
+      .split("\n")
+      .slice(2)
+      .flatMap((line) => line.split(/\s+/)[0] || []);
+  }
+
+  /** Events from now on, as `name type detail`. */
+  async watch(): Promise<Watching> {
+    return await Watching.begin(this.mesh, this.uri, CALL_MS);
+  }
+
+  async #call<Q, R>(method: MethodDefinition<Q, R>, request: Q): Promise<R> {
+    return await this.mesh.unary(method, request, AbortSignal.timeout(CALL_MS));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.mesh[Symbol.asyncDispose]();
+  }
+}

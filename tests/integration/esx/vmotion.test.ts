@@ -108,20 +108,25 @@ class TwoHosts extends Scope {
     );
   }
 
-  migrate(domain: string, more: Partial<MigrateDomainRequest> = {}): Promise<Operation> {
+  migrate(
+    domain: string,
+    more: Partial<MigrateDomainRequest> = {},
+    from: Host = "host-a",
+  ): Promise<Operation> {
+    const to = from === "host-a" ? "host-b" : "host-a";
     const request = MigrateDomainRequest.fromPartial({
-      ...{ uri: uriOf("host-a"), domain, destinationUri: uriOf("host-b"), plaintext: true },
+      ...{ uri: uriOf(from), domain, destinationUri: uriOf(to), plaintext: true },
       ...{ mode: MigrationMode.MIGRATION_MODE_LIVE, storage: MigrationStorage.MIGRATION_STORAGE_SHARED },
       ...more,
     });
     const signal = AbortSignal.timeout(20_000);
-    return unaryCall(this.channel("host-a"), M.migrateDomain, request, { signal });
+    return unaryCall(this.channel(from), M.migrateDomain, request, { signal });
   }
 
   /** What it ended with: empty for success. */
-  async outcome({ name }: Operation): Promise<string> {
-    const request = { uri: uriOf("host-a"), name, timeout: { seconds: 15n, nanos: 0 } };
-    const ended = await unaryCall(this.channel("host-a"), O.waitOperation, request, {
+  async outcome({ name }: Operation, at: Host = "host-a"): Promise<string> {
+    const request = { uri: uriOf(at), name, timeout: { seconds: 15n, nanos: 0 } };
+    const ended = await unaryCall(this.channel(at), O.waitOperation, request, {
       signal: AbortSignal.timeout(20_000),
     });
     expect(ended.done).toBe(true);
@@ -144,6 +149,16 @@ describe("a guest of one host of a vCenter", () => {
       "host-a stopped migrated",
       "host-a undefined removed",
     ]);
+  });
+
+  it("goes there with its disks, and back", async () => {
+    await using hosts = await TwoHosts.start();
+    const storage = MigrationStorage.MIGRATION_STORAGE_COPY;
+    expect(await hosts.outcome(await hosts.migrate(GUEST, { storage }))).toBe("");
+    expect(await hosts.get("host-b", GUEST)).toMatchObject(RUNNING);
+    expect(await hosts.outcome(await hosts.migrate(GUEST, { storage }, "host-b"), "host-b")).toBe("");
+    expect(await hosts.get("host-a", GUEST)).toMatchObject(RUNNING);
+    expect(hosts.names("host-b")).not.toContain(GUEST);
   });
 
   it("goes there while it is off", async () => {

@@ -17,6 +17,7 @@ import { type Channel, connect, unaryCall } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
 import { startNats } from "@virtmesh/lab/nats";
 import { startVcsim, type Vcsim } from "@virtmesh/lab/vcsim";
+import { type AgentDirectory, watchAgents } from "@virtmesh/mesh/registry";
 
 jest.setTimeout(60_000);
 
@@ -31,6 +32,7 @@ class TwoHosts extends Scope {
   readonly #nats: string;
   readonly #dir: string;
   readonly #agents = new Map<Host, { readonly agent: RunningAgent; readonly channel: Channel }>();
+  readonly #directories = new Map<Host, AgentDirectory>();
   /** `host-a started migrated`, of the guests' lives and in the order heard. */
   readonly told: string[] = [];
 
@@ -53,6 +55,7 @@ class TwoHosts extends Scope {
     });
     await hosts.open("host-a");
     await hosts.open("host-b");
+    for (const host of ["host-a", "host-b"] as const) await hosts.knowsBoth(host);
     hosts.defer(async () => {
       for (const host of hosts.#agents.keys()) await hosts.end(host);
     });
@@ -76,9 +79,33 @@ class TwoHosts extends Scope {
         });
         return driver;
       },
-      modules: [migrationModule],
+      modules: [
+        migrationModule,
+        // Hears of other agents behind the migrations, over the same connection.
+        async ({ mesh }) => {
+          const directory = watchAgents(mesh as NonNullable<typeof mesh>);
+          this.#directories.set(host, directory);
+          return {
+            services: [],
+            adopted: new Set(),
+            [Symbol.asyncDispose]: async () => directory[Symbol.asyncDispose](),
+          };
+        },
+      ],
     });
     this.#agents.set(host, { agent, channel: connect(agent.address) });
+  }
+
+  /** Resolves when the agent of a host has heard of both. */
+  async knowsBoth(host: Host): Promise<void> {
+    const directory = this.#directories.get(host);
+    const both = Promise.withResolvers<void>();
+    const look = (): void => {
+      if (directory?.list().length === 2) both.resolve();
+    };
+    using _listening = directory?.onChange(look);
+    look();
+    await both.promise;
   }
 
   async end(host: Host): Promise<void> {

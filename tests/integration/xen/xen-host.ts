@@ -10,7 +10,6 @@ import { OperationServiceService as O } from "@virtmesh/api/gen/virtmesh/v1/oper
 import type { MeshHost } from "@virtmesh/lab/launcher";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 import { PATIENT_LEASE, type XenMachine } from "@virtmesh/lab/xen/machine";
-import { runOnConsole } from "../console-command.ts";
 import { Watching } from "../watching.ts";
 
 /** An emulated processor is slow, and slower on a busy computer. */
@@ -108,11 +107,6 @@ export class XenHost implements AsyncDisposable {
     const log = `/var/log/xen/guest-${domain}.log`;
     const script = `exec 3< <(exec tail -n +1 -F ${log} 2>/dev/null); grep -m${times} GUEST-READY <&3; kill $!`;
     await this.machine.exec(["bash", "-c", script]);
-  }
-
-  /** Types a command on the console and reads what it says. */
-  async run(domain: string, command: string): Promise<string> {
-    return await runOnConsole(this.mesh, this.uri, domain, command, CALL_MS);
   }
 
   /** Begins a change and waits for its end. */

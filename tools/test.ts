@@ -24,7 +24,7 @@ const PROJECTS: readonly Project[] = [
   { name: "conformance", workers: 1, limitMinutes: 6 },
   { name: "contract", workers: 2, limitMinutes: 8 },
   { name: "integration", workers: 2, limitMinutes: 14 },
-  { name: "e2e", workers: 1, limitMinutes: 14 },
+  { name: "e2e", workers: 1, limitMinutes: 18 },
   { name: "faults", workers: 1, limitMinutes: 10 },
 ];
 

@@ -27,7 +27,7 @@ describe("guests of a real Xen", () => {
   afterAll(() => xen[Symbol.asyncDispose](), 60_000);
 
   it("start, stand still, go on, boot again and shut down, each told when it happens", async () => {
-    await using watching = await xen.watch();
+    await using watching = await xen.watch("tour");
     await xen.define(xen.xml("tour"));
     const started = await xen.start("tour");
     expect(started).toMatchObject({ state: DomainState.DOMAIN_STATE_RUNNING, uri: "xen://host-x/system" });
@@ -54,7 +54,7 @@ describe("guests of a real Xen", () => {
   });
 
   it("are told to have ended when somebody else ends them, and when their system crashes", async () => {
-    await using watching = await xen.watch();
+    await using watching = await xen.watch("ends");
     await xen.define(xen.xml("ends"));
     expect(await watching.next()).toBe("ends defined added");
     await xen.start("ends");
@@ -89,7 +89,7 @@ describe("guests of a real Xen", () => {
       startTime: stays.startTime,
     });
     expect(await xen.get("goes")).toMatchObject({ state: DomainState.DOMAIN_STATE_SHUTOFF, id: 0 });
-    await using watching = await xen.watch();
+    await using watching = await xen.watch("stays");
     await xen.resume("stays");
     await xen.destroy("stays");
     expect([await watching.next(), await watching.next()]).toEqual([
@@ -101,10 +101,7 @@ describe("guests of a real Xen", () => {
 
   it("get and give back disks and cards while they run, and more or less memory and processors", async () => {
     await xen.machine.exec(["truncate", "-s", "4M", "/tmp/images/a.img", "/tmp/images/b.img"]);
-    const head = "<currentMemory unit='MiB'>80</currentMemory>";
-    await xen.define(
-      xen.xml("plug", { head, vcpus: "<vcpu current='1'>2</vcpu>", devices: disk("xvda", "a") }),
-    );
+    await xen.define(xen.xml("plug", { vcpus: "<vcpu current='1'>2</vcpu>", devices: disk("xvda", "a") }));
     await xen.start("plug");
     await xen.up("plug");
     const about = { uri: xen.uri, domain: "plug", live: true, timeout: LONG };

@@ -50,7 +50,7 @@ export class XenHost implements AsyncDisposable {
     const { kernel, guest } = this.machine.image;
     return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>96</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
       <os><type>linux</type><kernel>${kernel}</kernel><initrd>${guest}</initrd>
-        <cmdline>console=hvc0 quiet mitigations=off</cmdline></os>
+        <cmdline>console=hvc0 quiet mitigations=off sysrq_always_enabled</cmdline></os>
       <devices>${more.devices ?? ""}<console type='pty'/></devices></domain>`;
   }
 
@@ -131,9 +131,9 @@ export class XenHost implements AsyncDisposable {
       .flatMap((line) => line.split(/\s+/)[0] || []);
   }
 
-  /** Events from now on, as `name type detail`. */
-  async watch(): Promise<Watching> {
-    return await Watching.begin(this.mesh, this.uri, CALL_MS);
+  /** Events of a guest from now on, as `name type detail`. */
+  async watch(domain: string): Promise<Watching> {
+    return await Watching.begin(this.mesh, this.uri, CALL_MS, domain);
   }
 
   async #call<Q, R>(method: MethodDefinition<Q, R>, request: Q): Promise<R> {

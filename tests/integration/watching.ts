@@ -22,10 +22,15 @@ export class Watching implements AsyncDisposable {
     this.#events = events(AbortSignal.any([this.#stop.signal, AbortSignal.timeout(patienceMs)]));
   }
 
-  static async begin(mesh: RunningMesh, uri: string, patienceMs = PATIENCE_MS): Promise<Watching> {
+  static async begin(
+    mesh: RunningMesh,
+    uri: string,
+    patienceMs = PATIENCE_MS,
+    domain = "",
+  ): Promise<Watching> {
     const synced = Promise.withResolvers<void>();
     const watching = new Watching(async function* (signal) {
-      const request = { uri, domain: "", classes: LIFE, resumeToken: "", sendSnapshot: false };
+      const request = { uri, domain, classes: LIFE, resumeToken: "", sendSnapshot: false };
       for await (const { kind } of mesh.stream(EventServiceService.watch, request, signal)) {
         if (kind?.$case === "synced") synced.resolve();
         if (kind?.$case === "event") yield kind.value;

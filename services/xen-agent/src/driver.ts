@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { Consoles } from "@virtmesh/agent/guests/consoles";
 import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { identified } from "@virtmesh/agent/guests/definition";
 import { RunFolder } from "@virtmesh/agent/guests/run-folder";
@@ -68,7 +67,7 @@ async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scop
   const sampler = scope.own(
     new Sampler((err) => logger.warn({ err }, "xentop does not count; it is started again")),
   );
-  return driverOf({ host, guests, sampler, consoles: scope.own(new Consoles()), saves }, scope);
+  return driverOf({ host, guests, sampler, saves }, scope);
 }
 
 /** What the facets stand on. */
@@ -76,16 +75,15 @@ interface Foundation {
   readonly host: XenHost;
   readonly guests: Guests;
   readonly sampler: Sampler;
-  readonly consoles: Consoles;
   readonly saves: ManagedSaves;
 }
 
-function driverOf({ host, guests, sampler, consoles, saves }: Foundation, scope: Scope): Driver {
+function driverOf({ host, guests, sampler, saves }: Foundation, scope: Scope): Driver {
   return {
     name: "xen",
     serves: [{ scheme: "xen", path: "/system" }],
     host,
-    domains: new XenDomains(guests, sampler, consoles, saves),
+    domains: new XenDomains(guests, sampler, saves),
     devices: new XenDevices(guests),
     resources: new XenResources(guests),
     savedState: new XenSavedState(guests, saves),

@@ -17,6 +17,7 @@ import { type Channel, connect, unaryCall } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
 import { startNats } from "@virtmesh/lab/nats";
 import { startVcsim, type Vcsim } from "@virtmesh/lab/vcsim";
+import { type AgentDirectory, watchAgents } from "@virtmesh/mesh/registry";
 
 jest.setTimeout(60_000);
 
@@ -31,6 +32,7 @@ class TwoHosts extends Scope {
   readonly #nats: string;
   readonly #dir: string;
   readonly #agents = new Map<Host, { readonly agent: RunningAgent; readonly channel: Channel }>();
+  readonly #directories = new Map<Host, AgentDirectory>();
   /** `host-a started migrated`, of the guests' lives and in the order heard. */
   readonly told: string[] = [];
 
@@ -53,6 +55,7 @@ class TwoHosts extends Scope {
     });
     await hosts.open("host-a");
     await hosts.open("host-b");
+    for (const host of ["host-a", "host-b"] as const) await hosts.knowsBoth(host);
     hosts.defer(async () => {
       for (const host of hosts.#agents.keys()) await hosts.end(host);
     });
@@ -76,9 +79,33 @@ class TwoHosts extends Scope {
         });
         return driver;
       },
-      modules: [migrationModule],
+      modules: [
+        migrationModule,
+        // Hears of other agents behind the migrations, over the same connection.
+        async ({ mesh }) => {
+          const directory = watchAgents(mesh as NonNullable<typeof mesh>);
+          this.#directories.set(host, directory);
+          return {
+            services: [],
+            adopted: new Set(),
+            [Symbol.asyncDispose]: async () => directory[Symbol.asyncDispose](),
+          };
+        },
+      ],
     });
     this.#agents.set(host, { agent, channel: connect(agent.address) });
+  }
+
+  /** Resolves when the agent of a host has heard of both. */
+  async knowsBoth(host: Host): Promise<void> {
+    const directory = this.#directories.get(host);
+    const both = Promise.withResolvers<void>();
+    const look = (): void => {
+      if (directory?.list().length === 2) both.resolve();
+    };
+    using _listening = directory?.onChange(look);
+    look();
+    await both.promise;
   }
 
   async end(host: Host): Promise<void> {
@@ -108,20 +135,25 @@ class TwoHosts extends Scope {
     );
   }
 
-  migrate(domain: string, more: Partial<MigrateDomainRequest> = {}): Promise<Operation> {
+  migrate(
+    domain: string,
+    more: Partial<MigrateDomainRequest> = {},
+    from: Host = "host-a",
+  ): Promise<Operation> {
+    const to = from === "host-a" ? "host-b" : "host-a";
     const request = MigrateDomainRequest.fromPartial({
-      ...{ uri: uriOf("host-a"), domain, destinationUri: uriOf("host-b"), plaintext: true },
+      ...{ uri: uriOf(from), domain, destinationUri: uriOf(to), plaintext: true },
       ...{ mode: MigrationMode.MIGRATION_MODE_LIVE, storage: MigrationStorage.MIGRATION_STORAGE_SHARED },
       ...more,
     });
     const signal = AbortSignal.timeout(20_000);
-    return unaryCall(this.channel("host-a"), M.migrateDomain, request, { signal });
+    return unaryCall(this.channel(from), M.migrateDomain, request, { signal });
   }
 
   /** What it ended with: empty for success. */
-  async outcome({ name }: Operation): Promise<string> {
-    const request = { uri: uriOf("host-a"), name, timeout: { seconds: 15n, nanos: 0 } };
-    const ended = await unaryCall(this.channel("host-a"), O.waitOperation, request, {
+  async outcome({ name }: Operation, at: Host = "host-a"): Promise<string> {
+    const request = { uri: uriOf(at), name, timeout: { seconds: 15n, nanos: 0 } };
+    const ended = await unaryCall(this.channel(at), O.waitOperation, request, {
       signal: AbortSignal.timeout(20_000),
     });
     expect(ended.done).toBe(true);
@@ -144,6 +176,16 @@ describe("a guest of one host of a vCenter", () => {
       "host-a stopped migrated",
       "host-a undefined removed",
     ]);
+  });
+
+  it("goes there with its disks, and back", async () => {
+    await using hosts = await TwoHosts.start();
+    const storage = MigrationStorage.MIGRATION_STORAGE_COPY;
+    expect(await hosts.outcome(await hosts.migrate(GUEST, { storage }))).toBe("");
+    expect(await hosts.get("host-b", GUEST)).toMatchObject(RUNNING);
+    expect(await hosts.outcome(await hosts.migrate(GUEST, { storage }, "host-b"), "host-b")).toBe("");
+    expect(await hosts.get("host-a", GUEST)).toMatchObject(RUNNING);
+    expect(hosts.names("host-b")).not.toContain(GUEST);
   });
 
   it("goes there while it is off", async () => {

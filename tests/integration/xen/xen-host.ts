@@ -10,7 +10,6 @@ import { OperationServiceService as O } from "@virtmesh/api/gen/virtmesh/v1/oper
 import type { MeshHost } from "@virtmesh/lab/launcher";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 import { PATIENT_LEASE, type XenMachine } from "@virtmesh/lab/xen/machine";
-import { runOnConsole } from "../console-command.ts";
 import { Watching } from "../watching.ts";
 
 /** An emulated processor is slow, and slower on a busy computer. */
@@ -51,7 +50,7 @@ export class XenHost implements AsyncDisposable {
     const { kernel, guest } = this.machine.image;
     return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>96</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
       <os><type>linux</type><kernel>${kernel}</kernel><initrd>${guest}</initrd>
-        <cmdline>console=hvc0 quiet mitigations=off</cmdline></os>
+        <cmdline>console=hvc0 quiet mitigations=off sysrq_always_enabled</cmdline></os>
       <devices>${more.devices ?? ""}<console type='pty'/></devices></domain>`;
   }
 
@@ -110,11 +109,6 @@ export class XenHost implements AsyncDisposable {
     await this.machine.exec(["bash", "-c", script]);
   }
 
-  /** Types a command on the console and reads what it says. */
-  async run(domain: string, command: string): Promise<string> {
-    return await runOnConsole(this.mesh, this.uri, domain, command, CALL_MS);
-  }
-
   /** Begins a change and waits for its end. */
   async change<Q>(method: MethodDefinition<Q, Operation>, request: Q): Promise<Domain> {
     const { name } = await this.#call(method, request);
@@ -137,9 +131,9 @@ export class XenHost implements AsyncDisposable {
       .flatMap((line) => line.split(/\s+/)[0] || []);
   }
 
-  /** Events from now on, as `name type detail`. */
-  async watch(): Promise<Watching> {
-    return await Watching.begin(this.mesh, this.uri, CALL_MS);
+  /** Events of a guest from now on, as `name type detail`. */
+  async watch(domain: string): Promise<Watching> {
+    return await Watching.begin(this.mesh, this.uri, CALL_MS, domain);
   }
 
   async #call<Q, R>(method: MethodDefinition<Q, R>, request: Q): Promise<R> {

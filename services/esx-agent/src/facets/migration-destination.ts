@@ -33,8 +33,11 @@ export class EsxMigrationDestination implements MigrationDestinationFacet {
   ): Promise<IncomingMigration> {
     const [obstacle] = this.#obstacles(offer);
     if (obstacle !== undefined) throw new VirtError("MIGRATION_BLOCKED", obstacle.description);
-    const incoming = await this.reopen(offer, sink, c);
-    if (incoming !== undefined) return incoming;
+    const incoming = await this.#incoming(offer, sink, c);
+    if (incoming !== undefined) {
+      if (offer.plan.mode === "offline") incoming.awaitGuest();
+      return incoming;
+    }
     throw new VirtError(
       "DOMAIN_NOT_FOUND",
       `${this.#server.session.address} does not show guest "${offer.name}" to this agent; may its user see it?`,
@@ -47,11 +50,18 @@ export class EsxMigrationDestination implements MigrationDestinationFacet {
     sink: (fact: DestinationHypervisorFact) => void,
     c: Call,
   ): Promise<IncomingMigration | undefined> {
-    const object = await findAnywhere(this.#server, offer.plan.uuid, c);
-    if (object === undefined) return undefined;
-    const incoming = new EsxIncoming(this.#server, offer, object, sink, c);
-    incoming.awaitGuest();
+    const incoming = await this.#incoming(offer, sink, c);
+    incoming?.awaitGuest();
     return incoming;
+  }
+
+  async #incoming(
+    offer: MigrationOffer,
+    sink: (fact: DestinationHypervisorFact) => void,
+    c: Call,
+  ): Promise<EsxIncoming | undefined> {
+    const object = await findAnywhere(this.#server, offer.plan.uuid, c);
+    return object && new EsxIncoming(this.#server, offer, object, sink, c);
   }
 
   #obstacles(offer: MigrationOffer): readonly Obstacle[] {

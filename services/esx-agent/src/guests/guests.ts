@@ -97,9 +97,13 @@ export class Guests implements UpdateSink {
   /** Nothing is told of a guest from here on, and what is known of it stays, until this is disposed. */
   hold(uuid: DomainUuid, c: Call): Disposable {
     this.#held.add(uuid);
+    let isOver = false;
     return {
       [Symbol.dispose]: () => {
-        if (!this.#held.delete(uuid)) return;
+        // The next hold of the same guest is another one's.
+        if (isOver) return;
+        isOver = true;
+        this.#held.delete(uuid);
         this.#causes.set(uuid, c);
         this.#publish();
         this.#causes.delete(uuid);

@@ -18,6 +18,7 @@ export class EsxIncoming implements IncomingMigration {
   readonly #sink: (fact: DestinationHypervisorFact) => void;
   readonly #hold: Disposable;
   readonly #over = new AbortController();
+  #isAwaited = false;
 
   constructor(
     server: EsxServer,
@@ -40,9 +41,12 @@ export class EsxIncoming implements IncomingMigration {
     };
   }
 
-  /** Says when it has come. One that is off comes when that is decided. Both is said after the answer to this call. */
+  /** Says when it has come; one that is off comes when that is decided. */
   awaitGuest(): void {
+    if (this.#isAwaited) return;
+    this.#isAwaited = true;
     if (this.#offer.plan.mode === "offline") {
+      // Said after the answer to this call.
       setImmediate(() => this.#sink({ fact: "loaded" }));
       return;
     }
@@ -55,8 +59,9 @@ export class EsxIncoming implements IncomingMigration {
       );
   }
 
+  /** The source has seen the move end. This host may have seen it before, which would have been said too early. */
   async closeExports(): Promise<void> {
-    // Nobody writes to its disks from outside.
+    this.awaitGuest();
   }
 
   async resume(c: Call): Promise<void> {

@@ -26,6 +26,8 @@ import { configure, makeGuest } from "./configure.ts";
 import { pngOfRgb565 } from "./picture.ts";
 import { statsOf } from "./stats.ts";
 
+/** How long a guest may take for the last of its shutdown, before it counts as one that hangs. */
+const GOING_OFF_MS = 10_000;
 /** As large as an answer may be: hosts send half a megabyte at most. */
 const PICTURE = { width: 400, height: 300 } as const;
 
@@ -133,9 +135,23 @@ export class HypervDomains implements DomainFacet {
       return await changePower(this.#server, guest, "off", "off", "be turned off", c, "destroy");
     } catch (e) {
       if (!VirtError.is(e) || e.reason !== "WRONG_STATE") throw e;
-      // It went off by itself, and the host has not told that yet.
+      // It went off by itself, and the host has not told that yet; or it is going off.
       await this.#server.refresh(guest.key, c.signal);
       requireActive(this.#server, uuid);
+      if (await this.#goesOff(guest, c)) return guest.info;
+      throw e;
+    }
+  }
+
+  /** A guest that shuts down cannot be turned off any more, and needs not. */
+  async #goesOff(guest: Guest, c: Call): Promise<boolean> {
+    const limit = AbortSignal.timeout(GOING_OFF_MS);
+    const bounded = { ...c, signal: AbortSignal.any([c.signal, limit]) };
+    try {
+      await this.#server.heard(guest, (told) => told?.power === "off", bounded);
+      return true;
+    } catch (e) {
+      if (limit.aborted && !c.signal.aborted) return false;
       throw e;
     }
   }

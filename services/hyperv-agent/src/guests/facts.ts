@@ -18,6 +18,8 @@ export interface Facts {
   /** Hash of the definition. */
   readonly etag: string;
   readonly power: Power;
+  /** When its state changed last, by the host's clock; 0 where the host does not tell. */
+  readonly stateTimeMs: number;
   /** How long it runs since it was started or reset, without the time it was paused. */
   readonly onTimeMs: number;
 }
@@ -31,19 +33,28 @@ export function factsOf(system: System, settings: SystemSettings, names: HostNam
   const key = (system.Name ?? "").toUpperCase();
   const definition = definitionOf(key, settings, names);
   const power = powerOf(system.EnabledState) ?? "off";
-  return { key, system, settings, definition, etag: etagOf(definition), power, onTimeMs: onTimeOf(system) };
+  return {
+    key,
+    system,
+    settings,
+    definition,
+    etag: etagOf(definition),
+    power,
+    stateTimeMs: stateTimeOf(system),
+    onTimeMs: onTimeOf(system),
+  };
 }
 
 /** The same guest as an event has told it: on its way from one state to another it is what it was. */
 export function withSystem(facts: Facts, system: System): Facts {
   const power = powerOf(system.EnabledState) ?? facts.power;
-  return { ...facts, system, power, onTimeMs: onTimeOf(system) };
+  return { ...facts, system, power, stateTimeMs: stateTimeOf(system), onTimeMs: onTimeOf(system) };
 }
 
 /** An event that was on its way while something newer was read. */
 export function isOlder(told: System, known: System): boolean {
-  const [a, b] = [told.TimeOfLastStateChange, known.TimeOfLastStateChange];
-  return a !== undefined && b !== undefined && Date.parse(a) < Date.parse(b);
+  const time = stateTimeOf(told);
+  return time !== 0 && time < stateTimeOf(known);
 }
 
 /** Settings of a guest that the host has changed since they were read. */
@@ -52,6 +63,11 @@ export function isConfiguredAnew(told: System, known: Facts): boolean {
     told.TimeOfLastConfigurationChange !== known.system.TimeOfLastConfigurationChange ||
     !sameId(told.ElementName, known.system.ElementName)
   );
+}
+
+function stateTimeOf({ TimeOfLastStateChange = "" }: System): number {
+  // A state that has never changed did so in 1601.
+  return Math.max(0, Date.parse(TimeOfLastStateChange) || 0);
 }
 
 function onTimeOf({ OnTimeInMilliseconds = 0n }: System): number {

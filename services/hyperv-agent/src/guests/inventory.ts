@@ -3,7 +3,7 @@ import { type MsvmSession, quoted } from "../msvm/session.ts";
 import type { ClassName, Msvm } from "../msvm/types.ts";
 import type { HostNames, SystemSettings } from "../settings/model.ts";
 import type { CallOptions } from "../wsman/client.ts";
-import { type Facts, factsOf, isGuest, type System } from "./facts.ts";
+import { type Facts, factsOf, isGuest } from "./facts.ts";
 
 /** How a class of settings is found: all of them, or those of one guest. */
 type Finder = <C extends ClassName>(className: C) => Promise<readonly Msvm<C>[]>;
@@ -21,9 +21,11 @@ export async function readAll(
   const systems = (await session.query("Msvm_ComputerSystem", options)).filter(isGuest);
   if (systems.length === 0) return [];
   const settings = await session.query("Msvm_VirtualSystemSettingData", options);
-  const components = await readComponents((className) => session.query(className, options));
+  const components = owned(await readComponents((className) => session.query(className, options)));
+  // Those as they are, and not those that a checkpoint keeps, which have ids of their own.
+  const settingsOf = byOwner(settings);
   return systems.flatMap((system) => {
-    const own = settings.find((each) => isOf(each, system));
+    const [own] = settingsOf((system.Name ?? "").toUpperCase());
     if (own === undefined) return [];
     try {
       return [factsOf(system, pick(own, components), names)];
@@ -56,7 +58,7 @@ export async function readSettings(
   const [own] = await session.query("Msvm_VirtualSystemSettingData", options, `InstanceID = ${quoted(id)}`);
   if (own === undefined) return undefined;
   const components = await readComponents((className) => session.componentsOf(id, className, options));
-  return pick(own, components);
+  return pick(own, owned(components));
 }
 
 interface Components {
@@ -82,25 +84,40 @@ async function readComponents(find: Finder): Promise<Components> {
   return { memory, processors, resources, media, synthetic, emulated, connections };
 }
 
-function pick(system: SystemSettings["system"], all: Components): SystemSettings {
-  const owner = ownerOf(system.InstanceID);
-  const isOwn = (each: { readonly InstanceID?: string }): boolean =>
-    owner !== undefined && ownerOf(each.InstanceID) === owner;
+function pick(system: SystemSettings["system"], find: Owned): SystemSettings {
+  const owner = ownerOf(system.InstanceID) ?? "";
   return {
     system,
-    memory: all.memory.find(isOwn),
-    processor: all.processors.find(isOwn),
-    resources: all.resources.filter(isOwn),
-    media: all.media.filter(isOwn),
+    memory: find.memory(owner)[0],
+    processor: find.processors(owner)[0],
+    resources: find.resources(owner),
+    media: find.media(owner),
     ports: [
-      ...all.synthetic.filter(isOwn).map((port) => ({ kind: "synthetic", port }) as const),
-      ...all.emulated.filter(isOwn).map((port) => ({ kind: "emulated", port }) as const),
+      ...find.synthetic(owner).map((port) => ({ kind: "synthetic", port }) as const),
+      ...find.emulated(owner).map((port) => ({ kind: "emulated", port }) as const),
     ],
-    connections: all.connections.filter(isOwn),
+    connections: find.connections(owner),
   };
 }
 
-/** Its settings as they are, and not those that one of its checkpoints keeps. */
-function isOf(settings: SystemSettings["system"], { Name }: System): boolean {
-  return ownerOf(settings.InstanceID) === Name?.toUpperCase();
+/** Settings of all guests by the guest: looking through all of them for each would take its time with a thousand. */
+type Owned = { readonly [K in keyof Components]: (owner: string) => Components[K] };
+
+function owned(all: Components): Owned {
+  return {
+    memory: byOwner(all.memory),
+    processors: byOwner(all.processors),
+    resources: byOwner(all.resources),
+    media: byOwner(all.media),
+    synthetic: byOwner(all.synthetic),
+    emulated: byOwner(all.emulated),
+    connections: byOwner(all.connections),
+  };
+}
+
+function byOwner<T extends { readonly InstanceID?: string }>(
+  all: readonly T[],
+): (owner: string) => readonly T[] {
+  const groups = Map.groupBy(all, ({ InstanceID }) => ownerOf(InstanceID));
+  return (owner) => groups.get(owner) ?? [];
 }

@@ -2,7 +2,7 @@ import type { Power } from "./power.ts";
 import { happenings, type Life, standingOf } from "./story.ts";
 
 function life(power: Power, more: Partial<Life> = {}): Life {
-  return { power, onTimeMs: 1_000, etag: "a", ...more };
+  return { power, stateTimeMs: 5_000, onTimeMs: 1_000, etag: "a", ...more };
 }
 
 describe("what happened to a guest between two looks", () => {
@@ -18,7 +18,8 @@ describe("what happened to a guest between two looks", () => {
     ["it was suspended", life("running"), life("paused"), ["suspended paused"]],
     ["it was resumed", life("paused"), life("running"), ["resumed unpaused"]],
     ["it was changed", life("off"), life("off", { etag: "b" }), ["defined updated"]],
-    ["it booted anew", life("running"), life("running", { onTimeMs: 10 }), ["rebooted"]],
+    ["it booted anew", life("running"), life("running", { onTimeMs: 10, stateTimeMs: 6_000 }), ["rebooted"]],
+    ["nothing, by an event that came late", life("running"), life("running", { onTimeMs: 10 }), []],
     ["nothing", life("running"), life("running", { onTimeMs: 2_000 }), []],
   ])("is told: %s", (_, before, after, told) => {
     const found = happenings(before, after, undefined);

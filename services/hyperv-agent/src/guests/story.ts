@@ -3,7 +3,7 @@ import type { Facts } from "./facts.ts";
 import type { Power } from "./power.ts";
 
 /** What is known of a guest for this: the rest of its facts tells nothing of its life. */
-export type Life = Pick<Facts, "power" | "onTimeMs" | "etag">;
+export type Life = Pick<Facts, "power" | "stateTimeMs" | "onTimeMs" | "etag">;
 
 /** What one of our own calls is about to bring about, so that its event can say why. */
 export type Intent = "destroy" | "forget" | undefined;
@@ -22,8 +22,12 @@ export function happenings(
   if (before === undefined)
     return after === undefined ? [] : [happening("defined", "added"), ...moved("off", after.power, intent)];
   if (after === undefined) return [...moved(before.power, "off", intent), happening("undefined", "removed")];
+  // An event that was on its way while it was read shows less time, and no newer state.
   const rebooted =
-    before.power === "running" && after.power === "running" && after.onTimeMs < before.onTimeMs;
+    before.power === "running" &&
+    after.power === "running" &&
+    after.onTimeMs < before.onTimeMs &&
+    after.stateTimeMs > before.stateTimeMs;
   return [
     ...(before.etag === after.etag ? [] : [happening("defined", "updated")]),
     ...moved(before.power, after.power, intent),

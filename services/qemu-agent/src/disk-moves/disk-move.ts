@@ -293,6 +293,8 @@ export class MovingDisk {
    * so it is tried until it works. @throws GuestEnded, and what failed when the agent ends
    */
   async #surely<T>(what: string, work: () => Promise<T>): Promise<T> {
+    // That it has ended wakes once: an end that is known already would leave no time in which the guest is told of it.
+    let exited: Promise<unknown> | undefined = this.#instance.exited;
     for (;;) {
       try {
         return await work();
@@ -303,7 +305,10 @@ export class MovingDisk {
         this.#site.logger.warn({ domain: this.#guest.name, disk: move.disk, err }, `${what}; tried again`);
         // The agent's end ends the pause too.
         const pause = delay(RETRY_MS, undefined, { signal: this.#signal }).catch(() => undefined);
-        await Promise.race([pause, this.#instance.exited]);
+        const woken = exited?.then(() => {
+          exited = undefined;
+        });
+        await Promise.race(woken === undefined ? [pause] : [pause, woken]);
       }
     }
   }

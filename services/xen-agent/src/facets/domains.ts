@@ -1,7 +1,5 @@
-import type { Consoles } from "@virtmesh/agent/guests/consoles";
 import type { Call } from "@virtmesh/core/call";
 import type {
-  ConsoleStream,
   DomainFacet,
   DomainInfo,
   DomainStats,
@@ -22,19 +20,16 @@ import { Guest } from "../guests/guest.ts";
 import type { Guests } from "../guests/guests.ts";
 import { refusal } from "../guests/launch.ts";
 import { xl } from "../xl/xl.ts";
-import { openConsole } from "./console.ts";
 
 export class XenDomains implements DomainFacet {
   readonly #guests: Guests;
   readonly #sampler: Sampler;
-  readonly #consoles: Consoles;
   readonly #saved: ManagedSaves;
 
-  constructor(guests: Guests, sampler: Sampler, consoles: Consoles, saved: ManagedSaves) {
+  constructor(guests: Guests, sampler: Sampler, saved: ManagedSaves) {
     this.#guests = guests;
     this.#saved = saved;
     this.#sampler = sampler;
-    this.#consoles = consoles;
   }
 
   list(): readonly DomainInfo[] {
@@ -125,14 +120,6 @@ export class XenDomains implements DomainFacet {
     if (guest.persistent === undefined) throw transient(guest, "cannot be started by itself");
     await this.#guests.setAutostart(guest, autostart);
     return guest.info;
-  }
-
-  async openConsole(
-    uuid: DomainUuid,
-    options: { readonly device: string; readonly force: boolean },
-    _c: Call,
-  ): Promise<ConsoleStream> {
-    return await openConsole(this.#consoles, this.#guests.require(uuid), options);
   }
 
   async #start(

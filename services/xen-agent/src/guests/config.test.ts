@@ -9,6 +9,11 @@ describe("the file that a guest is started with", () => {
     expect(configOf(parseDomain(xml("xen")))).toContain('name = "web"\n');
   });
 
+  it("says nothing of processors of which a guest has all", () => {
+    const all = parseDomain(xml("xen", "<vcpu current='2'>2</vcpu>"));
+    expect(configOf(all)).toContain("vcpus = 2\n");
+  });
+
   it("is refused for guests of other hypervisors, and for an end that Xen cannot be told", () => {
     const refused = (path: string) =>
       expect.objectContaining({ reason: "CONFIG_UNSUPPORTED", message: expect.stringContaining(path) });

@@ -20,5 +20,8 @@ export function configOf(definition: DomainDefinition): string {
     if (definition[key] === "rename-restart")
       throw unsupported("a guest of Xen that ended is kept (preserve) or restarted, not both", element);
   }
-  return xlConfig(definition);
+  const { vcpu, ...rest } = definition;
+  const { current, ...all } = vcpu;
+  // xl has no words for "all of them".
+  return xlConfig({ ...rest, vcpu: current === vcpu.count ? all : vcpu });
 }

@@ -1,13 +1,14 @@
 import fc from "fast-check";
-import { World } from "./hand-over-world.ts";
 import { stepSource } from "./source.ts";
+import { destroy, strike } from "./world/strike.ts";
+import { World } from "./world/world.ts";
 
 function play(
   world: World,
   choices: readonly { readonly pick: number; readonly fault: number | undefined }[],
 ): void {
   for (const { pick, fault } of choices) {
-    if (fault !== undefined) world.fault(fault);
+    if (fault !== undefined) strike(world, fault);
     world.tick(pick);
   }
   world.heal();
@@ -120,7 +121,7 @@ describe("the hand-over of a guest", () => {
       fc.property(choices, fc.nat(60), fc.constantFrom([], ["vda"]), (steps, calm, disks) => {
         const world = new World(disks);
         for (let i = 0; i < calm; i++) world.tick(i);
-        fc.pre(world.destroy());
+        fc.pre(destroy(world));
         play(world, steps);
         expect([world.runsOnSource, world.runsOnDestination]).toEqual([false, false]);
         expect(["failed", "cancelled"]).toContain(world.source?.phase);

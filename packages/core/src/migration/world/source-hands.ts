@@ -72,9 +72,7 @@ export function carryOutSource(world: World, e: SourceEffect): void {
     case "tellAbort":
       if (!world.session && world.reachable()) world.session = true;
       if (!world.session) return world.toSource({ fact: "peerLost", message: "no link" });
-      return world.send(() =>
-        world.toDestination({ fact: "sourceAborted", reason: e.reason }),
-      );
+      return world.send(() => world.toDestination({ fact: "sourceAborted", reason: e.reason }));
     case "tellRetired":
       return world.send(() => world.toDestination({ fact: "sourceRetired" }));
     case "journal":
@@ -149,7 +147,8 @@ function whileInDoubt(world: World, e: SourceEffect): void {
 }
 
 function tellRecord(world: World): void {
-  if (world.record === "destination") world.toSource({ fact: "recordDestination", generation: world.nextGeneration });
+  if (world.record === "destination")
+    world.toSource({ fact: "recordDestination", generation: world.nextGeneration });
   else if (world.record === "source") world.toSource({ fact: "recordSource" });
   else world.toSource({ fact: "recordUnknown", message: "undecided" });
 }

@@ -26,7 +26,8 @@ import { runTool } from "@virtmesh/agent/machine/run-tool";
 import type { LeftImages } from "../migration/left-images.ts";
 import { movedDefinition } from "../migration/moved-definition.ts";
 import { openImage, StorageDaemon } from "../process/storage-daemon.ts";
-import { QemuOutgoing, type SourceGuest } from "../migration/outgoing.ts";
+import { QemuOutgoing } from "../migration/outgoing.ts";
+import type { SourceGuest } from "../migration/source-guest.ts";
 
 export interface MigrationSourceOptions {
   readonly guests: Guests;

@@ -8,7 +8,8 @@ import { PortRange } from "../host/ports.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
-import { QemuIncoming, type WaitingGuest } from "./incoming.ts";
+import type { WaitingGuest } from "./destination-site.ts";
+import { QemuIncoming } from "./incoming.ts";
 import { IncomingRecords } from "./incoming-record.ts";
 
 const { plan } = sampleOffer();

@@ -4,63 +4,21 @@ import type { IncomingMigration, MigrationOffer } from "@virtmesh/core/driver/mi
 import type { Endpoints } from "@virtmesh/core/migration/endpoints";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { DestinationHypervisorFact } from "@virtmesh/core/migration/facts";
-import { formatNodeName } from "../cmdline/node-names.ts";
-import type { PortRange } from "../host/ports.ts";
 import type { MigrationStatus } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
-import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
+import type { QmpEvent } from "../qmp/events.ts";
 import { awaitEvent } from "./await-event.ts";
+import type { DestinationSite, WaitingGuest } from "./destination-site.ts";
 import { createImages } from "./images.ts";
-import type { IncomingRecords } from "./incoming-record.ts";
+import { openEnds } from "./incoming-ends.ts";
+import { IncomingPorts } from "./incoming-ports.ts";
 import { type FileIdentity, removeMadeImages } from "./made-images.ts";
-import { capabilitiesOf, parametersOf } from "./parameters.ts";
-import { addTlsObject } from "./tls-files.ts";
-
-/** What the destination's half needs of a guest that waits for its memory. */
-export interface WaitingGuest {
-  /** @throws HYPERVISOR_UNRESPONSIVE while its QEMU does not answer */
-  readonly qmp: QmpConnection;
-  /** Resolves when its QEMU has answered this agent. */
-  readonly connected: Promise<void>;
-  onQmpEvent(listener: QmpEventListener): Disposable;
-  /** Resolves with why, when its process has ended. */
-  readonly exited: Promise<string>;
-  /** It is an ordinary guest of this host by now, whose end is told like that of any other. */
-  readonly isAdopted: boolean;
-  /** Makes it an ordinary guest of this host, and says so; `pulling` that it lacks memory. */
-  adopt(how: "whole" | "pulling"): Promise<void>;
-  /** It has all its memory now. */
-  whole(): Promise<void>;
-  /** Ends it at once: a crash. Resolves when it is gone. */
-  kill(): Promise<void>;
-  /** Ends it as if it had never been. */
-  discard(): Promise<void>;
-}
-
-/** What the destination's half needs of the host. */
-export interface DestinationSite {
-  readonly records: IncomingRecords;
-  /** Makes room where the guest left images behind that nobody has touched since. */
-  clearLeftImages(offer: MigrationOffer): Promise<void>;
-  /** Ports for memory and disks. */
-  readonly ports: PortRange;
-  /** Where other hosts reach this one. */
-  readonly dataAddress: string;
-  /** Name in this host's certificate. */
-  readonly host: string;
-  readonly hypervisorVersion: string;
-  readonly tlsDir: string | undefined;
-  startIncoming(offer: MigrationOffer, c: Call): Promise<WaitingGuest>;
-  /** Makes the guest one that is off, with the definition that the destination keeps. */
-  define(offer: MigrationOffer): Promise<void>;
-}
+import { RecoveryDoor } from "./recovery-door.ts";
 
 type Sink = (fact: DestinationHypervisorFact) => void;
 
-const PORT_ATTEMPTS = 8;
 const RESUME_TIMEOUT_MS = 10_000;
-const BREAK_TIMEOUT_MS = 5_000;
 /** A QEMU that says nothing for so long hangs, on memory that it lacks. */
 const LAST_WORD_TIMEOUT_MS = 5_000;
 
@@ -104,7 +62,8 @@ export class QemuIncoming implements IncomingMigration {
   readonly #offer: MigrationOffer;
   readonly #site: DestinationSite;
   readonly #sink: Sink;
-  readonly #ports: number[] = [];
+  readonly #ports: IncomingPorts;
+  readonly #door: RecoveryDoor;
   #guest: WaitingGuest | undefined;
   #hearing: Disposable | undefined;
   /** From here on its end is wanted, or is the end of an ordinary guest. */
@@ -113,8 +72,6 @@ export class QemuIncoming implements IncomingMigration {
   #exited = false;
   /** It was told to run the guest and has not refused: what comes of that may never be known. */
   #mayHaveRun = false;
-  /** Where the rest of the memory is waited for. */
-  #door: string | undefined;
   /** What has come of a post-copy. */
   #memory: "none" | "part" | "stranded" | "all" = "none";
 
@@ -122,6 +79,8 @@ export class QemuIncoming implements IncomingMigration {
     this.#offer = offer;
     this.#site = site;
     this.#sink = sink;
+    this.#ports = new IncomingPorts(site, offer.name);
+    this.#door = new RecoveryDoor(offer, site.records, this.#ports);
     this.endpoints = {
       memoryAddress: "",
       exports: [],
@@ -190,30 +149,7 @@ export class QemuIncoming implements IncomingMigration {
   }
 
   async openRecovery(c: Call): Promise<void> {
-    const { id } = this.#offer.plan;
-    const guest = this.#guest;
-    const made = (await this.#site.records.read(id)) ?? { images: [] };
-    // QEMU may hang on memory that it lacks, and not greet an agent that was started anew: the door of before stays.
-    const qmp = guest === undefined ? undefined : openQmp(guest);
-    if (qmp === undefined) {
-      if (made.door !== undefined) return this.#sink({ fact: "recoverable", address: made.door });
-      throw new VirtError(
-        "HYPERVISOR_UNRESPONSIVE",
-        `QEMU of guest "${this.#offer.name}" does not answer, and has no door open for its memory`,
-      );
-    }
-    if (this.#door !== undefined) return this.#sink({ fact: "recoverable", address: this.#door });
-    if (this.#memory === "part") await breakLink(qmp);
-    const port = await this.#onSomePort((p) =>
-      qmp.execute(
-        "migrate-recover",
-        { uri: `tcp:${bracketed(this.#site.dataAddress)}:${p}` },
-        { outOfBand: true, signal: c.signal },
-      ),
-    );
-    const address = `tcp:${bracketed(this.#site.dataAddress)}:${port}`;
-    await this.#site.records.write(id, { ...made, door: address });
-    this.#door = address;
+    const address = await this.#door.open(this.#guest, this.#memory === "part", c);
     this.#sink({ fact: "recoverable", address });
   }
 
@@ -242,14 +178,14 @@ export class QemuIncoming implements IncomingMigration {
     const made = await this.#site.records.read(this.#offer.plan.id);
     const left = await removeMadeImages(made?.images ?? []);
     if (left.length === 0) await this.#site.records.remove(this.#offer.plan.id);
-    this.#givePortsBack();
+    this.#ports.giveBack();
     return left;
   }
 
   close(): void {
     this.#settled = true;
     this.#hearing?.[Symbol.dispose]();
-    this.#givePortsBack();
+    this.#ports.giveBack();
     // The images belong to the guest now. A record that stays says only that they were made here.
     void this.#site.records.remove(this.#offer.plan.id).catch(() => undefined);
   }
@@ -272,30 +208,9 @@ export class QemuIncoming implements IncomingMigration {
       });
     await createImages(this.#offer, note, c.signal);
     this.#take(await this.#site.startIncoming(this.#offer, c));
-    const qmp = this.#qmp();
-    const tls =
-      plan.tls && this.#site.tlsDir !== undefined
-        ? await addTlsObject(qmp, plan.id, "server", this.#site.tlsDir)
-        : "";
-    const live = plan.mode === "live";
-    const [port] = await Promise.all([
-      this.#serveDisks(
-        qmp,
-        copied.map((d) => d.target),
-        tls,
-      ),
-      live ? this.#setUpMemory(qmp, tls) : undefined,
-    ]);
-    const memoryPort = live ? await this.#listenForMemory(qmp) : 0;
     this.endpoints = {
       ...this.endpoints,
-      memoryAddress: live ? `tcp:${bracketed(this.#site.dataAddress)}:${memoryPort}` : "",
-      exports: copied.map((d) => ({
-        target: d.target,
-        host: this.#site.dataAddress,
-        port,
-        exportName: d.target,
-      })),
+      ...(await openEnds(this.#qmp(), this.#offer, this.#site, this.#ports)),
     };
   }
 
@@ -332,7 +247,7 @@ export class QemuIncoming implements IncomingMigration {
         return this.#complete();
       case "postcopy-active": {
         const before = this.#memory;
-        this.#door = undefined;
+        this.#door.closed();
         this.#memory = "part";
         return this.#sink({ fact: before === "none" ? "loadedPartly" : "postcopyActive" });
       }
@@ -340,7 +255,7 @@ export class QemuIncoming implements IncomingMigration {
         if (this.#memory === "none") this.#sink({ fact: "loadedPartly" });
         this.#memory = "stranded";
         // Whoever came through it is gone again, and QEMU has closed it.
-        this.#door = undefined;
+        this.#door.closed();
         return this.#sink({ fact: "postcopyPaused", message: "the connection to the source broke" });
       case "failed":
         this.#sink({
@@ -375,73 +290,6 @@ export class QemuIncoming implements IncomingMigration {
   #hasAll(): boolean {
     return this.#memory === "all";
   }
-
-  async #serveDisks(qmp: QmpConnection, targets: readonly string[], tls: string): Promise<number> {
-    if (targets.length === 0) return 0;
-    const port = await this.#onSomePort((p) =>
-      qmp.execute("nbd-server-start", {
-        addr: { type: "inet", data: { host: this.#site.dataAddress, port: String(p) } },
-        ...(tls === "" ? {} : { "tls-creds": tls }),
-        // One per disk and no more; the source is the only one who may write.
-        "max-connections": targets.length,
-      }),
-    );
-    await Promise.all(
-      targets.map((target) =>
-        qmp.execute("block-export-add", {
-          type: "nbd",
-          id: `export-${target}`,
-          "node-name": formatNodeName(target),
-          name: target,
-          writable: true,
-        }),
-      ),
-    );
-    return port;
-  }
-
-  async #setUpMemory(qmp: QmpConnection, tls: string): Promise<void> {
-    const { plan } = this.#offer;
-    await qmp.execute("migrate-set-capabilities", {
-      capabilities: capabilitiesOf(plan, "destination", [
-        this.#offer.hypervisorVersion,
-        this.#site.hypervisorVersion,
-      ]),
-    });
-    await qmp.execute("migrate-set-parameters", parametersOf(plan, tls, ""));
-  }
-
-  #listenForMemory(qmp: QmpConnection): Promise<number> {
-    return this.#onSomePort((p) =>
-      qmp.execute("migrate-incoming", { uri: `tcp:${bracketed(this.#site.dataAddress)}:${p}` }),
-    );
-  }
-
-  /** Somebody outside may take a port between our look and QEMU's: then the next one is tried. */
-  async #onSomePort(listen: (port: number) => Promise<unknown>): Promise<number> {
-    for (let attempt = 1; ; attempt += 1) {
-      const port = await this.#site.ports.allot(this.#site.dataAddress, this.#offer.name);
-      this.#ports.push(port);
-      try {
-        await listen(port);
-        return port;
-      } catch (e) {
-        if (attempt === PORT_ATTEMPTS || !messageOf(e).includes("Address already in use")) throw e;
-      }
-    }
-  }
-
-  #givePortsBack(): void {
-    for (const port of this.#ports.splice(0)) this.#site.ports.release(port, this.#offer.name);
-  }
-}
-
-function openQmp(guest: WaitingGuest): QmpConnection | undefined {
-  try {
-    return guest.qmp;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Where its memory stands, or undefined when it does not answer. */
@@ -452,21 +300,6 @@ async function lastWord(guest: WaitingGuest): Promise<MigrationStatus | undefine
   return Promise.race([answer.then(({ status }) => status).catch(() => undefined), late]);
 }
 
-/** The source asks although this side has not noticed that the link broke. */
-async function breakLink(qmp: QmpConnection): Promise<void> {
-  const paused = awaitEvent(
-    qmp,
-    (e) => e.event === "MIGRATION" && e.data.status === "postcopy-paused",
-    BREAK_TIMEOUT_MS,
-  );
-  await qmp.execute("yank", { instances: [{ type: "migration" }] }, { outOfBand: true });
-  await paused;
-}
-
 async function isRunning(qmp: QmpConnection): Promise<boolean> {
   return (await qmp.execute("query-status")).running;
-}
-
-function bracketed(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
 }

@@ -5,52 +5,19 @@ import type {
   OutgoingMigration,
   Tuning,
 } from "@virtmesh/core/driver/migration";
-import type { DiskExport, Endpoints } from "@virtmesh/core/migration/endpoints";
-import { messageOf, VirtError } from "@virtmesh/core/errors";
+import type { Endpoints } from "@virtmesh/core/migration/endpoints";
 import type { SourceHypervisorFact } from "@virtmesh/core/migration/facts";
-import { formatNodeName } from "../cmdline/node-names.ts";
-import { rootNode } from "../disk-moves/nodes.ts";
-import type { ExpectedJob } from "../domain/jobs.ts";
-import type { QmpMigration } from "../qmp/commands.ts";
-import type { QmpConnection } from "../qmp/connection.ts";
 import type { QmpEvent } from "../qmp/events.ts";
 import { type MemoryFact, memoryFact, MemoryWatch } from "./memory-watch.ts";
-import { awaitEvent } from "./await-event.ts";
 import { limitCopies } from "./limit-copies.ts";
 import { MirrorWatch } from "./mirror-watch.ts";
 import { capabilitiesOf, parametersOf, tuningParameters } from "./parameters.ts";
+import { PostcopyLink } from "./postcopy-link.ts";
 import { rollBack, type Undoing } from "./roll-back.ts";
+import { sample } from "./sample.ts";
+import type { SourceGuest } from "./source-guest.ts";
+import { jobId, remoteNode, startMirror } from "./start-mirror.ts";
 import { addTlsObject } from "./tls-files.ts";
-
-/** What the source's half needs of a running guest. */
-export interface SourceGuest {
-  readonly qmp: QmpConnection;
-  /** Resolves with why, when its process has ended. */
-  readonly exited: Promise<string>;
-  expectJob(job: ExpectedJob): void;
-  forgetJob(id: string): void;
-  /** Ends the process; the guest runs elsewhere. Removes the definition too if asked. */
-  retire(undefine: boolean): Promise<void>;
-  /** Ends the process at once: a crash. */
-  kill(): Promise<void>;
-  /** The migration is over, and the guest stayed. */
-  released(): Promise<void>;
-}
-
-/** In seconds, as QEMU wants it (qapi/block-core.json, BlockdevOptionsNbd). */
-const NBD_OPEN_TIMEOUT_S = 1;
-const BREAK_TIMEOUT_MS = 5_000;
-/** The agents reach each other when it is tried, so the other host answers in milliseconds, if only to refuse. */
-const TRY_AT_MOST_MS = 10_000;
-
-export function jobId(offer: MigrationOffer, target: string): string {
-  return `migrate-${offer.plan.id.slice(0, 8)}-${target}`;
-}
-
-/** The node of the destination's image, seen from the source over NBD. */
-export function remoteNode(target: string): string {
-  return `remote-${target}`;
-}
 
 /** A QEMU guest on its way out. */
 export class QemuOutgoing implements OutgoingMigration {
@@ -60,6 +27,7 @@ export class QemuOutgoing implements OutgoingMigration {
   readonly #tlsDir: string | undefined;
   readonly #mirrors: MirrorWatch;
   readonly #memory = new MemoryWatch();
+  readonly #link: PostcopyLink;
   readonly #hearing: Disposable;
   readonly #targets: readonly string[];
   /** The guest is off: what copies its disks is a process of its own. */
@@ -72,8 +40,6 @@ export class QemuOutgoing implements OutgoingMigration {
   #rolling: Promise<void> | undefined;
   /** Memory has begun to flow. */
   readonly #flowing = Promise.withResolvers<void>();
-  /** Until then, by a clock that does not jump, the connection asked for last may come about, and what is said over it first. */
-  #tryingUntilMs = 0;
   /** Why its process has ended. */
   #exited: string | undefined;
   /** From here on its end is wanted and no news. */
@@ -94,6 +60,7 @@ export class QemuOutgoing implements OutgoingMigration {
     this.#isOff = offer.plan.mode === "offline";
     this.#targets = offer.disks.filter((d) => d.copy).map((d) => d.target);
     this.#mirrors = new MirrorWatch(new Map(this.#targets.map((t) => [jobId(offer, t), t])));
+    this.#link = new PostcopyLink(guest.qmp);
     this.#hearing = guest.qmp.onEvent((event) => this.#hear(event));
     void guest.exited.then((message) => {
       this.#exited = message;
@@ -110,59 +77,13 @@ export class QemuOutgoing implements OutgoingMigration {
 
   /** One after the other, as QEMU takes them anyway: so a roll-back waits for one at most. */
   async #startAll(endpoints: Endpoints, c: Call): Promise<void> {
-    const tls = await this.#tls();
+    const object = await this.#tls();
+    const isUndone = (): boolean => this.#rolling !== undefined;
     for (const to of endpoints.exports) {
-      if (this.#rolling === undefined) await this.#startMirror(to, endpoints.tlsHostname, tls, c);
-    }
-  }
-
-  async #startMirror(to: DiskExport, tlsHostname: string, tls: string, c: Call): Promise<void> {
-    const { plan } = this.#offer;
-    const { qmp } = this.#guest;
-    const { target, host, port, exportName } = to;
-    const id = jobId(this.#offer, target);
-    try {
-      await qmp.execute(
-        "blockdev-add",
-        {
-          driver: "nbd",
-          "node-name": remoteNode(target),
-          server: { type: "inet", host, port: String(port) },
-          export: exportName,
-          // QEMU's main loop stands still until the other side has answered: never for longer than this.
-          "open-timeout": NBD_OPEN_TIMEOUT_S,
-          ...(tls === "" ? {} : { "tls-creds": tls, "tls-hostname": tlsHostname }),
-        },
-        { signal: c.signal },
-      );
-      // Rolled back meanwhile: a mirror that starts now would be nobody's.
-      if (this.#rolling !== undefined) return;
-      this.#guest.expectJob({ id, disk: target, type: "mirror", migrationId: plan.id });
-      await qmp.execute(
-        "blockdev-mirror",
-        {
-          "job-id": id,
-          device: this.#isOff
-            ? formatNodeName(target)
-            : ((await rootNode(qmp, target)) ?? formatNodeName(target)),
-          target: remoteNode(target),
-          sync: "full",
-          "copy-mode": plan.copyMode,
-          "on-source-error": "report",
-          "on-target-error": "report",
-          // The verdict of a job must outlive it: with the default a failed mirror leaves no trace to query.
-          "auto-dismiss": false,
-          ...(this.#tuning.diskBandwidth === 0n ? {} : { speed: Number(this.#tuning.diskBandwidth) }),
-        },
-        { signal: c.signal },
-      );
-    } catch (e) {
-      throw new VirtError(
-        "MIGRATION_FAILED",
-        `the copy of disk ${target} could not be started: ${messageOf(e)}`,
-        {},
-        { cause: e },
-      );
+      if (isUndone()) return;
+      const tls = object === "" ? undefined : { object, hostname: endpoints.tlsHostname };
+      const how = { tls, speed: this.#tuning.diskBandwidth, isUndone };
+      await startMirror(this.#guest, this.#offer, to, how, c);
     }
   }
 
@@ -234,27 +155,11 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async resumePostcopy(address: string, c: Call): Promise<void> {
-    const { qmp } = this.#guest;
-    const { status } = await qmp.execute("query-migrate", undefined, { signal: c.signal });
-    if (status !== "postcopy-recover" && status !== "postcopy-paused") return this.#tell(memoryFact(status));
-    // QEMU dies of a second connection while it makes one, or when one that was just made is broken and another asked
-    // for at once. It does not say when it has given one up.
-    if (performance.now() < this.#tryingUntilMs) return;
-    // One that hangs, in a network that swallows everything, makes room for the next try.
-    if (status === "postcopy-recover") return this.breakPostcopy(c);
-    this.#tryingUntilMs = performance.now() + TRY_AT_MOST_MS;
-    await qmp.execute("migrate", { uri: address, resume: true }, { signal: c.signal });
+    this.#tell(memoryFact(await this.#link.mend(address, c)));
   }
 
   async breakPostcopy(_c: Call): Promise<void> {
-    const { qmp } = this.#guest;
-    const paused = awaitEvent(
-      qmp,
-      (e) => e.event === "MIGRATION" && e.data.status === "postcopy-paused",
-      BREAK_TIMEOUT_MS,
-    );
-    await qmp.execute("yank", { instances: [{ type: "migration" }] }, { outOfBand: true });
-    await paused;
+    await this.#link.break();
   }
 
   async rollBack({ linkLost }: { readonly linkLost: boolean }, _c: Call): Promise<void> {
@@ -326,20 +231,8 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async sample(c: Call): Promise<MigrationSample> {
-    const options = { signal: c.signal, timeoutMs: 1_000 };
-    const [memory, jobs] = await Promise.all([
-      this.#isOff ? {} : this.#guest.qmp.execute("query-migrate", undefined, options),
-      this.#guest.qmp.execute("query-block-jobs", undefined, options),
-    ]);
-    return {
-      disks: this.#targets.flatMap((target) => {
-        const job = jobs.find((j) => j.device === jobId(this.#offer, target));
-        return job === undefined
-          ? []
-          : [{ target, totalBytes: BigInt(job.len), copiedBytes: BigInt(job.offset) }];
-      }),
-      ...memoryOf(memory),
-    };
+    const jobs = new Map(this.#targets.map((target) => [jobId(this.#offer, target), target]));
+    return await sample(this.#guest.qmp, jobs, { memory: !this.#isOff, signal: c.signal });
   }
 
   close(): void {
@@ -354,8 +247,7 @@ export class QemuOutgoing implements OutgoingMigration {
     if (jobs.some((j) => this.#targets.some((t) => j.id === jobId(this.#offer, t)))) {
       for (const fact of this.#mirrors.reconcile(jobs)) this.#sink(fact);
     }
-    // The agent before this one may have asked for it just now.
-    if (memory.status === "postcopy-recover") this.#tryingUntilMs = performance.now() + TRY_AT_MOST_MS;
+    this.#link.found(memory.status);
     this.#tell(memoryFact(memory.status));
   }
 
@@ -381,8 +273,7 @@ export class QemuOutgoing implements OutgoingMigration {
     for (const fact of this.#mirrors.observe(event)) this.#sink(fact);
     if (event.event === "MIGRATION") {
       if (event.data.status === "active") this.#flowing.resolve();
-      if (event.data.status === "postcopy-active" || event.data.status === "postcopy-paused")
-        this.#tryingUntilMs = 0;
+      this.#link.hear(event.data.status);
       if (event.data.status === "postcopy-active") this.#limitAgain();
     }
     this.#tell(this.#memory.observe(event));
@@ -411,18 +302,4 @@ export class QemuOutgoing implements OutgoingMigration {
       (status === "failed" ? "QEMU does not say why" : "it was cancelled by somebody else");
     this.#sink({ fact: "memoryFailed", message });
   }
-}
-
-function memoryOf(m: QmpMigration): Omit<MigrationSample, "disks"> {
-  const { ram } = m;
-  const n = (x: number | undefined): bigint => BigInt(Math.max(0, Math.round(x ?? 0)));
-  return {
-    memoryTotalBytes: n(ram?.total),
-    memoryTransferredBytes: n(ram?.transferred),
-    memoryRemainingBytes: n(ram?.remaining),
-    dirtyBytesPerSecond: n((ram?.["dirty-pages-rate"] ?? 0) * (ram?.["page-size"] ?? 4096)),
-    throughputBytesPerSecond: n(((ram?.mbps ?? 0) * 1e6) / 8),
-    memoryPasses: ram?.["dirty-sync-count"] ?? 0,
-    downtimeMs: m.downtime ?? 0,
-  };
 }

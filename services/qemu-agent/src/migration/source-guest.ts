@@ -1,0 +1,17 @@
+import type { ExpectedJob } from "../domain/jobs.ts";
+import type { QmpConnection } from "../qmp/connection.ts";
+
+/** What the source's half needs of a running guest. */
+export interface SourceGuest {
+  readonly qmp: QmpConnection;
+  /** Resolves with why, when its process has ended. */
+  readonly exited: Promise<string>;
+  expectJob(job: ExpectedJob): void;
+  forgetJob(id: string): void;
+  /** Ends the process; the guest runs elsewhere. Removes the definition too if asked. */
+  retire(undefine: boolean): Promise<void>;
+  /** Ends the process at once: a crash. */
+  kill(): Promise<void>;
+  /** The migration is over, and the guest stayed. */
+  released(): Promise<void>;
+}

@@ -1,11 +1,22 @@
 import { sampleOffer } from "@virtmesh/agent/migration/sample-offer";
 import { ownCall } from "@virtmesh/core/call";
 import type { QmpConnection } from "../qmp/connection.ts";
+import { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
 import { QemuOutgoing } from "./outgoing.ts";
+import type { SourceGuest } from "./source-guest.ts";
 
 const { plan } = sampleOffer();
 const OFFER = sampleOffer({ plan: { ...plan, tls: false, postcopy: { afterPasses: 0 } }, disks: [] });
+
+function guestOf(qmp: QmpConnection): SourceGuest {
+  const nothing = async (): Promise<void> => undefined;
+  return {
+    ...{ qmp, exited: Promise.withResolvers<string>().promise },
+    ...{ kill: nothing, retire: nothing, released: nothing },
+    ...{ expectJob: () => undefined, forgetJob: () => undefined },
+  };
+}
 
 /** A QEMU whose post-copy broke, at the instants at which its next connection comes about. */
 function broken() {
@@ -31,18 +42,7 @@ function broken() {
     },
     closed: Promise.withResolvers<never>().promise,
   } as unknown as QmpConnection;
-  const nothing = async (): Promise<void> => undefined;
-  const guest = {
-    ...{
-      qmp,
-      exited: Promise.withResolvers<string>().promise,
-      kill: nothing,
-      retire: nothing,
-      released: nothing,
-    },
-    ...{ expectJob: () => undefined, forgetJob: () => undefined },
-  };
-  const outgoing = new QemuOutgoing(OFFER, guest, undefined, () => undefined);
+  const outgoing = new QemuOutgoing(OFFER, guestOf(qmp), undefined, () => undefined);
   return { outgoing, asked, turn, resume: () => outgoing.resumePostcopy("tcp:b:2", ownCall()) };
 }
 
@@ -84,5 +84,38 @@ describe("a broken post-copy that is offered a new connection", () => {
     turn("postcopy-recover");
     await resume();
     expect(asked).toEqual(["yank"]);
+  });
+});
+
+/** A QEMU whose main loop waits for a network that swallows everything, until its connection is broken. */
+function stuck() {
+  const asked: string[] = [];
+  let waits = true;
+  const answers: Record<string, unknown> = {
+    "query-yank": [{ type: "migration" }],
+    "query-migrate": { status: "none" },
+    "query-status": { status: "running", running: true },
+  };
+  const qmp = {
+    execute: async (command: string): Promise<unknown> => {
+      asked.push(command);
+      if (command === "yank") waits = false;
+      else if (waits && command !== "query-yank") throw new QmpError("timeout", command, "no answer");
+      return answers[command] ?? [];
+    },
+    onEvent: (): Disposable => ({ [Symbol.dispose]: () => undefined }),
+    closed: Promise.withResolvers<never>().promise,
+  } as unknown as QmpConnection;
+  const told: string[] = [];
+  const outgoing = new QemuOutgoing(OFFER, guestOf(qmp), undefined, ({ fact }) => told.push(fact));
+  return { outgoing, asked, told };
+}
+
+describe("a migration of which QEMU does not answer any more", () => {
+  it("is rolled back by breaking its connections, for which QEMU's main loop waits", async () => {
+    const { outgoing, asked, told } = stuck();
+    await outgoing.rollBack({ linkLost: false }, ownCall());
+    expect(asked.slice(0, 3)).toEqual(["query-status", "query-yank", "yank"]);
+    expect(told).toEqual(["rolledBack"]);
   });
 });

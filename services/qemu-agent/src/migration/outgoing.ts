@@ -19,6 +19,9 @@ import type { SourceGuest } from "./source-guest.ts";
 import { jobId, remoteNode, startMirror } from "./start-mirror.ts";
 import { addTlsObject } from "./tls-files.ts";
 
+/** Stopping waits for every write of the mirrors, and the guest stands still meanwhile. */
+const STOP_TIMEOUT_MS = 10_000;
+
 /** A QEMU guest on its way out. */
 export class QemuOutgoing implements OutgoingMigration {
   readonly #offer: MigrationOffer;
@@ -130,6 +133,7 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async continueSwitchover(_c: Call): Promise<void> {
+    if (this.#exited !== undefined) return this.#sink({ fact: "sourceExited", message: this.#exited });
     const { qmp } = this.#guest;
     if (this.#offer.plan.postcopy !== undefined) {
       const { status } = await qmp.execute("query-migrate");
@@ -146,7 +150,7 @@ export class QemuOutgoing implements OutgoingMigration {
     const { qmp } = this.#guest;
     // Wanted before that, QEMU forgets it as it begins.
     await this.#flowing.promise;
-    await qmp.execute("stop", undefined, { signal: c.signal });
+    await qmp.execute("stop", undefined, { signal: c.signal, timeoutMs: STOP_TIMEOUT_MS });
     const { status } = await qmp.execute("query-status");
     // Memory has converged in this moment: an ordinary switch-over is under way.
     if (status === "finish-migrate") return;
@@ -187,7 +191,7 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async #rollBack(job: Undoing, linkLost: boolean): Promise<void> {
-    if (linkLost) await rollBack.breakLinks(job);
+    if (linkLost || !(await rollBack.answers(job))) await rollBack.breakLinks(job);
     // Whatever is being started has started, or failed to, before it is undone.
     await this.#starting?.catch(() => undefined);
     if (await rollBack.isTooLate(job)) {

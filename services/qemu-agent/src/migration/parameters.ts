@@ -23,17 +23,20 @@ export function capabilitiesOf(
     { capability: "xbzrle", state: plan.compression === "xbzrle" },
     { capability: "auto-converge", state: side === "source" && plan.autoConverge },
     { capability: "postcopy-ram", state: plan.postcopy !== undefined },
-    // Pages that the guest waits for overtake the others. A QEMU that lacks it must not be told of it.
-    ...(versions.every(hasPreempt)
+    // Pages that the guest waits for overtake the others.
+    ...(versions.every(hasLatePreempt)
       ? [{ capability: "postcopy-preempt", state: plan.postcopy !== undefined } as const]
       : []),
   ];
 }
 
-/** QEMU 7.1 brought `postcopy-preempt`. */
-function hasPreempt(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major > 7 || (major === 7 && minor >= 1);
+/**
+ * QEMU 7.1 brought `postcopy-preempt`, and 8.0 opens its connection when memory flows already. Before that it is opened
+ * with the first one, in whatever order: the destination's main loop stands still for its TLS handshake, and answers no
+ * mirror that the source waits for as it stops its CPUs, whose main loop then has none left for that handshake.
+ */
+function hasLatePreempt(version: string): boolean {
+  return Number.parseInt(version, 10) >= 8;
 }
 
 /** As QEMU starts with them: what a migration that ended without moving the guest leaves behind. */

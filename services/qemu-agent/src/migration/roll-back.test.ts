@@ -1,17 +1,18 @@
-import type { QmpConnection } from "../qmp/connection.ts";
+import type { ExecuteOptions, QmpConnection } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
 import { rollBack } from "./roll-back.ts";
 
 interface Asked {
   readonly command: string;
   readonly arguments: unknown;
+  readonly outOfBand: boolean;
 }
 
 /** A QEMU that says what it has to break, and forgets one of them before it is told to. */
 function qemu(present: readonly object[], gone: string): { qmp: QmpConnection; asked: Asked[] } {
   const asked: Asked[] = [];
-  const execute = async (command: string, args: unknown): Promise<unknown> => {
-    asked.push({ command, arguments: args });
+  const execute = async (command: string, args: unknown, options: ExecuteOptions = {}): Promise<unknown> => {
+    asked.push({ command, arguments: args, outOfBand: options.outOfBand === true });
     if (command === "query-yank") return present;
     if (command === "yank" && JSON.stringify(args).includes(gone))
       throw new QmpError("refused", "yank", "Instance not found", "DeviceNotFound");
@@ -29,10 +30,19 @@ describe("breaking the connections of a migration", () => {
     ];
     const { qmp, asked } = qemu(present, "migration");
     const jobs = new Map([["job", "remote-vda"]]);
-    await rollBack.breakLinks({ qmp, jobs, wasRunning: true, tlsObject: undefined });
+    await rollBack.breakLinks({ qmp, jobs });
     expect(asked.filter((a) => a.command === "yank").map((a) => a.arguments)).toEqual([
       { instances: [{ type: "migration" }] },
       { instances: [{ type: "block-node", "node-name": "remote-vda" }] },
+    ]);
+  });
+
+  it("asks and tells past a main loop that waits for one of them", async () => {
+    const { qmp, asked } = qemu([{ type: "migration" }], "none");
+    await rollBack.breakLinks({ qmp, jobs: new Map() });
+    expect(asked.map(({ command, outOfBand }) => [command, outOfBand])).toEqual([
+      ["query-yank", true],
+      ["yank", true],
     ]);
   });
 });

@@ -19,10 +19,23 @@ export interface Undoing {
 /** A healthy job or stream ends within milliseconds; past this its connection is broken by force. */
 const PATIENCE_MS = 300;
 const LAST_PATIENCE_MS = 5_000;
+/** QEMU's main loop answers in microseconds, and on a host without time to spare in less than this. */
+const ANSWER_MS = 1_000;
 
 const ENDED: ReadonlySet<MigrationStatus> = new Set(["none", "completed", "failed", "cancelled"]);
 
-export const rollBack = { all, breakLinks, isTooLate };
+export const rollBack = { all, answers, breakLinks, isTooLate };
+
+/** A main loop that stands still waits for a mirror, and that for the network. */
+async function answers({ qmp }: Pick<Undoing, "qmp">): Promise<boolean> {
+  try {
+    await qmp.execute("query-status", undefined, { timeoutMs: ANSWER_MS });
+    return true;
+  } catch (e) {
+    if (e instanceof QmpError && e.failure === "timeout") return false;
+    throw e;
+  }
+}
 
 /** QEMU does not take a guest back from post-copy, though its memory is still here: `migrate_cancel` wedges when its link is broken. */
 async function isTooLate({ qmp }: Undoing): Promise<boolean> {
@@ -48,10 +61,13 @@ async function all(job: Undoing, linkLost: boolean): Promise<void> {
   await resetSettings(job);
 }
 
-/** `yank` (qapi/yank.json): shuts the sockets down, so that whoever waits for them gets an error at once. */
-async function breakLinks({ qmp, jobs }: Undoing): Promise<void> {
+/**
+ * `yank` (qapi/yank.json): shuts the sockets down, so that whoever waits for them gets an error at once. Out of band,
+ * question and command: the main loop may be among those who wait.
+ */
+async function breakLinks({ qmp, jobs }: Pick<Undoing, "qmp" | "jobs">): Promise<void> {
   const nodes = new Set(jobs.values());
-  const present = await qmp.execute("query-yank");
+  const present = await qmp.execute("query-yank", undefined, { outOfBand: true });
   const instances = present.filter(
     (i: YankInstance) => i.type === "migration" || (i.type === "block-node" && nodes.has(i["node-name"])),
   );

@@ -134,6 +134,24 @@ export function unaryCall<Req, Res>(
 }
 
 /**
+ * `unaryCall` for what changes nothing: asked once more, over a new connection, when there was no answer. After the network
+ * was away the old connection may be found dead only by the first call that is made over it.
+ */
+export async function questionCall<Req, Res>(
+  channel: Channel,
+  method: MethodDefinition<Req, Res>,
+  request: Req,
+  c: ClientCall,
+): Promise<Res> {
+  try {
+    return await unaryCall(channel, method, request, c);
+  } catch (e) {
+    if (!VirtError.is(e) || e.reason !== "HOST_GONE") throw e;
+    return await unaryCall(channel, method, request, c);
+  }
+}
+
+/**
  * One request, many answers. The call starts at once; leaving the loop cancels it. The server is asked for more
  * only as fast as the loop reads.
  */

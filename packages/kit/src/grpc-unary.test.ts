@@ -1,14 +1,44 @@
+import { once } from "node:events";
+import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
 import { Metadata } from "@grpc/grpc-js";
 import type { Call } from "@virtmesh/core/call";
 import { VirtError } from "@virtmesh/core/errors";
 import { Echo, serve, serveAndConnect, TestAuthority } from "./fixture.ts";
-import { connect, unaryCall } from "./grpc-client.ts";
+import { connect, questionCall, unaryCall } from "./grpc-client.ts";
 import { callOf, finishWith, unary } from "./grpc-server.ts";
 import { Scope } from "./scope.ts";
 
 const call = () => ({ signal: new AbortController().signal });
 const until = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+
+/** Passes connections on to a server; those that there are can be cut. */
+async function between(
+  scope: Scope,
+  to: string,
+): Promise<{ readonly address: string; readonly cut: () => void }> {
+  const sockets = new Set<Socket>();
+  const [host = "", port] = to.split(":");
+  const passing = createServer((near) => {
+    const far = connectSocket(Number(port), host);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on("error", () => socket.destroy());
+    }
+    near.pipe(far).pipe(near);
+  });
+  passing.listen(0, "127.0.0.1");
+  await once(passing, "listening");
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  scope.defer(() => {
+    passing.close();
+    cut();
+  });
+  return { address: `127.0.0.1:${(passing.address() as AddressInfo).port}`, cut };
+}
 
 describe("a unary call", () => {
   it("answers", async () => {
@@ -178,6 +208,47 @@ describe("a unary call", () => {
     await serve(scope, { say: unary((m: { text: string }) => m) }, { listen: first.server.address });
     await channel.waitForReady(call().signal);
     expect(await unaryCall(channel, Echo.say, { text: "3" }, call())).toEqual({ text: "3" });
+  });
+});
+
+describe("a question", () => {
+  it("is asked once more when its connection is found dead", async () => {
+    await using scope = new Scope();
+    const dead = Promise.withResolvers<void>();
+    let asked = 0;
+    const { server } = await serve(scope, {
+      say: unary(async (m: { text: string }, c) => {
+        asked += 1;
+        if (asked > 1) return m;
+        dead.resolve();
+        return until(c.signal);
+      }),
+    });
+    const { address, cut } = await between(scope, server.address);
+    const channel = scope.own(connect(address));
+    const answer = questionCall(channel, Echo.say, { text: "who?" }, call());
+    await dead.promise;
+    cut();
+    expect(await answer).toEqual({ text: "who?" });
+  });
+
+  it("is not asked again when it was answered with an error, or when nobody is there", async () => {
+    await using scope = new Scope();
+    let asked = 0;
+    const { server, channel } = await serveAndConnect(scope, {
+      say: unary(() => {
+        asked += 1;
+        throw new VirtError("DOMAIN_NOT_FOUND", 'there is no guest "web" on host-a');
+      }),
+    });
+    await expect(questionCall(channel, Echo.say, { text: "" }, call())).rejects.toMatchObject({
+      reason: "DOMAIN_NOT_FOUND",
+    });
+    expect(asked).toBe(1);
+    await server[Symbol.asyncDispose]();
+    await expect(questionCall(channel, Echo.say, { text: "" }, call())).rejects.toMatchObject({
+      reason: "HOST_GONE",
+    });
   });
 });
 

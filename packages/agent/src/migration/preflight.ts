@@ -5,7 +5,7 @@ import { need } from "@virtmesh/core/driver/driver";
 import type { MigrationOffer, MigrationPlan, Obstacle } from "@virtmesh/core/driver/migration";
 import { VirtError } from "@virtmesh/core/errors";
 import { generation } from "@virtmesh/core/ids";
-import { unaryCall } from "@virtmesh/kit/grpc-client";
+import { questionCall } from "@virtmesh/kit/grpc-client";
 import type { MigrationContext } from "./context.ts";
 import { offerToWire } from "./wire.ts";
 
@@ -30,7 +30,7 @@ export async function examineBoth(
     sourceHostUuid: c.driver.host.info().uuid,
     nextGeneration: generation(own + 1n),
   };
-  const there = await unaryCall(
+  const there = await questionCall(
     c.peer(destinationUri),
     MigrationPeerServiceService.examine,
     { uri: destinationUri, offer: offerToWire(offer) },

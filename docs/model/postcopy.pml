@@ -42,6 +42,9 @@
 #ifndef ABANDON_UNASKED
 #define ABANDON_UNASKED 0           /* the destination ends a guest without asking its QEMU what has come meanwhile */
 #endif
+#ifndef FORGET_LOSS
+#define FORGET_LOSS 0               /* a source that is started again does not know any more that the guest is lost */
+#endif
 #ifndef ONLY_SAFE
 #define ONLY_SAFE 0                 /* what must never happen is looked for, and not whether all comes to its end */
 #endif
@@ -65,7 +68,7 @@ mtype:fact = {
   /* both */
   f_postcopyActive, f_postcopyPaused, f_journalled, f_recordDestination, f_recordSource };
 mtype:record = { r_undecided, r_source, r_destination };
-mtype:link = { l_held, l_flowing, l_broken, l_sent };
+mtype:link = { l_held, l_flowing, l_broken, l_sent, l_ended };
 mtype:work = { w_none, w_resuming, w_resume, w_ran, w_pulling, w_resumed, w_lost, w_promise, w_discard, w_abandon };
 mtype:question = { q_none, q_where, q_promise };
 
@@ -93,6 +96,7 @@ bool wanted = 0, watching = 0;         /* watching: it hears what becomes of its
 mtype:link sMemory = l_held;           /* as far as it has heard */
 bool homeOver = 0, awayOver = 0, lost = 0;
 bool lostThere = 0;                    /* the destination's journal says that it lost the guest */
+bool heardLost = 0;                    /* the source has heard so, and must say so to its user in the end */
 bool decide = 0, tellDecided = 0, letGo = 0, recover = 0, resumePostcopy = 0, tellGone = 0, rollBack = 0, tellAbort = 0;
 bool endGuest = 0;
 bool retire = 0, fence = 0, jCommitting = 0, jCommitted = 0, jAborting = 0, jResumed = 0;
@@ -163,13 +167,17 @@ inline toStranded() {
   if :: RESUME_ON_BROKEN_LINK -> srun = 1; checkRun() :: else fi
 }
 inline toLosing() { s = s_losing; tellGone = 1; recover = 0 }
-inline toRetiring(guestLost) { forgetEffects(); s = s_retiring; lost = guestLost; retire = 1; jResumed = 1 }
+inline toRetiring(guestLost) {
+  forgetEffects(); s = s_retiring; lost = guestLost; retire = 1; jResumed = 1;
+  if :: guestLost -> heardLost = 1 :: else fi
+}
 inline pullBy() {
   tellDecided = 0;
   if
   :: sMemory == l_held -> toPulling(); letGo = 1
   :: sMemory == l_flowing -> toPulling()
   :: sMemory == l_broken -> toStranded()
+  :: sMemory == l_ended -> toLosing()
   :: sMemory == l_sent -> toRetiring(0)
   fi
 }
@@ -195,7 +203,7 @@ end:
   :: atomic { sUp && !jCommitting && jCommitted -> jCommitted = 0; sj = j_committed }
   :: atomic { sUp && !jCommitting && !jCommitted && fence -> fence = 0; fencing = 1 }
   :: atomic { sUp && !jCommitting && !jCommitted && !fence && jAborting -> jAborting = 0; sj = j_aborting }
-  :: atomic { sUp && !jCommitting && !jCommitted && jResumed -> jResumed = 0; sj = j_resumed }
+  :: atomic { sUp && !jCommitting && !jCommitted && jResumed -> jResumed = 0; sj = (lost && !FORGET_LOSS -> j_lost : j_resumed) }
   :: atomic { sUp && fencing -> rec = r_source; writeUnderWay = 0; fencing = 0 }
   :: atomic { sUp && tellDecided -> tellDecided = 0; decided_ = session }
   :: atomic { sUp && letGo -> letGo = 0; watching = 1;
@@ -243,7 +251,11 @@ end:
   :: atomic { sUp && AFTER && sLostPeer -> sLostPeer = 0; says(f_peerLost); asking = q_where;
        if :: RETURN_WITHOUT_PROMISE && s == s_resuming -> toAborting(0) :: else fi }
   :: atomic { sUp && accepted_ -> accepted_ = 0; says(f_peerAccepted);
-       if :: (s == s_resuming || (RUN_BEFORE_DECISION && s == s_deciding)) && sMemory == l_held -> letGo = 1 :: else fi }
+       if
+       :: (s == s_resuming || (RUN_BEFORE_DECISION && s == s_deciding)) && sMemory == l_held -> letGo = 1
+       :: s == s_resuming && sMemory == l_ended -> tellGone = 1
+       :: else
+       fi }
   :: atomic { sUp && pulling_ -> pulling_ = 0; says(f_peerPulling); if :: s == s_resuming -> pullBy() :: else fi }
   :: atomic { sUp && resumed_ -> resumed_ = 0; says(f_peerResumed);
        if :: AFTER || s == s_inDoubt -> toRetiring(0) :: else fi }
@@ -259,7 +271,9 @@ end:
   :: atomic { sUp && AFTER && watching && sMemory != l_sent && link == l_sent ->
        says(f_sent); sMemory = l_sent; if :: s == s_pulling || s == s_stranded -> toRetiring(0) :: else fi }
   :: atomic { sUp && !sAlive && (s == s_pulling || s == s_stranded ||
-         (s == s_resuming && sMemory != l_held && sMemory != l_sent)) -> says(f_sourceExited); toLosing() }
+         (s == s_resuming && sMemory != l_held && sMemory != l_sent && sMemory != l_ended)) ->
+       says(f_sourceExited); toLosing() }
+  :: atomic { sUp && !sAlive && s == s_resuming && sMemory == l_held -> says(f_sourceExited); sMemory = l_ended; tellGone = 1 }
   /* Its time has come only when nothing else is under way. */
   :: atomic { sUp && s == s_stranded && !NEVER_RECOVER && session && !recover && !recovers_ && !recoverable_ && !open &&
          !resumePostcopy && link == l_broken && !cut && sAlive && dLive && d == d_pulling && work == w_none && !dDied &&
@@ -289,6 +303,7 @@ end:
        :: sj == j_committing -> toDoubt()
        :: sj == j_committed -> s = s_resuming; asking = q_where
        :: sj == j_resumed -> toRetiring(0)
+       :: sj == j_lost -> toRetiring(1)
        fi }
   od
 }
@@ -306,7 +321,8 @@ end:
        says(f_peerStanding); session = 1; dLostSource = 0; asking = q_none;
        if
        :: s == s_inDoubt -> s = s_resuming; asking = q_where
-       :: s == s_resuming -> if :: sMemory == l_held -> letGo = 1 :: else fi
+       :: s == s_resuming ->
+          if :: sMemory == l_held -> letGo = 1 :: sMemory == l_ended -> tellGone = 1 :: else fi
        :: s == s_losing -> tellGone = 1
        :: s == s_stranded -> recover = 1
        :: else
@@ -418,7 +434,12 @@ end:
        if :: d == d_resuming && accepted && has == 0 && !confirming -> accepted_ = session :: else fi }
   :: atomic { dUp && dLive && recovers_ -> recovers_ = 0; says(f_sourceRecovers); open = (d == d_pulling) }
   :: atomic { dUp && dLive && gone_ -> gone_ = 0; says(f_sourceGone); dGone = 1;
-       if :: d == d_pulling && dStranded -> open = 1 :: else fi }
+       if
+       :: d == d_pulling && dStranded -> open = 1
+       /* Without device state nothing can have run, unless it is not known yet what came before a restart. */
+       :: d == d_resuming && has == 0 && !mayHaveRun && !confirming -> setbackThere()
+       :: else
+       fi }
   :: atomic { dUp && dLive && d == d_pulling && dDied -> dDied = 0; says(f_incomingFailed); d = d_running; open = 0;
        loses() }
   :: atomic { dUp && dLive && d != d_prepared && dLostSource -> dLostSource = 0 }
@@ -489,7 +510,7 @@ end:
 /* When nothing can happen any more: on one host, whole; or lost, and then a QEMU died. */
 active proctype Watch() {
 end:
-  timeout -> assert(ENDED || PAUSED || ONLY_SAFE); assert(PAUSED || ONLY_SAFE || srun || drun || died); assert(PAUSED || ONLY_SAFE || drun || s != s_completed || died); assert(!(sAlive && dAlive) || PAUSED || ONLY_SAFE)
+  timeout -> assert(ENDED || PAUSED || ONLY_SAFE); assert(PAUSED || ONLY_SAFE || srun || drun || died); assert(PAUSED || ONLY_SAFE || drun || s != s_completed || died); assert(!heardLost || s != s_completed); assert(!(sAlive && dAlive) || PAUSED || ONLY_SAFE)
 }
 
 ltl ends { <> (ENDED || PAUSED) }

@@ -97,6 +97,7 @@ export const SEEDED_FAULTS: readonly ModelCheck[] = [
   caughtInPostcopy("a promise for a guest that may have run", "PROMISE_AFTER_CONT", 1, "srun&&everRan"),
   caughtInPostcopy("a broken link ends the guest", "ABANDON_ON_BROKEN_LINK", 1, "!(sAlive)"),
   caughtInPostcopy("a guest that is whole is ended unasked", "ABANDON_UNASKED", 2, "came<2"),
+  caughtInPostcopy("a restart forgets that the guest is lost", "FORGET_LOSS", 2, "heardLost"),
   caughtInPostcopy("a promise is not heard while memory comes", "IGNORE_PROMISE", 1, undefined),
   caughtInPostcopy("a broken link is not tried again", "NEVER_RECOVER", 1, undefined),
 ];

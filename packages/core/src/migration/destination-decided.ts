@@ -26,7 +26,7 @@ export function resuming(state: In<"resuming">, fact: DestinationFact): Destinat
     case "complete":
       return { state: { ...state, has: "all" }, effects: [] };
     case "sourceGone":
-      return { state: { ...state, gone: true }, effects: [] };
+      return sourceGone(state, fact.message);
     case "postcopyPaused":
       return { state: { ...state, stranded: true }, effects: [] };
     case "postcopyActive":
@@ -82,6 +82,13 @@ export function resuming(state: In<"resuming">, fact: DestinationFact): Destinat
         ? endedHere(state, { failure: fact.reason, message: fact.message })
         : stay(state);
   }
+}
+
+/** What it has of the memory is not all, and nothing more comes. Of a guest without device state nothing can run. */
+function sourceGone(state: In<"resuming">, message: string): DestinationStep {
+  if (state.has === "nothing" && state.mayHaveRun !== true)
+    return discard({ failure: "MIGRATION_FAILED", message: `the source has ended: ${message}` });
+  return { state: { ...state, gone: true }, effects: [] };
 }
 
 /** Started again: what the hypervisor shows is kept, and nothing is done, until nobody is known to have taken the guest back. */

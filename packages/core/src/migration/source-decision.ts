@@ -151,7 +151,7 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
 
 /** With post-copy, from the moment that device state goes neither side has all of the guest. */
 export function isWhole({ order, memory }: Pick<In<"resuming">, "order" | "memory">): boolean {
-  return order === "precopy" || memory === "held";
+  return order === "precopy" || memory === "held" || memory === "ended";
 }
 
 export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
@@ -173,8 +173,7 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
     case "memoryFailed":
       return { state: { ...state, memory: "failed" }, effects: [] };
     case "sourceExited":
-      // Before device state went, or after all of it did, the destination needs nothing more to know where it stands.
-      return state.memory === "held" || state.memory === "sent" ? stay(state) : gone(state, fact.message);
+      return exited(state, fact.message);
     case "peerLostGuest":
       return lose(state, fact.message);
     case "takenBack":
@@ -233,19 +232,32 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
   }
 }
 
-/** The guest is the source's again. It goes on when all of it is here: before any of it went, or after it was copied whole. */
-function returned(state: In<"resuming">, why: string, leftovers: readonly string[] = []): SourceStep {
-  return isWhole(state) || state.memory === "sent"
-    ? promised(state, why, leftovers)
-    : forfeit(state, why, leftovers);
+/**
+ * After all of it went, the destination needs nothing more to know where it stands. Before that it waits for what will
+ * never come, and a host without power does not even break the connection.
+ */
+function exited(state: In<"resuming">, message: string): SourceStep {
+  if (state.order === "precopy" || state.memory === "sent" || state.memory === "ended") return stay(state);
+  if (state.memory !== "held") return gone(state, message);
+  return { state: { ...state, memory: "ended" }, effects: [{ effect: "tellGone", message }] };
 }
 
-/** The destination will run the guest, durably: device state may go. Said twice it does no harm. */
+/** The guest is the source's again. It goes on when all of it is here: before any of it went, or after it was copied whole. */
+function returned(state: In<"resuming">, why: string, leftovers: readonly string[] = []): SourceStep {
+  const isHere = state.order === "precopy" || state.memory === "held" || state.memory === "sent";
+  return isHere ? promised(state, why, leftovers) : forfeit(state, why, leftovers);
+}
+
+/** The destination will run the guest, durably: device state may go, or never will. Said twice it does no harm. */
 function letGo(state: In<"resuming">): SourceStep {
-  return state.order === "postcopy" && state.memory === "held"
-    ? { state, effects: [{ effect: "continueSwitchover" }] }
+  if (state.order === "postcopy" && state.memory === "held")
+    return { state, effects: [{ effect: "continueSwitchover" }] };
+  return state.memory === "ended"
+    ? { state, effects: [{ effect: "tellGone", message: ENDED_HERE }] }
     : stay(state);
 }
+
+const ENDED_HERE = "its process has ended";
 
 /** The guest runs there. What this side has seen of its memory meanwhile says how it goes on. */
 function pullBy(state: In<"resuming">): SourceStep {
@@ -259,6 +271,8 @@ function pullBy(state: In<"resuming">): SourceStep {
       return strand(state);
     case "failed":
       return gone(state, "sending memory failed for good");
+    case "ended":
+      return gone(state, ENDED_HERE);
     case "sent":
       return retire(state);
   }

@@ -115,9 +115,15 @@ export function retire(state: Common): SourceStep {
 
 /** The guest has ended on the way and is nowhere whole: what is left of it here ends too. */
 export function lose(state: Common, message: string): SourceStep {
-  const step = retire(state);
   const lost = failure("GUEST_LOST", message);
-  return { ...step, state: { phase: "retiring", attempts: 1, lost, ...common(state) } };
+  return {
+    state: { phase: "retiring", attempts: 1, lost, ...common(state) },
+    effects: [
+      { effect: "retire" },
+      { effect: "surrender" },
+      { effect: "journal", entry: "lost", note: message },
+    ],
+  };
 }
 
 interface AbortOptions {

@@ -78,8 +78,11 @@ export type GuestLost = false | "here" | "there";
 
 export type SourcePhase = SourceState["phase"];
 
-/** Of a post-copy that is decided: where device state and the rest of the memory are. */
-export type MemoryLink = "held" | "flowing" | "broken" | "sent" | "failed";
+/**
+ * Of a post-copy that is decided: where device state and the rest of the memory are. Ended: with this side's process,
+ * which as far as it is known had given none of it.
+ */
+export type MemoryLink = "held" | "flowing" | "broken" | "sent" | "failed" | "ended";
 
 /** Phases in which the guest is the source's without any doubt. */
 export const UNDECIDED: ReadonlySet<SourcePhase> = new Set([
@@ -130,7 +133,7 @@ export type SourceEffect =
   | { readonly effect: "continueSwitchover" }
   | { readonly effect: "tellMirrorsConcluded" }
   /** Make durable on this host. -> journalled */
-  | { readonly effect: "journal"; readonly entry: SourceEntry }
+  | { readonly effect: "journal"; readonly entry: SourceEntry; readonly note?: string }
   /** Write the record by compare-and-set. -> recordDestination | recordSource | recordUnknown */
   | { readonly effect: "decide" }
   /** Read the record as soon as it can be read. -> recordDestination | recordSource | recordUnknown */
@@ -165,6 +168,8 @@ export type SourceEntry =
   | "committing"
   | "committed"
   | "resumed"
+  /** It ended in post-copy: what is left here ends too, and that it is lost is said. */
+  | "lost"
   | "aborting";
 
 export interface SourceStep {

@@ -1,5 +1,5 @@
 import { generation } from "../ids.ts";
-import { beginSource, stepSource } from "./source.ts";
+import { beginSource, restartSource, stepSource } from "./source.ts";
 import type { SourceFact } from "./facts.ts";
 import type { SourceStep } from "./source-state.ts";
 
@@ -213,6 +213,52 @@ describe("a source of a post-copy", () => {
     const lost = step(...decided, { fact: "peerAccepted" }, flowing, PROMISED);
     expect(lost.effects).toContain("end");
     expect(lost.effects).not.toContain("rollBack");
+  });
+
+  describe("started again where its process has ended, after the decision", () => {
+    const common = {
+      ...({ mode: "live", disks: ["vda"], abortOnIoError: false } as const),
+      postcopy: { afterPasses: 1 },
+    };
+    const again = (...facts: readonly SourceFact[]): SourceStep =>
+      [{ fact: "sourceExited", message: "gone" } as const, ...facts].reduce(
+        (s, fact) => stepSource(s.state, fact),
+        restartSource(common, "committed"),
+      );
+
+    it("tells the destination, which may wait for device state from a host that lost its power", () => {
+      expect(again().effects.map((e) => e.effect)).toEqual(["tellGone"]);
+      expect(again({ fact: "peerAccepted" }).effects.map((e) => e.effect)).toEqual(["tellGone"]);
+    });
+
+    it("calls the guest lost when the destination promises never to run it, and ends what is left of it here", () => {
+      const promised = again(PROMISED);
+      expect(promised.effects.map((e) => e.effect)).toContain("end");
+      expect(stepSource(promised.state, { fact: "sourceExited", message: "gone" }).state).toMatchObject({
+        ...{ phase: "failed", guestLost: "here", cause: { reason: "GUEST_LOST" } },
+      });
+    });
+
+    it("does not call it lost when the destination had everything", () => {
+      expect(again({ fact: "peerResumed", downtimeMs: 0 }).state.phase).toBe("retiring");
+    });
+
+    it("asks on while the guest runs there, and calls it lost when that says so", () => {
+      const pulling = again({ fact: "peerPulling", downtimeMs: 0 });
+      expect(pulling.state.phase).toBe("losing");
+      const lost = stepSource(pulling.state, { fact: "peerLostGuest", message: "ended" });
+      expect(lost.state).toMatchObject({ phase: "retiring", lost: { reason: "GUEST_LOST" } });
+    });
+  });
+
+  it("still says that the guest is lost when it is started again while it clears up after it", () => {
+    const died: readonly SourceFact[] = [...pulling, { fact: "peerLostGuest", message: "QEMU ended" }];
+    expect(step(...died)).toEqual({ phase: "retiring", effects: ["retire", "surrender", "journal"] });
+    const common = { mode: "live", disks: ["vda"], abortOnIoError: false } as const;
+    const again = stepSource(restartSource(common, "lost", "QEMU ended").state, { fact: "retired" });
+    expect(again.state).toMatchObject({
+      ...{ phase: "failed", guestLost: "there", cause: { reason: "GUEST_LOST", message: "QEMU ended" } },
+    });
   });
 
   it("asks the destination before it calls a guest lost whose process died here", () => {

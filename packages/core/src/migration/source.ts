@@ -9,6 +9,7 @@ import {
   doubt,
   failure,
   load,
+  lose,
   mirrorFailure,
   retire,
   send,
@@ -20,8 +21,8 @@ export function beginSource(common: Common): SourceStep {
   return { state: { phase: "preparing", ...common }, effects: [{ effect: "offer" }] };
 }
 
-/** Where a restarted agent goes on, by what its journal says. */
-export function restartSource(common: Common, entry: SourceEntry): SourceStep {
+/** Where a restarted agent goes on, by what its journal says; `note` is what was written beside the entry. */
+export function restartSource(common: Common, entry: SourceEntry, note = ""): SourceStep {
   switch (entry) {
     case "begun":
     case "aborting":
@@ -40,6 +41,8 @@ export function restartSource(common: Common, entry: SourceEntry): SourceStep {
       return resumedAfterRestart(common, "postcopy");
     case "resumed":
       return retire(common);
+    case "lost":
+      return lose(common, note);
   }
 }
 

@@ -55,7 +55,7 @@
 mtype:source = { s_sending, s_switching, s_committing, s_deciding, s_inDoubt, s_resuming, s_pulling, s_stranded,
   s_losing, s_retiring, s_aborting, s_completed, s_failed };
 mtype:destination = { d_prepared, d_resuming, d_pulling, d_running, d_discarding, d_promising, d_discarded };
-mtype:entry = { j_begun, j_committing, j_committed, j_resumed, j_aborting, j_resuming, j_pulling, j_lost, j_promised, j_ended };
+mtype:entry = { j_begun, j_committing, j_committed, j_resumed, j_aborting, j_forfeited, j_resuming, j_pulling, j_lost, j_promised, j_ended };
 mtype:fact = {
   /* the source */
   f_postcopyWanted, f_memoryPass, f_switchover, f_mirrorConcluded, f_mirrorFailed, f_sent, f_sourceExited, f_rolledBack,
@@ -202,7 +202,8 @@ end:
   :: atomic { sUp && decide -> decide = 0; writeUnderWay = 1 }
   :: atomic { sUp && !jCommitting && jCommitted -> jCommitted = 0; sj = j_committed }
   :: atomic { sUp && !jCommitting && !jCommitted && fence -> fence = 0; fencing = 1 }
-  :: atomic { sUp && !jCommitting && !jCommitted && !fence && jAborting -> jAborting = 0; sj = j_aborting }
+  :: atomic { sUp && !jCommitting && !jCommitted && !fence && jAborting -> jAborting = 0;
+       sj = (lost && !FORGET_LOSS -> j_forfeited : j_aborting) }
   :: atomic { sUp && !jCommitting && !jCommitted && jResumed -> jResumed = 0; sj = (lost && !FORGET_LOSS -> j_lost : j_resumed) }
   :: atomic { sUp && fencing -> rec = r_source; writeUnderWay = 0; fencing = 0 }
   :: atomic { sUp && tellDecided -> tellDecided = 0; decided_ = session }
@@ -304,6 +305,7 @@ end:
        :: sj == j_committed -> s = s_resuming; asking = q_where
        :: sj == j_resumed -> toRetiring(0)
        :: sj == j_lost -> toRetiring(1)
+       :: sj == j_forfeited -> toForfeit(); fence = 0; jAborting = 0
        fi }
   od
 }

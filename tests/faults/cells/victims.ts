@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { DomainServiceService, DomainState } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { MigrateDomainRequest, MigrationServiceService } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import { VirtError } from "@virtmesh/core/errors";
@@ -157,6 +158,8 @@ export const VICTIMS: readonly Victim[] = [
     to: "switching",
     strike: (on) => failImages(on, "ENOSPC"),
     mend: ({ stage }) => stage.shim.healDisks(),
+    // It met a full disk when it had moved: space is made, and its user lets it go on.
+    tidy: resumeHalted,
   },
   {
     name: "destination-unwritable",
@@ -292,6 +295,14 @@ async function killHypervisors(stage: Stage, host: StageHost): Promise<void> {
       if (errnoOf(e) !== "ESRCH") throw e;
     }
   }
+}
+
+/** QEMU halts a guest whose write found no space, and tries that write again when it goes on. */
+async function resumeHalted({ stage, destination }: Scene): Promise<void> {
+  const guest = await stage.guestOn(destination);
+  if (guest?.state !== DomainState.DOMAIN_STATE_PAUSED || guest.stateReason !== "io-error") return;
+  const request = { uri: destination.uri, requestId: randomUUID(), domain: stage.uuid };
+  await stage.call(destination, DomainServiceService.resumeDomain, request);
 }
 
 /** All processes at once, and what a host keeps in memory only. */

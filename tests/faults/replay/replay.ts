@@ -20,6 +20,7 @@ export interface Replayed {
 interface Begun {
   readonly common: Common;
   readonly entry: SourceEntry & DestinationEntry;
+  readonly note?: string;
   readonly nextGeneration: Generation;
   readonly alive: boolean;
   readonly postcopy: boolean;
@@ -61,7 +62,7 @@ export function replay(recording: Recording): Replayed {
 function sourceStep(state: SourceState | undefined, { kind, detail }: Seen): SourceStep | undefined {
   const begun = detail as Begun;
   if (kind === "begin") return beginSource(begun.common);
-  if (kind === "restart") return restartSource(begun.common, begun.entry);
+  if (kind === "restart") return restartSource(begun.common, begun.entry, begun.note);
   return state && stepSource(state, detail as SourceFact);
 }
 

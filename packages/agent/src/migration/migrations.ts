@@ -30,6 +30,7 @@ import { reportToWire } from "./progress-wire.ts";
 import { OutgoingMigration } from "./outgoing-migration.ts";
 import { closeRecord, fence } from "./record-hand.ts";
 import { SourceRunner } from "./source-runner.ts";
+import { givenUp, vacated } from "./vacate.ts";
 import { planOf } from "./wire.ts";
 
 /** Journals of finished migrations are kept for so long: a late question about one still gets its answer. */
@@ -163,6 +164,12 @@ export class Migrations implements AsyncDisposable {
     return live.runner;
   }
 
+  /** What holds a guest here that is offered from elsewhere, and is about to let go of it. */
+  async vacated(offer: MigrationOffer, signal: AbortSignal): Promise<void> {
+    const outgoing = [...this.#sources.values()].map(({ runner }) => runner);
+    await vacated(this.context.queue, outgoing, offer, signal);
+  }
+
   /** A source offers a guest. @throws whatever speaks against it; then it was never begun. */
   async accept(
     offer: MigrationOffer,
@@ -176,6 +183,9 @@ export class Migrations implements AsyncDisposable {
     if (await isRefused(c.journalDir, id)) {
       throw new VirtError("WRONG_STATE", `${c.host} has promised never to run the guest of migration ${id}`);
     }
+    await this.vacated(offer, call.signal);
+    const incoming = [...this.#destinations.values()].map((live) => live.runner);
+    await givenUp(c.queue, incoming, offer, call.signal);
     const hold = await c.queue.acquire(
       { uuid, name },
       { verb: "migrate", operation: `operations/${id}`, exclusive: true },
@@ -224,7 +234,7 @@ export class Migrations implements AsyncDisposable {
     const live = this.incoming(id);
     if (live !== undefined) return live.settled(demandPromise, signal);
     const file = await readJournal(this.context.journalDir, id, "destination");
-    const last = file === undefined ? undefined : lastOf<DestinationEntry>(file, DESTINATION_ENTRIES);
+    const last = file === undefined ? undefined : lastOf<DestinationEntry>(file, DESTINATION_ENTRIES)?.entry;
     if (last === "resumed" || last === "lost") return last;
     if (last === "promised" || (await isRefused(this.context.journalDir, id))) return "promised";
     if (!demandPromise) return "unknown";
@@ -261,7 +271,8 @@ export class Migrations implements AsyncDisposable {
     await c.operations.adopt({ id: plan.id, verb: "migrate", uuid: plan.uuid, name, call }, async (op) => {
       this.#news.watchedBy(plan.id, op);
       await outgoing.share();
-      await this.#guard(runner, () => runner.resume(lastOf<SourceEntry>(file, SOURCE_ENTRIES) ?? "begun"));
+      const last = lastOf<SourceEntry>(file, SOURCE_ENTRIES);
+      await this.#guard(runner, () => runner.resume(last?.entry ?? "begun", last?.note));
       return this.#conclude(outgoing, op.signal);
     });
   }
@@ -281,7 +292,7 @@ export class Migrations implements AsyncDisposable {
     const runner = new DestinationRunner(c, header, journal, () => this.#release(plan.id));
     this.#destinations.set(plan.id, { runner, hold, place: c.incoming.seize(plan.id) });
     c.news.began(header, "destination");
-    await runner.resume(lastOf<DestinationEntry>(file, DESTINATION_ENTRIES) ?? "begun");
+    await runner.resume(lastOf<DestinationEntry>(file, DESTINATION_ENTRIES)?.entry ?? "begun");
   }
 
   /** The agent ends; the migrations go on in their journals. */
@@ -357,6 +368,7 @@ const SOURCE_ENTRIES: readonly string[] = [
   "committing",
   "committed",
   "resumed",
+  "lost",
   "aborting",
 ] satisfies SourceEntry[];
 const DESTINATION_ENTRIES: readonly string[] = [
@@ -368,8 +380,13 @@ const DESTINATION_ENTRIES: readonly string[] = [
   "promised",
 ] satisfies DestinationEntry[];
 
-function lastOf<E extends string>(file: JournalFile, entries: readonly string[]): E | undefined {
-  return file.lines.map((l) => l.entry as string).findLast((entry): entry is E => entries.includes(entry));
+/** The last line of the machine's own. */
+function lastOf<E extends string>(
+  file: JournalFile,
+  entries: readonly string[],
+): { readonly entry: E; readonly note?: string } | undefined {
+  const last = file.lines.findLast(({ entry }) => entries.includes(entry));
+  return last as { readonly entry: E; readonly note?: string } | undefined;
 }
 
 function resultOf(header: JournalHeader, outcome: Outcome) {

@@ -41,7 +41,9 @@ export function peerService(migrations: Migrations): ServiceEntry {
 async function examine(migrations: Migrations, request: ExamineRequest, c: Call): Promise<ExamineResponse> {
   checkPeer(migrations, c, request.offer?.sourceHost);
   if (request.offer === undefined) throw new VirtError("PROTOCOL", "an examination came without an offer");
-  const found = await examineDestination(migrations.context, offerFromWire(request.offer), c);
+  const offer = offerFromWire(request.offer);
+  await migrations.vacated(offer, c.signal);
+  const found = await examineDestination(migrations.context, offer, c);
   return { obstacles: found.obstacles.map((o) => ({ ...o })), warnings: [...found.warnings] };
 }
 
@@ -87,7 +89,7 @@ async function* session(
   if (runner === undefined) {
     // Nothing live: what the journal says is all there is, and what it does not know it will never run.
     const standing = await migrations.standing(id, true, c.signal);
-    yield standing === "resumed"
+    yield standing === "resumed" || standing === "lost"
       ? { message: { $case: "standing", value: { standing: standingToWire(standing), failure: "" } } }
       : { message: { $case: "discarded", value: { leftovers: [] } } };
     return;

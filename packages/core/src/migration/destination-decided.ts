@@ -54,7 +54,7 @@ export function resuming(state: In<"resuming">, fact: DestinationFact): Destinat
     case "resumeFailed":
       return endedHere(state, { failure: "MIGRATION_FAILED", message: fact.message });
     case "incomingFailed":
-      return endedHere(fact.mayHaveRun === true ? { ...state, mayHaveRun: true } : state, {
+      return endedHere(fact.mayHaveRun === true ? { ...state, mayHaveRun: "whole" } : state, {
         failure: "MIGRATION_FAILED",
         message: fact.message,
       });
@@ -84,11 +84,12 @@ export function resuming(state: In<"resuming">, fact: DestinationFact): Destinat
   }
 }
 
-/** What it has of the memory is not all, and nothing more comes. Of a guest without device state nothing can run. */
+/** Nothing more comes. A guest of which there is nothing has never run, unless it is only not known what there is. */
 function sourceGone(state: In<"resuming">, message: string): DestinationStep {
-  if (state.has === "nothing" && state.mayHaveRun !== true)
-    return discard({ failure: "MIGRATION_FAILED", message: `the source has ended: ${message}` });
-  return { state: { ...state, gone: true }, effects: [] };
+  if (state.has !== "nothing") return { state: { ...state, gone: true }, effects: [] };
+  return state.mayHaveRun === undefined
+    ? discard({ failure: "MIGRATION_FAILED", message: `the source has ended: ${message}` })
+    : { state: { ...state, gone: true }, effects: [{ effect: "abandon" }] };
 }
 
 /** Started again: what the hypervisor shows is kept, and nothing is done, until nobody is known to have taken the guest back. */
@@ -103,9 +104,10 @@ function confirming(
         return lostGuest("it ended there before it was known to have all its memory", state.generation);
       if (!alive) return crashedHere(state.generation);
       const { confirming: _, ...confirmed } = state;
+      const unheard: readonly DestinationEffect[] = state.gone ? [{ effect: "abandon" }] : [];
       return {
-        state: { ...confirmed, mayHaveRun: true },
-        effects: state.has === "nothing" ? [] : [{ effect: "resume" }],
+        state: { ...confirmed, mayHaveRun: postcopy ? "partly" : "whole" },
+        effects: state.has === "nothing" ? unheard : [{ effect: "resume" }],
       };
     }
     case "recordSource":
@@ -149,8 +151,9 @@ function confirming(
 
 /** It will not go on here. Only one that has never run may run where it came from: that is what is promised. */
 function endedHere(state: In<"resuming">, why: Why): DestinationStep {
-  if (state.mayHaveRun !== true) return discard(why);
-  return state.has === "part" ? lostGuest(why.message, state.generation) : crashedHere(state.generation);
+  if (state.mayHaveRun === undefined) return discard(why);
+  const isWhole = state.has === "all" || (state.has === "nothing" && state.mayHaveRun === "whole");
+  return isWhole ? crashedHere(state.generation) : lostGuest(why.message, state.generation);
 }
 
 function came(state: In<"resuming">, has: Has): DestinationStep {

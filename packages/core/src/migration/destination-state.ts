@@ -38,8 +38,8 @@ export type DestinationState =
       readonly gone: boolean;
       /** Started again, it asks first whether an operator took the guest back; `alive`: its process is there. */
       readonly confirming?: { readonly alive: boolean; readonly postcopy: boolean };
-      /** Started again after the guest was to run: it may have, whatever is seen of it now. */
-      readonly mayHaveRun?: true;
+      /** It may have run, whatever is seen of it now: with all its memory, or (post-copy) without all of it. */
+      readonly mayHaveRun?: "whole" | "partly";
     }
   /** The guest runs here without all of its memory. Stranded: the connection to the rest broke. */
   | { readonly phase: "pulling"; readonly stranded: boolean; readonly gone: boolean }

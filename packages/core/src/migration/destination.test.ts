@@ -108,6 +108,31 @@ describe("a destination whose QEMU ends after the decision", () => {
   });
 });
 
+describe("a destination whose source has ended before any device state came", () => {
+  const GONE: DestinationFact = { fact: "sourceGone", message: "no power" };
+
+  it("gives up what can never run, though its own QEMU waits on", () => {
+    expect(after(DECIDED, JOURNALLED, GONE).state).toMatchObject({
+      ...{ phase: "discarding", why: { failure: "MIGRATION_FAILED" } },
+    });
+  });
+
+  it.each([
+    ["before it knows that nobody took the guest back", [GONE, "confirmed"]],
+    ["after that", ["confirmed", GONE]],
+  ] as const)("asks its QEMU what came before the restart, told so %s", (_, facts) => {
+    const record: DestinationFact = { fact: "recordDestination", generation: NEXT };
+    const { state, effects: last } = facts.reduce<DestinationStep>(
+      (s, fact) => stepDestination(s.state, fact === "confirmed" ? record : fact),
+      restartDestination("resuming", NEXT, { alive: true, postcopy: true }),
+    );
+    expect(last).toEqual([{ effect: "abandon" }]);
+    expect(stepDestination(state, { fact: "incomingFailed", message: "ended" }).state).toEqual({
+      ...{ phase: "running", lost: true },
+    });
+  });
+});
+
 describe("a destination of a post-copy", () => {
   it("accepts a decision before device state has come, when that is durable and not before", () => {
     expect(standingOf(after(DECIDED).state)).toBe("prepared");

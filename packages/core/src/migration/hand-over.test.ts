@@ -69,11 +69,11 @@ describe("the hand-over of a guest", () => {
   });
 
   const POSTCOPY = fc.constantFrom({ afterPasses: 1 });
-  /** All faults, and the connection of a post-copy that breaks, and a user who has it mended. */
+  /** All faults, and the connection of a post-copy that breaks, a user who has it mended, a source without power. */
   const withLinks = fc
     .tuple(
       fc.array(step(fc.constant(undefined)), { maxLength: 40, size: "max" }),
-      fc.array(step(fc.option(fc.nat(12), { nil: undefined, freq: 2 })), { maxLength: 40, size: "max" }),
+      fc.array(step(fc.option(fc.nat(14), { nil: undefined, freq: 2 })), { maxLength: 40, size: "max" }),
     )
     .map(([calm, rough]) => [...calm, ...rough]);
   const ANY_DISKS = fc.constantFrom<string[][]>([], ["vda"], ["vda", "vdb"]);
@@ -113,6 +113,19 @@ describe("the hand-over of a guest", () => {
           expect(world.runsOnSource || world.runsOnDestination).toBe(true);
       }),
       { numRuns: 5_000 },
+    );
+  });
+
+  it("says that the guest is lost when its memory was nowhere whole, also when it is started again meanwhile", () => {
+    fc.assert(
+      fc.property(withLinks, ANY_DISKS, POSTCOPY, (steps, disks, postcopy) => {
+        const world = new World(disks, stepSource, postcopy);
+        play(world, steps);
+        fc.pre(world.memory === "flowing" || world.memory === "broken");
+        expect([world.runsOnSource, world.runsOnDestination]).toEqual([false, false]);
+        expect(world.source).toMatchObject({ phase: "failed", cause: { reason: "GUEST_LOST" } });
+      }),
+      { numRuns: 1_000 },
     );
   });
 

@@ -14,7 +14,7 @@ import {
   takenBack,
 } from "./source-moves.ts";
 import { gone, pull, strand } from "./source-postcopy.ts";
-import type { SourceState, SourceStep } from "./source-state.ts";
+import type { MemoryLink, SourceState, SourceStep } from "./source-state.ts";
 
 type In<P extends SourceState["phase"]> = Extract<SourceState, { readonly phase: P }>;
 
@@ -72,6 +72,25 @@ export function deciding(state: In<"deciding">, fact: SourceFact): SourceStep {
   }
 }
 
+type Shown = Extract<
+  SourceFact,
+  { readonly fact: "postcopyActive" | "postcopyPaused" | "sent" | "memoryFailed" }
+>;
+
+/** Where the memory of a post-copy is, by what the hypervisor says. */
+function shown({ fact }: Shown): MemoryLink {
+  switch (fact) {
+    case "postcopyActive":
+      return "flowing";
+    case "postcopyPaused":
+      return "broken";
+    case "sent":
+      return "sent";
+    case "memoryFailed":
+      return "failed";
+  }
+}
+
 const UNRECORDED =
   "the decision could not be recorded, and the destination has promised never to run the guest";
 
@@ -80,9 +99,17 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "takenBack":
       return takenBack(state, fact.actor);
     case "recordDestination":
-      return decided(state, state.order, true);
+      return decided(state, state.order, true, state.memory);
     case "recordUnknown":
       return { state, effects: [{ effect: "readRecord" }] };
+    // The agent before this one may have let device state go.
+    case "postcopyActive":
+    case "postcopyPaused":
+    case "sent":
+    case "memoryFailed":
+      return { state: { ...state, memory: shown(fact) }, effects: [] };
+    case "sourceExited":
+      return state.memory === "sent" ? stay(state) : { state: { ...state, memory: "ended" }, effects: [] };
     // The destination may have been told before this agent was killed, and a server that lost the decision lets it
     // be written anew: only the destination's own word sends the guest back.
     case "recordSource":
@@ -92,9 +119,11 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "peerLostGuest":
       return lose(state, fact.message);
     case "peerFailed":
-      return promiseOrAsk(state, fact);
+      return fact.promise
+        ? returned(state, `the destination failed: ${fact.message}`)
+        : promiseOrAsk(state, fact);
     case "peerDiscarded":
-      return promised(state, UNRECORDED, fact.leftovers);
+      return returned(state, UNRECORDED, fact.leftovers);
     case "peerLost":
       return { state, effects: [{ effect: "askPeer", demandPromise: true }] };
     case "peerStanding":
@@ -105,12 +134,12 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
           return { ...pull(state), effects: [{ effect: "continueSwitchover" }] };
         case "resuming":
           return {
-            state: { phase: "resuming", order: state.order, memory: "held", ...common(state) },
+            state: { phase: "resuming", order: state.order, memory: state.memory, ...common(state) },
             effects: [{ effect: "askPeer", demandPromise: false }],
           };
         case "promised":
         case "unknown":
-          return promised(state, UNRECORDED, []);
+          return returned(state, UNRECORDED);
         case "preparing":
         case "prepared":
         case "loaded":
@@ -121,10 +150,7 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "mirrorFailed":
     case "mirrorConcluded":
     case "switchover":
-    case "sent":
-    case "memoryFailed":
     case "guestIoError":
-    case "sourceExited":
     case "rolledBack":
     case "retired":
     case "peerPrepared":
@@ -137,8 +163,6 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "patienceOver":
     case "commandFailed":
     case "memoryPass":
-    case "postcopyActive":
-    case "postcopyPaused":
     case "peerAccepted":
     case "peerPulling":
     case "peerRecoverable":
@@ -165,13 +189,10 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
     case "peerAccepted":
       return letGo(state);
     case "postcopyActive":
-      return { state: { ...state, memory: "flowing" }, effects: [] };
     case "postcopyPaused":
-      return { state: { ...state, memory: "broken" }, effects: [] };
     case "sent":
-      return { state: { ...state, memory: "sent" }, effects: [] };
     case "memoryFailed":
-      return { state: { ...state, memory: "failed" }, effects: [] };
+      return { state: { ...state, memory: shown(fact) }, effects: [] };
     case "sourceExited":
       return exited(state, fact.message);
     case "peerLostGuest":
@@ -243,15 +264,19 @@ function exited(state: In<"resuming">, message: string): SourceStep {
 }
 
 /** The guest is the source's again. It goes on when all of it is here: before any of it went, or after it was copied whole. */
-function returned(state: In<"resuming">, why: string, leftovers: readonly string[] = []): SourceStep {
+function returned(
+  state: In<"resuming" | "inDoubt">,
+  why: string,
+  leftovers: readonly string[] = [],
+): SourceStep {
   const isHere = state.order === "precopy" || state.memory === "held" || state.memory === "sent";
   return isHere ? promised(state, why, leftovers) : forfeit(state, why, leftovers);
 }
 
 /** The destination will run the guest, durably: device state may go, or never will. Said twice it does no harm. */
 function letGo(state: In<"resuming">): SourceStep {
-  if (state.order === "postcopy" && state.memory === "held")
-    return { state, effects: [{ effect: "continueSwitchover" }] };
+  if (state.order === "precopy") return stay(state);
+  if (state.memory === "held") return { state, effects: [{ effect: "continueSwitchover" }] };
   return state.memory === "ended"
     ? { state, effects: [{ effect: "tellGone", message: ENDED_HERE }] }
     : stay(state);

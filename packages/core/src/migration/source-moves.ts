@@ -1,6 +1,6 @@
 import type { Reason } from "../errors.ts";
 import type { Order, SourceFact } from "./facts.ts";
-import type { Cause, Common, SourceState, SourceStep } from "./source-state.ts";
+import type { Cause, Common, MemoryLink, SourceState, SourceStep } from "./source-state.ts";
 
 export function stay(state: SourceState): SourceStep {
   return { state, effects: [] };
@@ -51,9 +51,14 @@ export function commit(state: Common): SourceStep {
   };
 }
 
-export function decided(state: Common, order: Order, peerLost: boolean): SourceStep {
+export function decided(
+  state: Common,
+  order: Order,
+  peerLost: boolean,
+  memory: MemoryLink = "held",
+): SourceStep {
   return {
-    state: { phase: "resuming", order, memory: "held", ...common(state) },
+    state: { phase: "resuming", order, memory, ...common(state) },
     effects: [
       peerLost ? { effect: "askPeer", demandPromise: false } : { effect: "tellDecided" },
       { effect: "journal", entry: order === "postcopy" ? "committed" : "decided" },
@@ -63,7 +68,7 @@ export function decided(state: Common, order: Order, peerLost: boolean): SourceS
 
 export function doubt(state: Common, order: Order): SourceStep {
   return {
-    state: { phase: "inDoubt", order, ...common(state) },
+    state: { phase: "inDoubt", order, memory: "held", ...common(state) },
     effects: [{ effect: "readRecord" }, { effect: "askPeer", demandPromise: true }],
   };
 }
@@ -94,8 +99,17 @@ export function forfeit(state: Common, why: string, leftovers: readonly string[]
   );
   return {
     state: step.state.phase === "aborting" ? { ...step.state, cause } : step.state,
-    effects: step.effects.map((e) => (e.effect === "rollBack" ? { effect: "end" } : e)),
+    effects: step.effects.map((e) => {
+      if (e.effect === "rollBack") return { effect: "end" };
+      return e.effect === "journal" ? { effect: "journal", entry: "forfeited", note: cause.message } : e;
+    }),
   };
+}
+
+/** Taken up again after a restart; its fence is put up beside it. */
+export function forfeited(state: Common, message: string): SourceStep {
+  const step = abort(state, failure("GUEST_LOST", message), { away: "gone" });
+  return { state: step.state, effects: [{ effect: "end" }] };
 }
 
 /** By an operator, who has made sure that the destination is off; record and run token say so already. */

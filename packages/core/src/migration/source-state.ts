@@ -42,7 +42,7 @@ export type SourceState =
   /** Post-copy: the mirrors have concluded, device state is still here, "committing" is being journalled. */
   | ({ readonly phase: "committing" } & Common)
   | ({ readonly phase: "deciding"; readonly order: Order; readonly peerLost: boolean } & Common)
-  | ({ readonly phase: "inDoubt"; readonly order: Order } & Common)
+  | ({ readonly phase: "inDoubt"; readonly order: Order; readonly memory: MemoryLink } & Common)
   | ({ readonly phase: "resuming"; readonly order: Order; readonly memory: MemoryLink } & Common)
   /** Post-copy: the guest runs on the destination and fetches its memory from here. */
   | ({ readonly phase: "pulling" } & Common)
@@ -170,7 +170,9 @@ export type SourceEntry =
   | "resumed"
   /** It ended in post-copy: what is left here ends too, and that it is lost is said. */
   | "lost"
-  | "aborting";
+  | "aborting"
+  /** The same of a guest of which neither side has all: what is left of it ends, and that it is lost is said. */
+  | "forfeited";
 
 export interface SourceStep {
   readonly state: SourceState;

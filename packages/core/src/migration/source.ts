@@ -8,6 +8,7 @@ import {
   common,
   doubt,
   failure,
+  forfeited,
   load,
   lose,
   mirrorFailure,
@@ -43,6 +44,8 @@ export function restartSource(common: Common, entry: SourceEntry, note = ""): So
       return retire(common);
     case "lost":
       return lose(common, note);
+    case "forfeited":
+      return forfeited(common, note);
   }
 }
 

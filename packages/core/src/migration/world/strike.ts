@@ -8,14 +8,7 @@ import type { World } from "./world.ts";
 export function strike(world: World, which: number): void {
   switch (which) {
     case 0: // the source agent is killed and started again
-      if (world.source === undefined || world.finished) return;
-      world.drop("source");
-      world.source = undefined;
-      world.session = false;
-      world.toDestination({ fact: "sourceLost", message: "killed" });
-      world.take("source", restartSource(world.common, world.sourceJournal.at(-1) ?? "begun"));
-      if (!world.sourceProcess) world.toSource({ fact: "sourceExited", message: "gone" });
-      return tellMemory(world);
+      return restartSourceAgent(world);
     case 1: {
       // the destination agent is killed and started again
       if (world.destination === undefined) return;
@@ -77,9 +70,26 @@ export function strike(world: World, which: number): void {
     case 13: // the record's server crashes and loses its last write
       world.record = world.recordBefore;
       return;
+    case 14: // the source's host loses its power: a destination that only waits is not told that its stream has ended
+      if (world.source === undefined || world.finished) return;
+      world.sourceProcess = false;
+      world.runsOnSource = false;
+      if (world.memory === "flowing") world.later("world", () => breakMemory(world));
+      return restartSourceAgent(world);
     default:
       return world.toSource({ fact: "cancelled", actor: "admin" });
   }
+}
+
+function restartSourceAgent(world: World): void {
+  if (world.source === undefined || world.finished) return;
+  world.drop("source");
+  world.source = undefined;
+  world.session = false;
+  world.toDestination({ fact: "sourceLost", message: "killed" });
+  world.take("source", restartSource(world.common, world.sourceJournal.at(-1) ?? "begun"));
+  if (!world.sourceProcess) world.toSource({ fact: "sourceExited", message: "gone" });
+  tellMemory(world);
 }
 
 export function killIncoming(world: World): void {

@@ -370,6 +370,7 @@ const SOURCE_ENTRIES: readonly string[] = [
   "resumed",
   "lost",
   "aborting",
+  "forfeited",
 ] satisfies SourceEntry[];
 const DESTINATION_ENTRIES: readonly string[] = [
   "begun",

@@ -29,6 +29,8 @@ const WANTS_ANSWER: ReadonlySet<SourcePhase> = new Set([
   "losing",
 ]);
 
+const GONE: SourceFact = { fact: "sourceExited", message: "its process is not there any more" };
+
 /** What is moved by the hands, and who is told what came of it. */
 export interface SourceWork {
   readonly header: JournalHeader;
@@ -41,6 +43,8 @@ export interface SourceWork {
     readonly state: SourceState;
     /** Undefined of a guest that has no process, or nothing to copy. */
     readonly outgoing: OutgoingMigration | undefined;
+    /** Its process was gone when the agent came back. */
+    readonly isGone: boolean;
     /** Where the destination waits, once it does. */
     readonly endpoints: Endpoints | undefined;
   };
@@ -82,8 +86,7 @@ export class SourceHands {
       case "concludeMirrors":
         return outgoing?.concludeMirrors(call);
       case "continueSwitchover":
-        if (outgoing === undefined)
-          return this.#w.tell({ fact: "sourceExited", message: "its process is not there any more" });
+        if (outgoing === undefined) return this.#w.tell(GONE);
         return outgoing.continueSwitchover(call);
       case "startPostcopy":
         return outgoing?.startPostcopy?.(call);
@@ -112,7 +115,7 @@ export class SourceHands {
       case "tellRetired":
         return peer.say({ $case: "retired", value: {} });
       case "journal":
-        await journal.append(effect.entry);
+        await journal.append(effect.entry, effect.note);
         return this.#w.tell({ fact: "journalled", entry: effect.entry });
       case "decide":
         return this.#w.tell(await this.#record.decide(call.signal));
@@ -128,11 +131,12 @@ export class SourceHands {
       case "askPeer":
         return peer.ask(effect.demandPromise, () => this.#needsAnswer());
       case "rollBack":
+        if (this.#w.now().isGone) return this.#w.tell(GONE);
         if (outgoing === undefined) return this.#w.tell({ fact: "rolledBack" });
         return outgoing.rollBack({ linkLost: effect.linkLost }, call);
       case "end":
         if (outgoing?.end !== undefined) return outgoing.end(call);
-        return this.#w.tell({ fact: "sourceExited", message: "its process is not there any more" });
+        return this.#w.tell(GONE);
       case "surrender":
         this.#surrendering = this.#c.tokens.surrender(plan.uuid, {
           host: parseConnectionUri(header.destinationUri).host,

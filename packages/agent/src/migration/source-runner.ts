@@ -50,6 +50,8 @@ export class SourceRunner implements AsyncDisposable {
   #resolve: (outcome: Outcome) => void = () => undefined;
   #state: SourceState;
   #outgoing: OutgoingMigration | undefined;
+  /** Its process was gone when the agent came back. */
+  #isGone = false;
   #endpoints: Endpoints | undefined;
   #draining = false;
   /** The destination is off, an operator says. */
@@ -116,7 +118,7 @@ export class SourceRunner implements AsyncDisposable {
   }
 
   /** Takes it up again after a restart of the agent. */
-  async resume(entry: SourceEntry): Promise<void> {
+  async resume(entry: SourceEntry, note?: string): Promise<void> {
     if (this.#isOpened()) {
       const reopen = need(this.#c.driver, "migrationSource", "reopen");
       // What the hypervisor shows is heard behind the beginning.
@@ -124,14 +126,14 @@ export class SourceRunner implements AsyncDisposable {
       this.#outgoing = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
       if (this.#outgoing !== undefined) await this.#limits.bind(this.#outgoing, this.#call);
     }
-    this.#saw("restart", { common: this.#common, entry });
-    this.#enter(restartSource(this.#common, entry));
+    this.#isGone = this.#outgoing === undefined && this.#common.mode === "live";
+    this.#saw("restart", { common: this.#common, entry, note });
+    this.#enter(restartSource(this.#common, entry, note));
     this.#draining = false;
     this.#drain();
     if (this.#outgoing !== undefined) this.#progress.sample(this.#outgoing, this.#call);
-    if (this.#outgoing === undefined && this.#common.mode === "live") {
+    if (this.#isGone)
       this.tell({ fact: "sourceExited", message: "its process was gone when the agent came back" });
-    }
   }
 
   /** A driver has work to do here: of a guest that is off without disks to copy, nothing but its definition moves. */
@@ -263,7 +265,12 @@ export class SourceRunner implements AsyncDisposable {
       peer: this.#peer,
       call: this.#call,
       timers: this.#timers,
-      now: () => ({ state: this.#state, outgoing: this.#outgoing, endpoints: this.#endpoints }),
+      now: () => ({
+        state: this.#state,
+        outgoing: this.#outgoing,
+        isGone: this.#isGone,
+        endpoints: this.#endpoints,
+      }),
       tell: (fact) => this.tell(fact),
       finish: () => this.#finish(),
     };

@@ -7,7 +7,7 @@ import {
   MigrationPreflight,
   MigrationServiceService,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
-import { refusal, Watching } from "./guests.ts";
+import { refusal, short, Watching } from "./guests.ts";
 import { type OptionGuest, OptionGuests, obstacles, SHARED } from "./option-guests.ts";
 import { diskTo, MIB, TwoHosts, tuning } from "./two-hosts.ts";
 
@@ -70,12 +70,13 @@ describe("a migration", () => {
     });
 
     it("tells of the guest starting there and ending here, in the order in which it happens", async () => {
-      const guest = await guests.make();
       await using watching = new Watching(hosts.mesh, {
-        domain: guest.uuid,
+        domain: "told",
         classes: [EventClass.EVENT_CLASS_LIFECYCLE],
       });
-      while ((await watching.next()).$case !== "synced");
+      await watching.synced();
+      const guest = await guests.make({ name: "told" });
+      await watching.until((event) => short(event) === "told started booted");
       await hosts.end(await begin(guest, SHARED));
       const seen: Record<string, string[]> = { "host-a": [], "host-b": [] };
       while (

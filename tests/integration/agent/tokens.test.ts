@@ -1,7 +1,9 @@
+import { RunToken } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
 import { migrationModule } from "@virtmesh/agent/migration/module";
 import { domainUuid, generation, hostName } from "@virtmesh/core/ids";
 import { createLogger, type Logger } from "@virtmesh/kit/logger";
 import { startNats } from "@virtmesh/lab/nats";
+import { watchBucket } from "@virtmesh/mesh/bucket-watch";
 import { connectMesh, type Mesh } from "@virtmesh/mesh/connection";
 import { type InventoryChange, watchInventory } from "@virtmesh/mesh/inventory";
 import { watchAgents } from "@virtmesh/mesh/registry";
@@ -24,6 +26,16 @@ function status(mesh: Mesh | undefined, wanted: boolean): Promise<void> {
   });
 }
 
+/** Resolves when the bucket says that a guest's token is that host's; "": nobody's. */
+async function untilOwner(mesh: Mesh, uuid: string, host: string): Promise<void> {
+  const reached = Promise.withResolvers<void>();
+  await using _watch = watchBucket(mesh, "owners", uuid, {
+    onEntry: ({ value }) => (value && RunToken.decode(value).host === host ? reached.resolve() : undefined),
+    onSynced: () => undefined,
+  });
+  await reached.promise;
+}
+
 /** A log, and a promise of the first line that has these words in it. */
 function loggerThatWaitsFor(words: string): { readonly logger: Logger; readonly line: Promise<void> } {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -41,8 +53,8 @@ describe("an agent in a mesh", () => {
     await a.client.define(guestXml("web", UUID));
     expect(await owners.read(UUID)).toMatchObject({ host: "host-a", hypervisor: "test", generation: 1n });
     await a.client.undefine("web");
-    // The token goes back in the background; ending the agent waits for that.
-    await a[Symbol.asyncDispose]();
+    // The token goes back in the background.
+    await untilOwner(mesh, UUID, "");
     expect(await owners.read(UUID)).toBeUndefined();
   });
 
@@ -93,8 +105,7 @@ describe("an agent in a mesh", () => {
     const { uuid } = await a.client.define(guestXml("web"));
     await nats.restart();
     await using mesh = connectMesh({ servers: nats.url, name: "test" });
-    await status(a.agent.context.mesh, true);
-    await a[Symbol.asyncDispose]();
+    await untilOwner(mesh, uuid, "host-a");
     expect(await new RunTokens(mesh).read(domainUuid(uuid))).toMatchObject({
       host: "host-a",
       generation: 1n,
@@ -189,11 +200,13 @@ describe("an agent in a mesh", () => {
     await using nats = await startNats();
     await using dir = await tempDir();
     const more = { nats: { servers: [nats.url] }, modules: [migrationModule] };
-    await using a = await testAgent("host-a", dir.path, more);
-    await using b = await testAgent("host-b", dir.path, more);
     await using mesh = connectMesh({ servers: nats.url, name: "test" });
     await using agents = watchAgents(mesh);
-    await agents.synced;
+    const both = Promise.withResolvers<void>();
+    agents.onChange(() => (agents.list().length === 2 ? both.resolve() : undefined));
+    await using a = await testAgent("host-a", dir.path, more);
+    await using b = await testAgent("host-b", dir.path, more);
+    await both.promise;
     await a.client.define(guestXml("web", UUID));
     await a.client.start("web");
     const first = await a.client.migrate("web", b.uri, "r1");

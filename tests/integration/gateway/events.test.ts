@@ -75,6 +75,8 @@ describe("events through the gateway", () => {
     const { said, token } = await read(first);
     expect(said).toBe("host-a before added");
     await define("host-a", "meanwhile");
+    // It is in the stream by now; that its call was answered says no more than that it is in the agent's outbox.
+    expect((await read(first)).said).toBe("host-a meanwhile added");
     await fleet.replaceGateway();
     const second = watch({ uri: uriOf("host-a"), resumeToken: token });
     expect((await read(second)).said).toBe("host-a meanwhile added");

@@ -61,7 +61,7 @@ describe("containers of LXC on a host", () => {
   };
 
   it("say by themselves that they stop, begin anew, and stand still", async () => {
-    await using events = await lxc.watch();
+    await using events = await lxc.watch("teller");
     const { id, uuid } = await lxc.container("teller");
     expect([await events.next(), await events.next()]).toEqual([
       "teller defined added",
@@ -92,7 +92,7 @@ describe("containers of LXC on a host", () => {
   });
 
   it("are crashed when their first process is killed, and when what guards them is, and nothing of them runs on", async () => {
-    await using events = await lxc.watch();
+    await using events = await lxc.watch("victim");
     const { uuid } = await lxc.container("victim");
     const first = (await status(uuid)).init.pid;
     process.kill(first, "SIGKILL");
@@ -111,6 +111,7 @@ describe("containers of LXC on a host", () => {
   });
 
   it("outlive their agent, and what became of them meanwhile is found", async () => {
+    await using events = await lxc.watch("frozen");
     const [kept, frozen, gone] = [
       await lxc.container("kept"),
       await lxc.container("frozen"),
@@ -132,17 +133,22 @@ describe("containers of LXC on a host", () => {
     expect((await status(kept.uuid)).init.pid).toBe(pid);
     expect(await lxc.get("frozen")).toMatchObject({ state: DomainState.DOMAIN_STATE_PAUSED });
     expect(await lxc.get("gone")).toMatchObject({ state: DomainState.DOMAIN_STATE_SHUTOFF });
-    await using events = await lxc.watch();
     await tool("lxc-unfreeze", frozen.uuid);
-    expect(await events.next()).toBe("frozen resumed unpaused");
+    // How it stood when it was taken up is no news.
+    for (const what of ["defined added", "started booted", "resumed unpaused"])
+      expect(await events.next()).toBe(`frozen ${what}`);
   });
 
   it("are heard again when LXC's monitor was killed", async () => {
+    await using events = await lxc.watch("heard");
     await lxc.container("heard");
+    expect([await events.next(), await events.next()]).toEqual([
+      "heard defined added",
+      "heard started booted",
+    ]);
     const folder = join(lxc.host.runDir, "lxc");
     const { stdout } = await run(["pgrep", "-f", `lxc-monitord ${folder} `]);
     for (const pid of stdout.trim().split("\n")) process.kill(Number(pid), "SIGKILL");
-    await using events = await lxc.watch();
     await lxc.mesh.unary(D.suspendDomain, by("heard"));
     expect(await events.next()).toBe("heard suspended paused");
   });

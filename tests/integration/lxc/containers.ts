@@ -78,9 +78,9 @@ export class ContainerHost implements AsyncDisposable {
     return await runOnConsole(this.mesh, this.host.uri, domain, command);
   }
 
-  /** Events from now on, as `name type detail`. */
-  async watch(): Promise<Watching> {
-    return await Watching.begin(this.mesh, this.host.uri);
+  /** Events of a container from now on, as `name type detail`. Begun before it is made, none of them is missed or unexpected. */
+  async watch(domain: string): Promise<Watching> {
+    return await Watching.begin(this.mesh, this.host.uri, undefined, domain);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,7 +7,8 @@ import { agentOf, connected, nextMatching, nextStatus } from "./support.ts";
 
 jest.setTimeout(60_000);
 
-const TTL_MS = 600;
+/** Long enough that a busy computer renews in time. */
+const TTL_MS = 1_200;
 const infrastructure = { leaseTtlMs: TTL_MS };
 
 function next(directory: AgentDirectory, change: AgentChange["change"]): Promise<AgentChange> {
@@ -41,8 +42,12 @@ describe("agent registry", () => {
     await using _a = keepLease(mesh, () => agentOf("host-a"), { ttlMs: TTL_MS });
     await using _b = keepLease(mesh, () => agentOf("host-b"), { ttlMs: TTL_MS });
     await using early = watchAgents(mesh, { ttlMs: TTL_MS });
+    const both = nextMatching<AgentChange>(
+      (listener) => early.onChange(listener),
+      () => early.list().length === 2,
+    );
     await early.synced;
-    if (early.list().length < 2) await next(early, "alive");
+    if (early.list().length < 2) await both;
     await using late = watchAgents(mesh, { ttlMs: TTL_MS });
     await late.synced;
     expect(late.list().map((a) => a.host)).toEqual(["host-a", "host-b"]);
@@ -55,9 +60,9 @@ describe("agent registry", () => {
     const changes: string[] = [];
     using _listening = directory.onChange((c) => changes.push(c.change));
     let domains = 0;
-    const changed = next(directory, "changed");
+    const [alive, changed] = [next(directory, "alive"), next(directory, "changed")];
     await using lease = keepLease(mesh, () => ({ ...agentOf("host-a"), domains }), { ttlMs: TTL_MS });
-    await next(directory, "alive");
+    await alive;
     await delay(TTL_MS);
     domains = 1;
     lease.renew();
@@ -70,6 +75,7 @@ describe("agent registry", () => {
     await using nats = await startNats();
     await using mesh = await connected(nats.url, infrastructure);
     await using directory = watchAgents(mesh, { ttlMs: TTL_MS });
+    const lost = next(directory, "lost");
     {
       await using agents = await connected(nats.url, infrastructure);
       const alive = next(directory, "alive");
@@ -77,7 +83,7 @@ describe("agent registry", () => {
       await alive;
       // The mesh is closed and the lease is not: as when a process dies.
     }
-    const { agent } = await next(directory, "lost");
+    const { agent } = await lost;
     expect(agent.state).toBe(AgentState.AGENT_STATE_LOST);
     expect(directory.find("test", "host-a")?.state).toBe(AgentState.AGENT_STATE_LOST);
     const back = next(directory, "alive");
@@ -123,12 +129,13 @@ describe("agent registry", () => {
     const down = nextStatus(mesh, false);
     await nats.kill("SIGKILL");
     await down;
-    await delay(3 * TTL_MS);
+    await delay(1.5 * TTL_MS);
     expect(directory.find("test", "host-a")?.state).toBe(AgentState.AGENT_STATE_ALIVE);
     domains = 7;
+    const changed = next(directory, "changed");
     await nats.restart();
-    await next(directory, "changed");
-    await delay(3 * TTL_MS);
+    await changed;
+    await delay(1.5 * TTL_MS);
     expect(changes).toEqual(["changed"]);
     expect(directory.find("test", "host-a")?.domains).toBe(7);
   });
@@ -144,9 +151,9 @@ describe("agent registry", () => {
     const changes: string[] = [];
     using _listening = directory.onChange((c) => changes.push(c.change));
     nats.pause();
-    await delay(4 * TTL_MS);
+    await delay(2 * TTL_MS);
     nats.resume();
-    await delay(3 * TTL_MS);
+    await delay(1.5 * TTL_MS);
     expect(changes).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import type { ResourceFacet } from "@virtmesh/core/driver/resources";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { withMaxMemory, withMaxVcpus, withMemory, withVcpus } from "@virtmesh/documents/domain/sizes";
 import { changeDefinitions } from "./change-definitions.ts";
 import { currentDefinition, infoOf } from "./guest.ts";
 import type { Hypervisor } from "./hypervisor.ts";
@@ -22,37 +23,21 @@ export class TestResources implements ResourceFacet {
   }
 
   setMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change("setMemory", uuid, scope, c, (model) => {
-      if (bytes > model.memory.bytes) throw tooMuch(model, "memory_bytes", `${model.memory.bytes} bytes`);
-      return { ...model, currentMemory: { bytes } };
-    });
+    return this.#change("setMemory", uuid, scope, c, (model) => withMemory(model, bytes));
   }
 
   setMaxMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
     if (scope.live) throw onlyOff("memory");
-    return this.#change("setMaxMemory", uuid, scope, c, (model) => {
-      const current = model.currentMemory?.bytes ?? model.memory.bytes;
-      return {
-        ...model,
-        memory: { ...model.memory, bytes },
-        currentMemory: { bytes: current < bytes ? current : bytes },
-      };
-    });
+    return this.#change("setMaxMemory", uuid, scope, c, (model) => withMaxMemory(model, bytes));
   }
 
   setVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change("setVcpus", uuid, scope, c, (model) => {
-      if (count > model.vcpu.count) throw tooMuch(model, "vcpus", `${model.vcpu.count} CPUs`);
-      return { ...model, vcpu: { ...model.vcpu, current: count } };
-    });
+    return this.#change("setVcpus", uuid, scope, c, (model) => withVcpus(model, count));
   }
 
   setMaxVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
     if (scope.live) throw onlyOff("CPUs");
-    return this.#change("setMaxVcpus", uuid, scope, c, (model) => {
-      const current = Math.min(model.vcpu.current ?? model.vcpu.count, count);
-      return { ...model, vcpu: { ...model.vcpu, count, current } };
-    });
+    return this.#change("setMaxVcpus", uuid, scope, c, (model) => withMaxVcpus(model, count));
   }
 
   async #change(
@@ -73,11 +58,6 @@ export class TestResources implements ResourceFacet {
     if (scope.live) this.#hypervisor.emit(guest, { kind: "resource", memoryBytes, maxMemoryBytes, vcpus }, c);
     return info;
   }
-}
-
-function tooMuch(model: IdentifiedDomain, field: string, most: string): VirtError {
-  const description = `is more than the ${most} that guest "${model.name}" can have at most`;
-  return new VirtError("INVALID_FIELD", `${field} ${description}`, { violations: [{ field, description }] });
 }
 
 function onlyOff(what: string): VirtError {

@@ -2,9 +2,9 @@ import type { Call } from "@virtmesh/core/call";
 import type { ChangeScope } from "@virtmesh/core/driver/change-scope";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { ResourceFacet } from "@virtmesh/core/driver/resources";
-import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { withMemory } from "@virtmesh/documents/domain/sizes";
 import { checkScope, type DefinedOnce, type DefinedOnceGuests } from "./one-definition.ts";
 
 /** Memory as the definition has it, now and at most, and CPUs, which are one number. */
@@ -16,12 +16,7 @@ export class OneDefinitionResources<G extends DefinedOnce> implements ResourceFa
   }
 
   setMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.change(uuid, scope, c, (definition) => {
-      const most = definition.memory.bytes;
-      if (bytes > most)
-        throw tooMuch("memory_bytes", `the ${most} bytes that guest "${definition.name}" can have at most`);
-      return { ...definition, currentMemory: { bytes } };
-    });
+    return this.change(uuid, scope, c, (definition) => withMemory(definition, bytes));
   }
 
   setMaxMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
@@ -49,10 +44,4 @@ export class OneDefinitionResources<G extends DefinedOnce> implements ResourceFa
     checkScope(this.#guests, guest, scope);
     return await this.#guests.configure(guest, change(guest.definition), c);
   }
-}
-
-/** `most`: "the 4 CPUs that ... can have at most". */
-export function tooMuch(field: string, most: string): VirtError {
-  const description = `is more than ${most}`;
-  return new VirtError("INVALID_FIELD", `${field} ${description}`, { violations: [{ field, description }] });
 }

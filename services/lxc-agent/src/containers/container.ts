@@ -1,10 +1,4 @@
-import type { Call } from "@virtmesh/core/call";
-import type { DomainState } from "@virtmesh/core/domain/state";
-import type { DomainInfo } from "@virtmesh/core/driver/domains";
-import { VirtError } from "@virtmesh/core/errors";
-import type { DomainUuid } from "@virtmesh/core/ids";
-import { etagOf } from "@virtmesh/agent/guests/definition";
-import { summaryOf } from "@virtmesh/documents/domain/info";
+import { KeptGuest, type KeptRun } from "@virtmesh/agent/guests/kept-guest";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { CgroupPlaces } from "../cgroup/places.ts";
 import type { RunGuard } from "./guard.ts";
@@ -17,24 +11,16 @@ export interface ProcessId {
 }
 
 /** A container that runs. */
-export interface Run {
-  readonly id: number;
-  readonly startTimeMs: number;
-  /** Hash of what runs, as a definition of it would have it. */
-  etag: string;
-  /** What runs: devices may have come and gone since the start. */
-  definition: IdentifiedDomain;
+export interface Run extends KeptRun {
+  standing: Standing;
   /** Its first process; another one after a reboot. */
   init: ProcessId;
   places: CgroupPlaces;
   /** Devices of the host for disks, by target: `/dev/loop3` where one was made for a file. */
   disks: Readonly<Record<string, RunDisk>>;
-  standing: Standing;
   /** From when on others have been told that it started. */
   guard: RunGuard | undefined;
   destroyed: boolean;
-  /** Resolves when it is over and was told. */
-  readonly ended: PromiseWithResolvers<void>;
 }
 
 export interface RunDisk {
@@ -45,69 +31,9 @@ export interface RunDisk {
   readonly made: boolean;
 }
 
-export interface Ended {
-  readonly state: Extract<DomainState, "shutoff" | "crashed">;
-  readonly reason: string;
-}
-
-/** One container of this host: its definition, and its run if it runs. Only `Containers` changes what it is made of. */
-export class Container {
-  readonly uuid: DomainUuid;
-  readonly name: string;
-  /** The call that changes it at this moment: events it causes carry who asked. */
-  cause: Call | undefined;
-  /** Absent for a transient one. */
-  persistent: IdentifiedDomain | undefined;
-  /** Absent when it does not run. */
-  run: Run | undefined;
-  ended: Ended = { state: "shutoff", reason: "unknown" };
-  autostart = false;
-  #last: IdentifiedDomain;
-
+/** One container of this host. */
+export class Container extends KeptGuest<Run> {
   constructor(definition: IdentifiedDomain) {
-    this.uuid = definition.uuid;
-    this.name = definition.name;
-    this.#last = definition;
-  }
-
-  /** What runs, or will run at the next start. */
-  get definition(): IdentifiedDomain {
-    return this.run?.definition ?? this.persistent ?? this.#last;
-  }
-
-  /** What a transient one was, for those who ask as it goes. */
-  remember(definition: IdentifiedDomain): void {
-    this.#last = definition;
-  }
-
-  get state(): DomainState {
-    return this.run?.standing.state ?? this.ended.state;
-  }
-
-  get reason(): string {
-    return this.run?.standing.reason ?? this.ended.reason;
-  }
-
-  /** @throws DOMAIN_NOT_RUNNING */
-  get running(): Run {
-    if (this.run !== undefined) return this.run;
-    throw new VirtError("DOMAIN_NOT_RUNNING", `container "${this.name}" does not run; start it first`, {
-      resource: { type: "domain", name: this.name },
-    });
-  }
-
-  get info(): DomainInfo {
-    const { run, persistent, definition } = this;
-    return {
-      ...summaryOf(definition),
-      state: this.state,
-      stateReason: this.reason,
-      persistent: persistent !== undefined,
-      autostart: this.autostart,
-      updated: run !== undefined && persistent !== undefined && run.etag !== etagOf(persistent),
-      etag: etagOf(persistent ?? definition),
-      startTimeMs: run?.startTimeMs ?? 0,
-      id: run?.id ?? 0,
-    };
+    super("container", definition);
   }
 }

@@ -1,7 +1,6 @@
 import { etagOf } from "@virtmesh/agent/guests/definition";
 import type { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
-import { EventFeed } from "@virtmesh/agent/guests/event-feed";
-import { GuestRegistry } from "@virtmesh/agent/guests/registry";
+import { KeptGuests } from "@virtmesh/agent/guests/kept-guests";
 import { isAlive } from "@virtmesh/agent/machine/process-stat";
 import type { Call } from "@virtmesh/core/call";
 import type { DomainUuid } from "@virtmesh/core/ids";
@@ -32,76 +31,20 @@ export interface ContainersOptions {
 const PATIENCE_MS = 10_000;
 
 /** Every container of this host. Changes of one come one after the other; the caller sees to that. */
-export class Containers implements AsyncDisposable {
-  readonly events = new EventFeed();
+export class Containers extends KeptGuests<Container> implements AsyncDisposable {
   readonly #o: ContainersOptions;
-  readonly #known = new GuestRegistry<Container>("container");
   /** Called at every change of a run. */
   readonly #changed = new Set<() => void>();
   readonly #scope = new Scope();
   #lastId = 0;
 
   constructor(options: ContainersOptions) {
+    super("container", options.definitions);
     this.#o = options;
   }
 
-  all(): readonly Container[] {
-    return this.#known.all();
-  }
-
-  get(uuid: DomainUuid): Container | undefined {
-    return this.#known.get(uuid);
-  }
-
-  /** By UUID or name. */
-  find(ref: string): Container | undefined {
-    return this.#known.find(ref);
-  }
-
-  /** @throws DOMAIN_NOT_FOUND */
-  require(uuid: DomainUuid): Container {
-    return this.#known.require(uuid);
-  }
-
-  /** @throws DOMAIN_EXISTS when the name is another's, or the UUID one's of another name */
-  checkFree(uuid: DomainUuid, name: string): void {
-    this.#known.checkFree(uuid, name);
-  }
-
-  /** One that nobody sees before it has started. */
   candidate(definition: IdentifiedDomain): Container {
     return new Container(definition);
-  }
-
-  /** One that was stored before the agent started. */
-  load(definition: IdentifiedDomain, autostart: boolean): void {
-    const container = this.#known.add(new Container(definition));
-    container.persistent = definition;
-    container.autostart = autostart;
-  }
-
-  async define(definition: IdentifiedDomain, c?: Call): Promise<Container> {
-    this.checkFree(definition.uuid, definition.name);
-    await this.#o.definitions.save(definition);
-    const container = this.#known.get(definition.uuid) ?? this.#known.add(new Container(definition));
-    const detail = container.persistent === undefined ? "added" : "updated";
-    container.persistent = definition;
-    await this.during(container, c, async () => this.events.lifecycle(container, "defined", detail));
-    return container;
-  }
-
-  /** One that runs goes on as a transient one. */
-  async undefine(container: Container, c?: Call): Promise<void> {
-    await this.#o.definitions.remove(container.uuid);
-    container.persistent = undefined;
-    container.autostart = false;
-    if (container.run === undefined) this.#known.remove(container);
-    await this.during(container, c, async () => this.events.lifecycle(container, "undefined", "removed"));
-  }
-
-  async setAutostart(container: Container, autostart: boolean): Promise<void> {
-    await this.#o.definitions.setAutostart(container.uuid, autostart);
-    container.autostart = autostart;
   }
 
   /** @throws HYPERVISOR_FAILED and what its devices throw; then nothing of it is left */
@@ -154,7 +97,7 @@ export class Containers implements AsyncDisposable {
       await this.#giveBack(container.uuid, disks);
       throw e;
     }
-    this.#known.add(container);
+    this.add(container);
     const { run } = container;
     await this.during(container, c, async () => {
       this.events.lifecycle(container, "started", "booted");
@@ -213,12 +156,12 @@ export class Containers implements AsyncDisposable {
 
   /** A record of LXC's monitor. */
   hear(record: LxcRecord): void {
-    this.#known.get(record.container as DomainUuid)?.run?.guard?.hear(record);
+    this.get(record.container as DomainUuid)?.run?.guard?.hear(record);
   }
 
   /** Records may have been lost: looks at every container that runs. */
   reconcile(): void {
-    for (const { name, run } of this.#known.all()) {
+    for (const { name, run } of this.all()) {
       const guard = run?.guard;
       if (guard === undefined) continue;
       this.#scope.run(
@@ -236,19 +179,9 @@ export class Containers implements AsyncDisposable {
     }
   }
 
-  /** Runs work whose events carry the caller's name. */
-  async during<T>(container: Container, c: Call | undefined, work: () => Promise<T>): Promise<T> {
-    container.cause = c;
-    try {
-      return await work();
-    } finally {
-      container.cause = undefined;
-    }
-  }
-
   /** Lets go of all; they run on. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { run } of this.#known.all()) run?.guard?.[Symbol.dispose]();
+    for (const { run } of this.all()) run?.guard?.[Symbol.dispose]();
     await this.#scope[Symbol.asyncDispose]();
   }
 
@@ -257,7 +190,7 @@ export class Containers implements AsyncDisposable {
     const { uuid, init } = status;
     const held = await hold(folder.path, uuid);
     const where = held && (await whereItRuns(folder, uuid));
-    const container = this.#known.get(uuid) ?? new Container(definition);
+    const container = this.get(uuid) ?? new Container(definition);
     if (held === undefined || where === undefined || init === undefined) {
       held?.[Symbol.dispose]();
       // Nobody was told of a start that was cut short; a container without its monitor cannot be managed any more.
@@ -281,7 +214,7 @@ export class Containers implements AsyncDisposable {
       ended: Promise.withResolvers(),
     };
     container.run = run;
-    this.#known.add(container);
+    this.add(container);
     // How it stands is no news: only what changed while nobody looked would be, and that is not known.
     run.standing = compare(run.standing, await askState(folder.path, uuid)).standing;
     this.#guard(container, run, held);
@@ -325,7 +258,7 @@ export class Containers implements AsyncDisposable {
     await endProcess(run.init);
     await sweep(run.places);
     await this.#giveBack(container.uuid, run.disks);
-    if (container.persistent === undefined) this.#known.remove(container);
+    if (container.persistent === undefined) this.remove(container);
     this.events.lifecycle(container, "stopped", reason);
     run.ended.resolve();
   }

@@ -6,6 +6,7 @@ import type { ResourceFacet } from "@virtmesh/core/driver/resources";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { withMaxMemory, withMaxVcpus, withMemory, withVcpus } from "@virtmesh/documents/domain/sizes";
 import { fileOfLimit } from "../cgroup/places.ts";
 import type { Container } from "../containers/container.ts";
 import type { Containers } from "../containers/containers.ts";
@@ -21,33 +22,22 @@ export class LxcResources implements ResourceFacet {
   }
 
   setMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, memoryLimits, (definition) => {
-      if (bytes > definition.memory.bytes)
-        throw tooMuch(definition, "memory_bytes", `${definition.memory.bytes} bytes`);
-      return { ...definition, currentMemory: { bytes }, ...withHardLimit(definition, bytes) };
-    });
+    return this.#change(uuid, scope, c, memoryLimits, (definition) => ({
+      ...withMemory(definition, bytes, "container"),
+      ...withHardLimit(definition, bytes),
+    }));
   }
 
   setMaxMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, memoryLimits, (definition) => {
-      const current = definition.currentMemory?.bytes ?? definition.memory.bytes;
-      const now = current < bytes ? current : bytes;
-      return { ...definition, memory: { ...definition.memory, bytes }, currentMemory: { bytes: now } };
-    });
+    return this.#change(uuid, scope, c, memoryLimits, (definition) => withMaxMemory(definition, bytes));
   }
 
   setVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, quotas, (definition) => {
-      if (count > definition.vcpu.count) throw tooMuch(definition, "vcpus", `${definition.vcpu.count} CPUs`);
-      return { ...definition, vcpu: { ...definition.vcpu, current: count } };
-    });
+    return this.#change(uuid, scope, c, quotas, (definition) => withVcpus(definition, count, "container"));
   }
 
   setMaxVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, quotas, (definition) => {
-      const current = Math.min(definition.vcpu.current ?? definition.vcpu.count, count);
-      return { ...definition, vcpu: { ...definition.vcpu, count, current } };
-    });
+    return this.#change(uuid, scope, c, quotas, (definition) => withMaxVcpus(definition, count));
   }
 
   async #change(
@@ -74,14 +64,8 @@ export class LxcResources implements ResourceFacet {
       },
       c,
     );
-    const { info } = container;
-    if (scope.live) {
-      const { memoryBytes, maxMemoryBytes, vcpus } = info;
-      await this.#containers.during(container, c, async () =>
-        this.#containers.events.emit(container, { kind: "resource", memoryBytes, maxMemoryBytes, vcpus }),
-      );
-    }
-    return info;
+    if (scope.live) await this.#containers.tellSize(container, c);
+    return container.info;
   }
 }
 
@@ -115,9 +99,4 @@ async function setLimits({ name, running }: Container, limits: readonly Limit[])
       );
     }
   }
-}
-
-function tooMuch(definition: IdentifiedDomain, field: string, most: string): VirtError {
-  const description = `is more than the ${most} that container "${definition.name}" can have at most`;
-  return new VirtError("INVALID_FIELD", `${field} ${description}`, { violations: [{ field, description }] });
 }

@@ -5,6 +5,7 @@ import type { ResourceFacet } from "@virtmesh/core/driver/resources";
 import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { withMaxMemory, withMaxVcpus, withMemory, withVcpus } from "@virtmesh/documents/domain/sizes";
 import { validateDomain } from "@virtmesh/documents/domain/validate";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
@@ -21,11 +22,7 @@ export class QemuResources implements ResourceFacet {
   }
 
   setMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    const change = (definition: IdentifiedDomain): IdentifiedDomain => {
-      const { memory } = definition;
-      if (bytes > memory.bytes) throw tooMuch(definition, "memory_bytes", `${memory.bytes} bytes`);
-      return { ...definition, currentMemory: { bytes } };
-    };
+    const change = (definition: IdentifiedDomain): IdentifiedDomain => withMemory(definition, bytes);
     return this.#change(uuid, scope, c, change, async (guest) => {
       await balloonTo(guest, bytes, c.signal);
       const { running } = guest;
@@ -38,23 +35,12 @@ export class QemuResources implements ResourceFacet {
 
   setMaxMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
     if (scope.live) return Promise.reject(onlyOff("the most memory a guest can have"));
-    const change = (definition: IdentifiedDomain): IdentifiedDomain => {
-      const current = definition.currentMemory?.bytes ?? definition.memory.bytes;
-      return {
-        ...definition,
-        memory: { ...definition.memory, bytes },
-        currentMemory: { bytes: current < bytes ? current : bytes },
-      };
-    };
+    const change = (definition: IdentifiedDomain): IdentifiedDomain => withMaxMemory(definition, bytes);
     return this.#change(uuid, scope, c, change, async () => undefined);
   }
 
   setVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    const change = (definition: IdentifiedDomain): IdentifiedDomain => {
-      const { vcpu } = definition;
-      if (count > vcpu.count) throw tooMuch(definition, "vcpus", `${vcpu.count} CPUs`);
-      return { ...definition, vcpu: { ...vcpu, current: count } };
-    };
+    const change = (definition: IdentifiedDomain): IdentifiedDomain => withVcpus(definition, count);
     return this.#change(uuid, scope, c, change, async (guest) => {
       const { running } = guest;
       const onChange = (current: number): void => {
@@ -68,10 +54,7 @@ export class QemuResources implements ResourceFacet {
 
   setMaxVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
     if (scope.live) return Promise.reject(onlyOff("the most CPUs a guest can have"));
-    const change = (definition: IdentifiedDomain): IdentifiedDomain => {
-      const current = Math.min(definition.vcpu.current ?? definition.vcpu.count, count);
-      return { ...definition, vcpu: { ...definition.vcpu, count, current } };
-    };
+    const change = (definition: IdentifiedDomain): IdentifiedDomain => withMaxVcpus(definition, count);
     return this.#change(uuid, scope, c, change, async () => undefined);
   }
 
@@ -106,11 +89,6 @@ function persistentOf(guest: Guest): IdentifiedDomain {
       resource: { type: "domain", name: guest.name },
     },
   );
-}
-
-function tooMuch(definition: IdentifiedDomain, field: string, most: string): VirtError {
-  const description = `is more than the ${most} that guest "${definition.name}" can have at most`;
-  return new VirtError("INVALID_FIELD", `${field} ${description}`, { violations: [{ field, description }] });
 }
 
 function onlyOff(what: string): VirtError {

@@ -3,9 +3,9 @@ import type { Call } from "@virtmesh/core/call";
 import type { ChangeScope } from "@virtmesh/core/driver/change-scope";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { ResourceFacet } from "@virtmesh/core/driver/resources";
-import { VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import { withMaxMemory, withMaxVcpus, withMemory, withVcpus } from "@virtmesh/documents/domain/sizes";
 import type { Guests } from "../guests/guests.ts";
 import { refusal } from "../guests/launch.ts";
 import { xl } from "../xl/xl.ts";
@@ -30,20 +30,12 @@ export class XenResources implements ResourceFacet {
       scope,
       c,
       (id) => ["mem-set", id, `${mib}m`],
-      (definition) => {
-        if (bytes > definition.memory.bytes)
-          throw tooMuch(definition, "memory_bytes", `${definition.memory.bytes} bytes`);
-        return { ...definition, currentMemory: { bytes } };
-      },
+      (definition) => withMemory(definition, bytes),
     );
   }
 
   setMaxMemory(uuid: DomainUuid, bytes: bigint, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, undefined, (definition) => {
-      const current = definition.currentMemory?.bytes ?? definition.memory.bytes;
-      const now = current < bytes ? current : bytes;
-      return { ...definition, memory: { ...definition.memory, bytes }, currentMemory: { bytes: now } };
-    });
+    return this.#change(uuid, scope, c, undefined, (definition) => withMaxMemory(definition, bytes));
   }
 
   setVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
@@ -52,19 +44,12 @@ export class XenResources implements ResourceFacet {
       scope,
       c,
       (id) => ["vcpu-set", "--ignore-host", id, String(count)],
-      (definition) => {
-        if (count > definition.vcpu.count)
-          throw tooMuch(definition, "vcpus", `${definition.vcpu.count} CPUs`);
-        return { ...definition, vcpu: { ...definition.vcpu, current: count } };
-      },
+      (definition) => withVcpus(definition, count),
     );
   }
 
   setMaxVcpus(uuid: DomainUuid, count: number, scope: ChangeScope, c: Call): Promise<DomainInfo> {
-    return this.#change(uuid, scope, c, undefined, (definition) => {
-      const current = Math.min(definition.vcpu.current ?? definition.vcpu.count, count);
-      return { ...definition, vcpu: { ...definition.vcpu, count, current } };
-    });
+    return this.#change(uuid, scope, c, undefined, (definition) => withMaxVcpus(definition, count));
   }
 
   async #change(
@@ -76,10 +61,9 @@ export class XenResources implements ResourceFacet {
   ): Promise<DomainInfo> {
     const guest = this.#guests.require(uuid);
     if (scope.live && command === undefined) {
-      throw new VirtError(
+      throw guest.error(
         "CONFIG_UNSUPPORTED",
-        `what guest "${guest.name}" can have at most is decided when it starts; change its definition and start it again`,
-        { resource: { type: "domain", name: guest.name } },
+        "is given what it can have at most when it starts; change its definition and start it again",
       );
     }
     const set = async (): Promise<void> => {
@@ -92,17 +76,8 @@ export class XenResources implements ResourceFacet {
     };
     await guest.turn(async () => {
       await changeGuest(this.#guests, guest, scope, change, set, c);
-      if (!scope.live) return;
-      const { memoryBytes, maxMemoryBytes, vcpus } = guest.info;
-      await this.#guests.during(guest, c, async () =>
-        this.#guests.events.emit(guest, { kind: "resource", memoryBytes, maxMemoryBytes, vcpus }),
-      );
+      if (scope.live) await this.#guests.tellSize(guest, c);
     });
     return guest.info;
   }
-}
-
-function tooMuch(definition: IdentifiedDomain, field: string, most: string): VirtError {
-  const description = `is more than the ${most} that guest "${definition.name}" can have at most`;
-  return new VirtError("INVALID_FIELD", `${field} ${description}`, { violations: [{ field, description }] });
 }

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { etagOf } from "@virtmesh/agent/guests/definition";
 import type { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
-import { EventFeed } from "@virtmesh/agent/guests/event-feed";
-import { GuestRegistry } from "@virtmesh/agent/guests/registry";
+import { KeptGuests } from "@virtmesh/agent/guests/kept-guests";
 import type { Call } from "@virtmesh/core/call";
 import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
@@ -34,47 +33,19 @@ const AGAIN_MS = 1_000;
 const NO_CARDS: ReadonlyMap<string, number> = new Map();
 
 /** Every guest of this host that this agent started, and what becomes of each. */
-export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
-  readonly events = new EventFeed();
+export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
   readonly #o: GuestsOptions;
   readonly #scope = new Scope();
   #looking = false;
   #lookAgain = false;
 
   constructor(options: GuestsOptions) {
-    super("guest");
+    super("guest", options.definitions);
     this.#o = options;
   }
 
-  /** One that was stored before the agent started. */
-  load(definition: IdentifiedDomain, autostart: boolean): void {
-    const guest = this.add(new Guest(definition));
-    guest.persistent = definition;
-    guest.autostart = autostart;
-  }
-
-  async define(definition: IdentifiedDomain, c?: Call): Promise<Guest> {
-    this.checkFree(definition.uuid, definition.name);
-    await this.#o.definitions.save(definition);
-    const guest = this.get(definition.uuid) ?? this.add(new Guest(definition));
-    const detail = guest.persistent === undefined ? "added" : "updated";
-    guest.persistent = definition;
-    await this.during(guest, c, async () => this.events.lifecycle(guest, "defined", detail));
-    return guest;
-  }
-
-  /** One that runs goes on as a transient one. */
-  async undefine(guest: Guest, c?: Call): Promise<void> {
-    await this.#o.definitions.remove(guest.uuid);
-    guest.persistent = undefined;
-    guest.autostart = false;
-    if (guest.run === undefined) this.remove(guest);
-    await this.during(guest, c, async () => this.events.lifecycle(guest, "undefined", "removed"));
-  }
-
-  async setAutostart(guest: Guest, autostart: boolean): Promise<void> {
-    await this.#o.definitions.setAutostart(guest.uuid, autostart);
-    guest.autostart = autostart;
+  candidate(definition: IdentifiedDomain): Guest {
+    return new Guest(definition);
   }
 
   /** Boots, or goes on from a file. @throws HYPERVISOR_FAILED; then nothing of it is left */
@@ -244,16 +215,6 @@ export class Guests extends GuestRegistry<Guest> implements AsyncDisposable {
       this.#o.logger.info({ domain: status.name, id: run.id }, "a running guest was taken up");
       if (restarting === true)
         await this.#carryOut(guest, run, { kind: "restart", reason: "reboot", dump: false });
-    }
-  }
-
-  /** Runs work whose events carry the caller's name. */
-  async during<T>(guest: Guest, c: Call | undefined, work: () => Promise<T>): Promise<T> {
-    guest.cause = c;
-    try {
-      return await work();
-    } finally {
-      guest.cause = undefined;
     }
   }
 

@@ -205,7 +205,8 @@ export class DestinationRunner implements AsyncDisposable {
       };
       await withSpan(`incoming.${effect.effect}`, span, () => this.#carryOutHeld(effect));
     } catch (e) {
-      if (this.#over.signal.aborted) return;
+      // Also when only the agent ends: the migration does not.
+      if (this.#call.signal.aborted) return;
       const error = VirtError.is(e) ? e : new VirtError("INTERNAL", messageOf(e), {}, { cause: e });
       this.#c.logger.warn(
         { migration: this.header.offer.plan.id, effect: effect.effect, err: e },

@@ -283,7 +283,8 @@ export class SourceRunner implements AsyncDisposable {
       attributes: { "vm.migration.id": this.header.offer.plan.id },
     };
     withSpan(`migration.${effect.effect}`, span, () => this.#carryOutHeld(effect)).catch((e: unknown) => {
-      if (this.#over.signal.aborted) return;
+      // Also when only the agent ends: the migration does not.
+      if (this.#call.signal.aborted) return;
       const error = VirtError.is(e) ? e : new VirtError("INTERNAL", messageOf(e), {}, { cause: e });
       this.#c.logger.warn(
         { migration: this.header.offer.plan.id, effect: effect.effect, err: e },

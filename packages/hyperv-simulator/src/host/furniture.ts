@@ -47,7 +47,7 @@ function addServiceSettings({ repository, seed }: Context): void {
     ...{ MinimumMacAddress: "00155D010100", MaximumMacAddress: "00155D0101FF" },
   });
   repository.add("Msvm_VirtualSystemMigrationServiceSettingData", {
-    ...{ InstanceID, EnableVirtualSystemMigration: true, AuthenticationType: 0 },
+    ...{ InstanceID, EnableVirtualSystemMigration: seed.migrations, AuthenticationType: 0 },
     ...{ MaximumActiveVirtualSystemMigration: 2, MaximumActiveStorageMigration: 2 },
   });
 }

@@ -1,8 +1,8 @@
 import { identity, referenceTo } from "../cim/path.ts";
 import { endsOf } from "../cim/repository.ts";
-import { type Instance, type Reference, textOf, type Value } from "../cim/value.ts";
+import { type Instance, isArray, type Reference, type Scalar, textOf, type Value } from "../cim/value.ts";
 import { checkpointsOf } from "./checkpoints.ts";
-import { type Context, guestReference } from "./context.ts";
+import { atPath, type Context, guestReference, pathText } from "./context.ts";
 import { removeGuest, removeSettings, resourcesOf, settingsOf } from "./guests.ts";
 
 /** What holds a guest together. Others, such as those to jobs, stay where they are. */
@@ -16,8 +16,12 @@ const TIES = new Set([
 export function moveGuest(from: Context, to: Context, id: string): void {
   const { objects, ties } = everythingOf(from, guestReference(id));
   const [old, now] = [`\\\\${from.seed.hostName}\\`, `\\\\${to.seed.hostName}\\`];
+  const rehosted = (value: Scalar): Scalar =>
+    typeof value === "string" && value.startsWith(old)
+      ? (switchThere(from, to, value) ?? now + value.slice(old.length))
+      : value;
   const moved = (value: Value): Value =>
-    typeof value === "string" && value.startsWith(old) ? now + value.slice(old.length) : value;
+    value === null ? null : isArray(value) ? value.map(rehosted) : rehosted(value);
   for (const disk of [settingsOf(id), ...checkpointsOf(from, id).map(referenceTo)].flatMap((settings) =>
     disksOf(from, settings),
   ))
@@ -28,6 +32,16 @@ export function moveGuest(from: Context, to: Context, id: string): void {
   }
   for (const checkpoint of checkpointsOf(from, id)) removeSettings(from, referenceTo(checkpoint));
   removeGuest(from, id);
+}
+
+/** The switch of the same name on the other host; undefined for a path to something else, or where there is none. */
+export function switchThere(from: Context, to: Context, path: string): string | undefined {
+  const found = atPath(from, path);
+  if (found?.className !== "Msvm_VirtualEthernetSwitch") return undefined;
+  const there = to.repository
+    .all("Msvm_VirtualEthernetSwitch")
+    .find((each) => textOf(each, "ElementName") === textOf(found, "ElementName"));
+  return there && pathText(to, referenceTo(there));
 }
 
 function disksOf(context: Context, settings: Reference): ReturnType<Context["disks"]["chain"]> {

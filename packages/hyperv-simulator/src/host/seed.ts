@@ -39,6 +39,8 @@ export interface Seed {
   readonly switches: readonly SeedSwitch[];
   /** Hosts that guests can be migrated to, and are then seen no more: nothing is behind these names. */
   readonly peers: readonly string[];
+  /** Whether live migrations are enabled on it. */
+  readonly migrations: boolean;
 }
 
 export const DEFAULT_SEED: Seed = {
@@ -61,6 +63,7 @@ export const DEFAULT_SEED: Seed = {
   ],
   switches: [{ name: "Default Switch" }],
   peers: ["HVHOST2"],
+  migrations: true,
 };
 
 /** A seed out of parts, the others being those of the default. @throws INVALID_FIELD */

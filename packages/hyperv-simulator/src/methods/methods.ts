@@ -12,7 +12,7 @@ import {
 } from "./image-service.ts";
 import { pressKey } from "./keyboard.ts";
 import type { Method } from "./method.ts";
-import { checkMigratable, migrateToHost } from "./migration-service.ts";
+import { checkMigratable, checkMigratableToHost, migrateToHost } from "./migration-service.ts";
 import { addResourceSettings, modifyResourceSettings, removeResourceSettings } from "./resource-settings.ts";
 import { applySnapshot, createSnapshot, destroySnapshot, destroySnapshotTree } from "./snapshot-service.ts";
 import { getSummaryInformation, getVirtualSystemThumbnailImage } from "./summary.ts";
@@ -57,7 +57,8 @@ const METHODS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
     ValidateVirtualHardDisk: { method: validateVirtualHardDisk, isJob: true },
   },
   Msvm_VirtualSystemMigrationService: {
-    CheckVirtualSystemIsMigratableToHost: { method: checkMigratable },
+    CheckVirtualSystemIsMigratable: { method: checkMigratable, isJob: true },
+    CheckVirtualSystemIsMigratableToHost: { method: checkMigratableToHost },
     MigrateVirtualSystemToHost: { method: migrateToHost, isJob: true },
   },
   Msvm_VirtualEthernetSwitchManagementService: {

@@ -1,5 +1,5 @@
 import { referenceTo } from "../cim/path.ts";
-import { keyText, textOf, valueText } from "../cim/value.ts";
+import { type Instance, keyText, textOf, valueText } from "../cim/value.ts";
 import { checkpointsOf } from "../host/checkpoints.ts";
 import { guestReference } from "../host/context.ts";
 import {
@@ -11,7 +11,9 @@ import {
   settingsOf,
   stateOf,
 } from "../host/guests.ts";
+import type { Host } from "../host/host.ts";
 import { RETURN, Refusal, type Work } from "../host/jobs.ts";
+import { isBusy, isPlanned } from "../host/planned.ts";
 import { type MethodCall, needInstance, needText, texts } from "./method.ts";
 import { addResources } from "./resource-settings.ts";
 import { readSettings, written } from "./settings-text.ts";
@@ -51,6 +53,7 @@ export function defineSystem(call: MethodCall): Work {
 export function destroySystem(call: MethodCall): Work {
   const { host } = call;
   const guest = needInstance(call, "AffectedSystem");
+  if (isPlanned(guest)) return destroyPlanned(host, guest);
   if (!isGuest(host, guest)) throw new Refusal(RETURN.invalidParameter, "the host cannot be destroyed");
   const state = stateOf(guest);
   if (state !== "off" && state !== "saved")
@@ -62,6 +65,19 @@ export function destroySystem(call: MethodCall): Work {
       for (const checkpoint of checkpointsOf(host, textOf(guest, "Name")))
         removeSettings(host, referenceTo(checkpoint));
       removeGuest(host, textOf(guest, "Name"));
+      return {};
+    },
+  };
+}
+
+function destroyPlanned(host: Host, planned: Instance): Work {
+  if (isBusy(planned))
+    throw new Refusal(RETURN.inUse, `something is migrated into ${textOf(planned, "ElementName")}`);
+  return {
+    describes: "removing",
+    affected: [referenceTo(planned)],
+    finish: () => {
+      host.repository.remove(referenceTo(planned));
       return {};
     },
   };

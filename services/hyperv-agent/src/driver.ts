@@ -6,6 +6,8 @@ import { configurable } from "./facets/configure.ts";
 import { HypervDomains } from "./facets/domains.ts";
 import { HypervGuestInfo } from "./facets/guest-info.ts";
 import { HypervHost } from "./facets/host.ts";
+import { HypervMigrationDestination } from "./facets/migration-destination.ts";
+import { HypervMigrationSource } from "./facets/migration-source.ts";
 import { HypervSavedState } from "./facets/saved-state.ts";
 import { HypervSnapshots } from "./facets/snapshots.ts";
 import { HypervServer } from "./server.ts";
@@ -47,6 +49,8 @@ function facetsOf(server: HypervServer): Driver {
     snapshots: new HypervSnapshots(server),
     guestInfo: new HypervGuestInfo(server),
     savedState: new HypervSavedState(server),
+    migrationSource: new HypervMigrationSource(server),
+    migrationDestination: new HypervMigrationDestination(server),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

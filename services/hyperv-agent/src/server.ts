@@ -9,16 +9,17 @@ import { Guests } from "./guests/guests.ts";
 import { type Facts, isConfiguredAnew, isGuest } from "./guests/facts.ts";
 import { readAll, readOne } from "./guests/inventory.ts";
 import { Sampler } from "./guests/sampler.ts";
-import { type EventSink, type InstanceEvent, probe, watchEvents } from "./guests/watch.ts";
+import { type EventSink, type InstanceEvent, probe, probeClass, watchEvents } from "./guests/watch.ts";
 import { type HostFacts, readHost } from "./host.ts";
-import { Jobs } from "./msvm/jobs.ts";
+import { Jobs, type JobWatcher } from "./msvm/jobs.ts";
 import { readMsvm } from "./msvm/read.ts";
-import { MsvmSession, serviceReference } from "./msvm/session.ts";
-import type { Input, MethodClass, MethodName, Output } from "./msvm/types.ts";
+import { EVERYTHING, MsvmSession, serviceReference } from "./msvm/session.ts";
+import type { ClassName, Input, MethodClass, MethodName, Output } from "./msvm/types.ts";
 import type { HostNames } from "./settings/model.ts";
 import { type CallOptions, WsmanClient } from "./wsman/client.ts";
 import type { Credentials } from "./wsman/connection.ts";
 import type { Endpoint } from "./wsman/http.ts";
+import { Subscription } from "./wsman/subscription.ts";
 import type { Reference } from "./wsman/values.ts";
 
 /** Without events: how often everything is read, and how often a job that somebody waits for is. */
@@ -32,11 +33,16 @@ interface Connected {
   readonly degraded: string | undefined;
 }
 
+/** Resolves when something has happened since it was opened, or since the last time. */
+export interface Changes extends AsyncDisposable {
+  next(signal: AbortSignal): Promise<void>;
+}
+
 /** The Hyper-V host behind this agent: the session with it, what it is, and its guests. */
 export class HypervServer implements EventSink, AsyncDisposable {
   readonly guests = new Guests();
   readonly sampler = new Sampler(this.guests);
-  readonly #logger: MeshLogger;
+  readonly logger: MeshLogger;
   readonly #scope = new Scope();
   readonly #jobs = new Jobs();
   readonly #ready = Promise.withResolvers<void>();
@@ -44,7 +50,7 @@ export class HypervServer implements EventSink, AsyncDisposable {
   #names: HostNames = { server: "", switches: new Map() };
 
   constructor(logger: MeshLogger) {
-    this.#logger = logger;
+    this.logger = logger;
     this.#ready.promise.catch(() => undefined);
   }
 
@@ -62,7 +68,7 @@ export class HypervServer implements EventSink, AsyncDisposable {
       else this.#lookAround(degraded ?? "");
       await this.#ready.promise;
       const onError = (err: unknown): void =>
-        this.#logger.warn({ err }, "the numbers of guests cannot be read");
+        this.logger.warn({ err }, "the numbers of guests cannot be read");
       await this.sampler.take(session, { signal }).catch(onError);
       this.#scope.run((own) => this.sampler.run(session, own, onError), onError);
     } catch (e) {
@@ -104,15 +110,48 @@ export class HypervServer implements EventSink, AsyncDisposable {
     input: Input<C, M>,
     c: Call,
     reference: Reference = serviceReference(className),
+    watcher?: JobWatcher,
   ): Promise<{ readonly output: Output<C, M>; readonly job: Reference | undefined }> {
     const options: CallOptions = { signal: c.signal };
     try {
       const called = await this.session.call(className, reference, method, input, options);
-      if (called.job !== undefined) await this.#jobs.follow(this.session, called.job, options);
+      if (called.job !== undefined) {
+        watcher?.begun(called.job);
+        await this.#jobs.follow(this.session, called.job, options, watcher);
+      }
       return called;
     } catch (e) {
       throw asVirtError(e, what);
     }
+  }
+
+  /** Resolves when a job that somebody began has ended well. */
+  async follow(what: string, job: Reference, c: Call): Promise<void> {
+    await this.ask(what, (session, options) => this.#jobs.follow(session, job, options), c);
+  }
+
+  /** What happens to instances of a class from here on; where the host tells nothing, each second may be something. */
+  async changesOf(what: string, className: ClassName, c: Call): Promise<Changes> {
+    const found = await this.ask(what, (session, { signal }) => probeClass(session, className, signal), c);
+    if (typeof found !== "string")
+      return {
+        next: (signal) => delay(DEGRADED_JOBS_MS, undefined, { signal }),
+        [Symbol.asyncDispose]: async () => undefined,
+      };
+    const subscription = await this.ask(
+      what,
+      ({ client }, options) => Subscription.open(client, EVERYTHING, found, options),
+      c,
+    );
+    return {
+      next: async (signal) => void (await subscription.next(signal)),
+      [Symbol.asyncDispose]: () => subscription[Symbol.asyncDispose](),
+    };
+  }
+
+  /** Aborted when the agent ends. */
+  get signal(): AbortSignal {
+    return this.#scope.signal;
   }
 
   /** Something that the host is asked for. */
@@ -143,7 +182,7 @@ export class HypervServer implements EventSink, AsyncDisposable {
   async synced(signal: AbortSignal): Promise<void> {
     await this.#learnSwitches(signal);
     const leaveAside = (err: unknown, guest: string): void =>
-      this.#logger.error({ err, guest }, "a guest cannot be understood and is left aside");
+      this.logger.error({ err, guest }, "a guest cannot be understood and is left aside");
     this.guests.become(await readAll(this.session, this.#names, leaveAside, { signal }));
     this.#jobs.askAgain();
     this.#ready.resolve();
@@ -161,14 +200,16 @@ export class HypervServer implements EventSink, AsyncDisposable {
     const key = system.Name ?? "";
     if (kind === "deleted") return this.guests.read(key, undefined);
     const known = this.guests.byKey(key);
-    if (known !== undefined) this.guests.told(system);
-    if (known !== undefined && !isConfiguredAnew(system, known.facts)) return;
+    // One that has come back from another host may lie elsewhere now.
+    const isNew = known === undefined || kind === "created";
+    if (!isNew) this.guests.told(system);
+    if (!isNew && !isConfiguredAnew(system, known.facts)) return;
     try {
       await this.refresh(key, signal);
     } catch (err) {
       // Only this guest: one that cannot be read is no ground to begin anew with all.
       if (reasonOf(err) !== undefined) throw err;
-      this.#logger.error(
+      this.logger.error(
         { err, guest: system.ElementName },
         "a guest cannot be understood and stays as it was",
       );
@@ -176,7 +217,7 @@ export class HypervServer implements EventSink, AsyncDisposable {
   }
 
   interrupted(err: unknown): void {
-    this.#logger.warn({ err }, "the host's events are away; they are asked for again");
+    this.logger.warn({ err }, "the host's events are away; they are asked for again");
     // At the beginning nobody can wait for better times.
     this.#ready.reject(err);
   }
@@ -186,7 +227,7 @@ export class HypervServer implements EventSink, AsyncDisposable {
   }
 
   #lookAround(why: string): void {
-    this.#logger.warn(
+    this.logger.warn(
       { why },
       `the host refuses to tell what happens; it is looked at every ${DEGRADED_MS / 1000} s instead, and events come late or not at all`,
     );

@@ -4,10 +4,21 @@ import { VirtError } from "@virtmesh/core/errors";
 import { type DomainUuid, parseUuid } from "@virtmesh/core/ids";
 import { type Facts, isOlder, type System, withSystem } from "./facts.ts";
 import { Guest } from "./guest.ts";
-import { happenings } from "./story.ts";
+import { happenings, type Intent } from "./story.ts";
 
 /** How long the events may be behind an answer before they count as broken. */
 const LAG_MS = 30_000;
+
+/** What the host has told of a guest that nothing is to be told of. */
+interface News {
+  readonly key: string;
+  readonly facts: Facts | undefined;
+  readonly reconciled: boolean;
+}
+
+interface Frozen {
+  news: News | undefined;
+}
 
 /** The guests of the host as it has described them, and what that means as events. */
 export class Guests {
@@ -18,6 +29,8 @@ export class Guests {
   readonly #causes = new Map<DomainUuid, Call>();
   /** Guests whose changes are told when the call that makes them has ended, with what they were before it. */
   readonly #held = new Map<DomainUuid, Facts | undefined>();
+  /** Guests on their way between hosts: what is known of them stays. */
+  readonly #frozen = new Map<DomainUuid, Frozen>();
   #known = false;
 
   all(): readonly Guest[] {
@@ -63,15 +76,42 @@ export class Guests {
     }
   }
 
-  /** Resolves when what is known of a guest is as it should be; `undefined` when there is none of that UUID. */
-  async until(uuid: DomainUuid, isSo: (facts: Facts | undefined) => boolean, c: Call): Promise<void> {
-    const signal = AbortSignal.any([c.signal, AbortSignal.timeout(LAG_MS)]);
+  /** Nothing is told of a guest from here on, and what is known of it stays, until this is disposed. */
+  hold(uuid: DomainUuid, c: Call): Disposable {
+    const frozen: Frozen = { news: undefined };
+    this.#frozen.set(uuid, frozen);
+    return {
+      [Symbol.dispose]: () => {
+        // The next hold of the same guest is another one's.
+        if (this.#frozen.get(uuid) !== frozen) return;
+        this.#frozen.delete(uuid);
+        if (frozen.news === undefined) return;
+        const { key, facts, reconciled } = frozen.news;
+        this.#causes.set(uuid, c);
+        this.#set(key, facts, reconciled, "migrate");
+        this.#causes.delete(uuid);
+        const now = this.find(uuid);
+        if (now !== undefined) [now.cause, now.intent] = [undefined, undefined];
+        this.#look();
+      },
+    };
+  }
+
+  /** Resolves when what the host has told of a guest is as it should be; `undefined` when there is none of that UUID. */
+  async until(
+    uuid: DomainUuid,
+    isSo: (facts: Facts | undefined) => boolean,
+    c: Call,
+    lagMs = LAG_MS,
+  ): Promise<void> {
+    const signal = AbortSignal.any([c.signal, AbortSignal.timeout(lagMs)]);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const look = (): void => {
-      if (isSo(this.find(uuid)?.facts)) resolve();
+      const frozen = this.#frozen.get(uuid)?.news;
+      if (isSo(frozen === undefined ? this.find(uuid)?.facts : frozen.facts)) resolve();
     };
     const stop = (): void => {
-      const late = `the change of guest ${uuid} was made, and the host has not told of it for ${LAG_MS / 1000} s; look at it again later`;
+      const late = `the change of guest ${uuid} was made, and the host has not told of it for ${lagMs / 1000} s; look at it again later`;
       reject(c.signal.aborted ? c.signal.reason : new VirtError("HYPERVISOR_UNRESPONSIVE", late));
     };
     this.#waiters.add(look);
@@ -91,6 +131,9 @@ export class Guests {
     const keys = new Set(all.map(({ key }) => key));
     for (const key of [...this.#guests.keys()]) if (!keys.has(key)) this.#set(key, undefined, true);
     for (const facts of all) this.#set(facts.key, facts, true);
+    for (const frozen of this.#frozen.values())
+      if (frozen.news !== undefined && !keys.has(frozen.news.key))
+        frozen.news = { ...frozen.news, facts: undefined };
     this.#known = true;
     this.#look();
   }
@@ -112,7 +155,19 @@ export class Guests {
     for (const look of [...this.#waiters]) look();
   }
 
-  #set(key: string, facts: Facts | undefined, reconciled: boolean): void {
+  /** Of a guest that is on its way. */
+  #frozenOf(key: string, facts: Facts | undefined): Frozen | undefined {
+    const uuid = this.#guests.get(key)?.uuid ?? facts?.definition.uuid;
+    if (uuid !== undefined) return this.#frozen.get(uuid);
+    return [...this.#frozen.values()].find(({ news }) => news?.key === key);
+  }
+
+  #set(key: string, facts: Facts | undefined, reconciled: boolean, intent?: Intent): void {
+    const frozen = this.#frozenOf(key, facts);
+    if (frozen !== undefined) {
+      frozen.news = { key, facts, reconciled };
+      return;
+    }
     const known = this.#guests.get(key);
     // Somebody took our line out of its notes: to everybody else it is another guest from now on.
     if (known !== undefined && facts !== undefined && facts.definition.uuid !== known.uuid) {
@@ -129,6 +184,7 @@ export class Guests {
       this.#guests.set(key, guest);
     }
     guest.cause ??= this.#causes.get(guest.uuid);
+    if (intent !== undefined) guest.intent = intent;
     if (!guest.active) guest.startTimeMs = 0;
     else if (guest.startTimeMs === 0) guest.startTimeMs = Date.now() - guest.facts.onTimeMs;
     if (this.#known && !this.#held.has(guest.uuid)) this.#tell(guest, before, facts, reconciled);

@@ -32,6 +32,22 @@ describe("what happened to a guest between two looks", () => {
     ]);
   });
 
+  it("is a migration when it was one, on both sides", () => {
+    const told = (all: ReturnType<typeof happenings>): readonly string[] =>
+      all.map(({ type, detail }) => `${type} ${detail}`);
+    expect(told(happenings(undefined, life("running"), "migrate"))).toEqual([
+      "defined added",
+      "started migrated",
+    ]);
+    expect(told(happenings(life("running"), undefined, "migrate"))).toEqual([
+      "stopped migrated",
+      "undefined removed",
+    ]);
+    expect(standingOf("running", { type: "started", detail: "migrated" })).toEqual({
+      ...{ state: "running", reason: "migrated" },
+    });
+  });
+
   it("is the reason of its state, which is unknown for what was so before", () => {
     expect(standingOf("running", undefined)).toEqual({ state: "running", reason: "unknown" });
     expect(standingOf("off", { type: "stopped", detail: "destroyed" })).toEqual({

@@ -6,7 +6,7 @@ import type { Power } from "./power.ts";
 export type Life = Pick<Facts, "power" | "stateTimeMs" | "onTimeMs" | "etag">;
 
 /** What one of our own calls is about to bring about, so that its event can say why. */
-export type Intent = "destroy" | "forget" | undefined;
+export type Intent = "destroy" | "forget" | "migrate" | undefined;
 
 export interface Happening {
   readonly type: LifecycleType;
@@ -38,7 +38,7 @@ export function happenings(
 function moved(from: Power, to: Power, intent: Intent): readonly Happening[] {
   if (from === to) return [];
   const isThere = from === "running" || from === "paused";
-  const came = isThere ? [] : [happening("started", from === "saved" ? "restored" : "booted")];
+  const came = isThere ? [] : [happening("started", howStarted(from, intent))];
   switch (to) {
     case "running":
       return from === "paused" ? [happening("resumed", "unpaused")] : came;
@@ -47,7 +47,24 @@ function moved(from: Power, to: Power, intent: Intent): readonly Happening[] {
     case "saved":
       return isThere ? [happening("stopped", "saved")] : [];
     case "off":
-      return isThere ? [happening("stopped", intent === "destroy" ? "destroyed" : "shutdown")] : [];
+      return isThere ? [happening("stopped", howStopped(intent))] : [];
+  }
+}
+
+function howStarted(from: Power, intent: Intent): string {
+  if (intent === "migrate") return "migrated";
+  return from === "saved" ? "restored" : "booted";
+}
+
+function howStopped(intent: Intent): string {
+  switch (intent) {
+    case "destroy":
+      return "destroyed";
+    case "migrate":
+      return "migrated";
+    case "forget":
+    case undefined:
+      return "shutdown";
   }
 }
 
@@ -65,7 +82,7 @@ export interface Standing {
 export function standingOf(power: Power, last: Happening | undefined): Standing {
   switch (power) {
     case "running":
-      return { state: "running", reason: last === undefined ? "unknown" : (RUNNING[last.type] ?? "unknown") };
+      return { state: "running", reason: last === undefined ? "unknown" : runningReason(last) };
     case "paused":
       return { state: "paused", reason: last === undefined ? "unknown" : "user" };
     case "saved":
@@ -75,8 +92,8 @@ export function standingOf(power: Power, last: Happening | undefined): Standing 
   }
 }
 
-const RUNNING: Readonly<Partial<Record<LifecycleType, string>>> = {
-  started: "booted",
-  resumed: "unpaused",
-  rebooted: "booted",
-};
+function runningReason({ type, detail }: Happening): string {
+  return type === "started" ? detail : (RUNNING[type] ?? "unknown");
+}
+
+const RUNNING: Readonly<Partial<Record<LifecycleType, string>>> = { resumed: "unpaused", rebooted: "booted" };

@@ -51,7 +51,8 @@ export async function probe(
   return { queries };
 }
 
-async function probeClass(
+/** The query for events of a class that the host takes. */
+export async function probeClass(
   session: MsvmSession,
   className: string,
   signal: AbortSignal,

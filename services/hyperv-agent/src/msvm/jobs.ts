@@ -11,6 +11,13 @@ type Job = Msvm<"Msvm_ConcreteJob">;
 const COMPLETED = 7;
 const COMPLETED_WITH_WARNINGS = 32768;
 
+/** What a job tells while it is under way. */
+export interface JobWatcher {
+  begun(job: Reference): void;
+  /** 0 to 100. */
+  progress(percent: number): void;
+}
+
 /** Jobs that somebody waits for, as the events of the host tell how they go on. */
 export class Jobs {
   readonly #waiting = new Map<string, Set<(job: Job | undefined) => void>>();
@@ -26,7 +33,12 @@ export class Jobs {
   }
 
   /** Resolves when the job has ended well. @throws HypervError with what the job says */
-  async follow(session: Pick<MsvmSession, "get">, reference: Reference, options: CallOptions): Promise<void> {
+  async follow(
+    session: Pick<MsvmSession, "get">,
+    reference: Reference,
+    options: CallOptions,
+    watcher?: JobWatcher,
+  ): Promise<void> {
     const id = idOf(reference.selectors["InstanceID"]);
     const told: (Job | undefined)[] = [];
     let hear = Promise.withResolvers<void>();
@@ -46,6 +58,8 @@ export class Jobs {
         options.signal.throwIfAborted();
         hear = Promise.withResolvers<void>();
         const news = told.splice(0);
+        for (const each of news)
+          if (each?.PercentComplete !== undefined) watcher?.progress(each.PercentComplete);
         job =
           news.find(hasEnded) ?? (news.includes(undefined) ? await ask(session, reference, options) : job);
       }

@@ -105,6 +105,13 @@ export function systemReference(name: string): Reference {
   };
 }
 
+export function plannedReference(name: string): Reference {
+  return {
+    resourceUri: wmiUri(VIRTUALIZATION, "Msvm_PlannedComputerSystem"),
+    selectors: { CreationClassName: "Msvm_PlannedComputerSystem", Name: name },
+  };
+}
+
 export function settingReference(className: ClassName, instanceId: string): Reference {
   return { resourceUri: wmiUri(VIRTUALIZATION, className), selectors: { InstanceID: instanceId } };
 }

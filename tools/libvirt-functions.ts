@@ -1,6 +1,7 @@
 /**
  * libvirt's function for each method of a driver, and those of libvirt's drivers that implement it: a filled member
- * of the driver's `virHypervisorDriver` table in libvirt 9.0.0. A method without a line has no counterpart there.
+ * of the driver's `virHypervisorDriver` table in libvirt 9.0.0, and for storage of its `virStorageDriver` table, which
+ * qemu, lxc and xen share. A method without a line has no counterpart there.
  */
 export interface LibvirtFunction {
   readonly name: string;
@@ -48,6 +49,14 @@ const TABLE: Readonly<Record<string, readonly [name: string, drivers: string]>> 
   "guestInfo.system": ["virDomainGetGuestInfo", "qemu"],
   "conversion.fromNative": ["virConnectDomainXMLFromNative", "lxc xen esx"],
   "conversion.toNative": ["virConnectDomainXMLToNative", "qemu xen esx"],
+  "storage.pools": ["virConnectListStoragePools", "qemu lxc xen esx test"],
+  "storage.volumes": ["virStoragePoolListVolumes", "qemu lxc xen esx test"],
+  "storage.volume": ["virStorageVolLookupByName", "qemu lxc xen esx test"],
+  "storage.create": ["virStorageVolCreateXML", "qemu lxc xen esx test"],
+  "storage.resize": ["virStorageVolResize", "qemu lxc xen"],
+  "storage.delete": ["virStorageVolDelete", "qemu lxc xen esx test"],
+  "storage.upload": ["virStorageVolUpload", "qemu lxc xen"],
+  "storage.download": ["virStorageVolDownload", "qemu lxc xen"],
   "blockJobs.list": ["virDomainGetBlockJobInfo", "qemu"],
   "blockJobs.cancel": ["virDomainBlockJobAbort", "qemu"],
   "diskMoves.move": ["virDomainBlockCopy", "qemu"],

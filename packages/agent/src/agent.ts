@@ -47,6 +47,7 @@ import { guestInfoService } from "./services/guest-info-service.ts";
 import { resourceService } from "./services/resource-service.ts";
 import { savedStateService } from "./services/saved-state-service.ts";
 import { snapshotService } from "./services/snapshot-service.ts";
+import { storageService } from "./services/storage-service.ts";
 import { domainService } from "./services/domain-service.ts";
 import { eventService } from "./services/event-service.ts";
 import { hostService } from "./services/host-service.ts";
@@ -236,6 +237,7 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
         savedStateService(context),
         guestInfoService(context),
         conversionService(context),
+        storageService(context),
         blockJobService(context),
         eventService(context),
         operationService(context),

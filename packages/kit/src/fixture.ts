@@ -40,6 +40,7 @@ function method(
 export const Echo = {
   say: method("Say", false, false),
   tell: method("Tell", false, true),
+  hear: method("Hear", true, false),
   talk: method("Talk", true, true),
 };
 

@@ -175,6 +175,59 @@ export function streamCall<Req, Res>(
 }
 
 /**
+ * Many requests, one answer at their end; sent only as fast as the server takes them. A failure of `requests` cancels the
+ * call and is thrown; an answer that comes before their end closes them.
+ */
+export async function clientStreamCall<Req, Res>(
+  channel: Channel,
+  method: MethodDefinition<Req, Res>,
+  requests: AsyncIterable<Req>,
+  c: ClientCall,
+): Promise<Res> {
+  c.signal.throwIfAborted();
+  const { span, metadata } = outgoing(method.path, c);
+  const answered = Promise.withResolvers<Res>();
+  const call = channel.client.makeClientStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    metadata,
+    callOptions(c),
+    (e, response) => {
+      // Without an error there is an answer; the types of grpc-js do not tell the two apart.
+      if (e === null) answered.resolve(response as Res);
+      else answered.reject(e);
+    },
+  );
+  const onAbort = (): void => call.cancel();
+  c.signal.addEventListener("abort", onAbort, { once: true });
+  const ended = new AbortController();
+  const sendSignal = AbortSignal.any([c.signal, ended.signal]);
+  let failure: { readonly error: unknown } | undefined;
+  // Not waited for at the end: requests that hang on something else must not hold up the answer.
+  writeMessages(call, requests, sendSignal).then(
+    () => void call.end(),
+    (error: unknown) => {
+      if (sendSignal.aborted) return;
+      failure = { error };
+      call.cancel();
+    },
+  );
+  try {
+    const answer = await answered.promise;
+    endSpan(span);
+    return answer;
+  } catch (e) {
+    const error = failure === undefined ? failureOf(e, channel, method.path, c.signal) : failure.error;
+    endSpan(span, error);
+    throw error;
+  } finally {
+    c.signal.removeEventListener("abort", onAbort);
+    ended.abort(new VirtError("CANCELLED", `${method.path.slice(1)} has ended`));
+  }
+}
+
+/**
  * Requests one way, answers the other, with back-pressure both ways. Leaving the loop cancels the call and closes
  * `requests`; a failure of `requests` cancels the call and comes out of the loop.
  */

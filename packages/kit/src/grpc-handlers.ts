@@ -1,5 +1,6 @@
 import type {
   handleBidiStreamingCall,
+  handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
   ServerDuplexStream,
@@ -33,6 +34,28 @@ export function serverStream<Req, Res>(
   return (call) => {
     const c = callOf(call);
     recordOf(call).track(answer(call, () => handler(call.request, c), c));
+  };
+}
+
+/**
+ * A client-streaming method: requests are read only as fast as the handler takes them, one answer comes at the end. grpc-js
+ * takes a call that its client resets for one that has ended, and only then for cancelled: requests of which all must have come
+ * have to say so themselves.
+ */
+export function clientStream<Req, Res>(
+  handler: (requests: AsyncIterable<Req>, c: Call) => Promise<Res>,
+): handleClientStreamingCall<Req, Res> {
+  return (call, callback) => {
+    const c = callOf(call);
+    const requests = readMessages<Req>(call, c.signal, () => undefined);
+    const handling = async (): Promise<void> => {
+      try {
+        callback(null, await handler(requests, c));
+      } catch (e) {
+        callback(finishWith(failureOf(e, c.signal)));
+      }
+    };
+    recordOf(call).track(handling());
   };
 }
 

@@ -17,9 +17,9 @@ import { serverCredentials, type TlsFiles } from "./tls.ts";
 
 // What a service is written with: the wrappers, and the pieces for raw handlers.
 export { callerOf, callOf, finishWith } from "./grpc-call.ts";
-export { bidi, serverStream, unary } from "./grpc-handlers.ts";
+export { bidi, clientStream, serverStream, unary } from "./grpc-handlers.ts";
 
-/** A service of the contract, with handlers made by `unary`, `serverStream` and `bidi`, or raw ones of grpc-js. */
+/** A service of the contract, with handlers made by `unary`, `serverStream` and their kin, or raw ones of grpc-js. */
 export interface ServiceEntry {
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;

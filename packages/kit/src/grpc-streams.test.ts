@@ -1,7 +1,7 @@
 import { VirtError } from "@virtmesh/core/errors";
 import { Echo, type Message, serveAndConnect } from "./fixture.ts";
-import { bidiCall, streamCall } from "./grpc-client.ts";
-import { bidi, serverStream } from "./grpc-server.ts";
+import { bidiCall, clientStreamCall, streamCall } from "./grpc-client.ts";
+import { bidi, clientStream, serverStream } from "./grpc-server.ts";
 import { Scope } from "./scope.ts";
 
 const call = () => ({ signal: new AbortController().signal });
@@ -105,6 +105,71 @@ describe("a server stream", () => {
     abort.abort(new VirtError("SHUTTING_DOWN", "the client goes home"));
     await expect(stream.next()).rejects.toMatchObject({ reason: "SHUTTING_DOWN" });
     expect(await aborted.promise).toMatchObject({ reason: "CANCELLED" });
+  });
+});
+
+describe("a client stream", () => {
+  const count = clientStream(async (requests: AsyncIterable<Message>) => {
+    const all = await collect(requests);
+    return { text: all.map((m) => m.text).join("") };
+  });
+  async function* endless(onSend: () => void = () => undefined): AsyncGenerator<Message> {
+    for (;;) {
+      onSend();
+      yield { text: "x".repeat(16 * 1024) };
+    }
+  }
+
+  it("is answered once, after all of it was heard", async () => {
+    await using scope = new Scope();
+    const { channel } = await serveAndConnect(scope, { hear: count });
+    async function* requests(): AsyncGenerator<Message> {
+      for (let i = 0; i < 10; i++) yield { text: String(i) };
+    }
+    expect(await clientStreamCall(channel, Echo.hear, requests(), call())).toEqual({ text: "0123456789" });
+  });
+
+  it("is sent only as fast as the server reads it", async () => {
+    await using scope = new Scope();
+    let sent = 0;
+    const abort = new AbortController();
+    const { channel } = await serveAndConnect(scope, {
+      hear: clientStream(async (requests: AsyncIterable<Message>, c) => {
+        for await (const _ of requests) break;
+        await new Promise((resolve) => c.signal.addEventListener("abort", resolve));
+        return { text: "" };
+      }),
+    });
+    const requests = endless(() => (sent += 1));
+    const answer = clientStreamCall(channel, Echo.hear, requests, { signal: abort.signal });
+    expect((await settled(() => sent)) * 16).toBeLessThan(8 * 1024);
+    abort.abort(new VirtError("CANCELLED", "enough"));
+    await expect(answer).rejects.toMatchObject({ message: "enough" });
+  });
+
+  it("fails with the server's error while it is still being sent", async () => {
+    await using scope = new Scope();
+    const { channel } = await serveAndConnect(scope, {
+      hear: clientStream(async (requests: AsyncIterable<Message>) => {
+        for await (const _ of requests) throw new VirtError("NO_SPACE", "the pool is full");
+        return { text: "" };
+      }),
+    });
+    await expect(clientStreamCall(channel, Echo.hear, endless(), call())).rejects.toMatchObject({
+      reason: "NO_SPACE",
+      message: "the pool is full",
+    });
+  });
+
+  it("fails with the error of its requests", async () => {
+    await using scope = new Scope();
+    const { channel } = await serveAndConnect(scope, { hear: count });
+    const broken = new VirtError("FILE_NOT_FOUND", "the image is gone");
+    async function* requests(): AsyncGenerator<Message> {
+      yield { text: "one" };
+      throw broken;
+    }
+    await expect(clientStreamCall(channel, Echo.hear, requests(), call())).rejects.toBe(broken);
   });
 });
 

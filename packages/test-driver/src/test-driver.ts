@@ -18,6 +18,7 @@ import { TestResources } from "./resources.ts";
 import { TestSavedState } from "./saved-state.ts";
 import { SEED_XML } from "./seed.ts";
 import { TestSnapshots } from "./snapshots.ts";
+import { TestStorage } from "./storage.ts";
 
 export interface TestDriverOptions {
   /** Guests that are there from the beginning, as libvirt XML, running. Unless told: the one guest `test`. */
@@ -77,6 +78,7 @@ export function createTestDriver(options: TestDriverOptions = {}): TestDriver {
     savedState: new TestSavedState(hypervisor),
     guestInfo: new TestGuestInfo(hypervisor),
     conversion: testConversion,
+    storage: new TestStorage(hypervisor),
     blockJobs: blockJobs(hypervisor),
     diskMoves: new TestDiskMoves(hypervisor),
     migrationSource,

@@ -1,5 +1,5 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
-import { bidiCall, type Channel, streamCall, unaryCall } from "@virtmesh/kit/grpc-client";
+import { bidiCall, type Channel, clientStreamCall, streamCall, unaryCall } from "@virtmesh/kit/grpc-client";
 
 /** A call that hangs must end its test with the call's name, not with the runner's time-out. */
 const CALL_MS = 20_000;
@@ -8,6 +8,11 @@ const CALL_MS = 20_000;
 export interface MeshClient extends AsyncDisposable {
   unary<Q, R>(method: MethodDefinition<Q, R>, request: Q, signal?: AbortSignal): Promise<R>;
   stream<Q, R>(method: MethodDefinition<Q, R>, request: Q, signal: AbortSignal): AsyncGenerator<R, void>;
+  clientStream<Q, R>(
+    method: MethodDefinition<Q, R>,
+    requests: AsyncIterable<Q>,
+    signal: AbortSignal,
+  ): Promise<R>;
   bidi<Q, R>(
     method: MethodDefinition<Q, R>,
     requests: AsyncIterable<Q>,
@@ -21,6 +26,7 @@ export function grpcClient(channel: Channel): MeshClient {
     unary: (method, request, signal = AbortSignal.timeout(CALL_MS)) =>
       unaryCall(channel, method, request, { signal }),
     stream: (method, request, signal) => streamCall(channel, method, request, { signal }),
+    clientStream: (method, requests, signal) => clientStreamCall(channel, method, requests, { signal }),
     bidi: (method, requests, signal) => bidiCall(channel, method, requests, { signal }),
     [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
   };

@@ -65,6 +65,13 @@ export function directClient(services: readonly Served[]): MeshClient {
     stream<Q, R>(method: MethodDefinition<Q, R>, request: Q, signal: AbortSignal): AsyncGenerator<R, void> {
       return new DirectStream<Q, R>(method, find(method.path)).run(signal, { request });
     },
+    clientStream<Q, R>(
+      method: MethodDefinition<Q, R>,
+      requests: AsyncIterable<Q>,
+      signal: AbortSignal,
+    ): Promise<R> {
+      return new DirectStream<Q, R>(method, find(method.path)).answer(signal, requests);
+    },
     bidi<Q, R>(
       method: MethodDefinition<Q, R>,
       requests: AsyncIterable<Q>,
@@ -147,6 +154,27 @@ class DirectStream<Q, R> extends Duplex {
       if (!this.#done) this.emit("cancelled");
       // A caller whose requests hang is not waited for; they end with the test's signal.
       sending?.catch(() => undefined);
+    }
+  }
+
+  /** The one answer to many requests. */
+  async answer(signal: AbortSignal, requests: AsyncIterable<Q>): Promise<R> {
+    const answered = Promise.withResolvers<R>();
+    const cancel = (): void => void this.emit("cancelled");
+    signal.addEventListener("abort", cancel, { once: true });
+    this.#served.handle(Object.assign(this, partsOf(this.#method.path)), (e, value) => {
+      if (e) answered.reject(fromServiceError(e));
+      else
+        answered.resolve(this.#method.responseDeserialize(this.#served.definition.responseSerialize(value)));
+    });
+    this.#send(requests).catch((e: unknown) => {
+      answered.reject(e);
+      cancel();
+    });
+    try {
+      return await answered.promise;
+    } finally {
+      signal.removeEventListener("abort", cancel);
     }
   }
 

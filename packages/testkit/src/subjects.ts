@@ -8,6 +8,7 @@ import { migrationModule } from "@virtmesh/agent/migration/module";
 import { agentService } from "@virtmesh/agent/services/agent-service";
 import { blockJobService } from "@virtmesh/agent/services/block-job-service";
 import { snapshotService } from "@virtmesh/agent/services/snapshot-service";
+import { storageService } from "@virtmesh/agent/services/storage-service";
 import { savedStateService } from "@virtmesh/agent/services/saved-state-service";
 import { resourceService } from "@virtmesh/agent/services/resource-service";
 import { guestInfoService } from "@virtmesh/agent/services/guest-info-service";
@@ -38,6 +39,8 @@ export interface DriverKind {
   /** A disk of that name for such a guest. */
   diskXml(target: string, dir: string): Promise<string>;
   snapshotXml?(xml: string): string;
+  /** How names of its disk images end, if not in `.img`. */
+  readonly volumeSuffix?: string;
 }
 
 /** A gateway on a NATS server, ready when it knows `host`. Given by the test, since a package must not know services. */
@@ -67,6 +70,7 @@ export function inProcess(kind: DriverKind): SubjectKind {
           savedStateService,
           guestInfoService,
           conversionService,
+          storageService,
           blockJobService,
           eventService,
           operationService,
@@ -137,6 +141,7 @@ async function openSubject(
       guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
       diskXml: (target) => kind.diskXml(target, dir),
       newPath: (name) => join(dir, `${name}.save`),
+      volumeSuffix: kind.volumeSuffix ?? ".img",
       ...(kind.snapshotXml === undefined ? {} : { snapshotXml: (xml) => kind.snapshotXml?.(xml) ?? xml }),
       guestsReact: kind.guestsReact,
       [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),

@@ -19,10 +19,11 @@ import { GuestInfoServiceService } from "@virtmesh/api/gen/virtmesh/v1/guest_inf
 import { ResourceServiceService } from "@virtmesh/api/gen/virtmesh/v1/resource";
 import { SavedStateServiceService } from "@virtmesh/api/gen/virtmesh/v1/saved_state";
 import { SnapshotServiceService } from "@virtmesh/api/gen/virtmesh/v1/snapshot";
+import { StorageServiceService } from "@virtmesh/api/gen/virtmesh/v1/storage";
 import type { Call } from "@virtmesh/core/call";
 import { isUriPattern } from "@virtmesh/core/uri";
 import { serverStream, type ServiceEntry, unary } from "@virtmesh/kit/grpc-server";
-import { listDomains, listDomainStats, listMigrations, listOperations } from "./fanout/lists.ts";
+import { listDomains, listDomainStats, listMigrations, listOperations, listPools } from "./fanout/lists.ts";
 import { listAgents } from "./fleet.ts";
 import { forward, type Forwarding, type RawMethod } from "./proxy/forward.ts";
 import { readUri } from "./routing/first-field.ts";
@@ -39,6 +40,7 @@ const FORWARDED: readonly ServiceDefinition[] = [
   SavedStateServiceService,
   GuestInfoServiceService,
   ConversionServiceService,
+  StorageServiceService,
   BlockJobServiceService,
   DiskMoveServiceService,
   MigrationServiceService,
@@ -60,6 +62,9 @@ export function gatewayServices(forwarding: Forwarding, sources: WatchSources): 
     ),
     [MigrationServiceService.listMigrations.path]: many(MigrationServiceService.listMigrations, (q, c) =>
       listMigrations(fanOut, q, c),
+    ),
+    [StorageServiceService.listPools.path]: many(StorageServiceService.listPools, (q, c) =>
+      listPools(fanOut, q, c),
     ),
   };
   return [

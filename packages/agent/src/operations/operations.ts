@@ -16,6 +16,9 @@ export interface OperationStart {
   readonly verb: string;
   readonly uuid: string;
   readonly name: string;
+  /** Of work on a volume, which is about no guest. */
+  readonly pool?: string;
+  readonly volume?: string;
   /** `operations/<id>` of which it is a part. */
   readonly parent?: string;
   readonly call: Pick<Call, "actor" | "requestId" | "trace">;
@@ -117,10 +120,12 @@ export class Operations implements AsyncDisposable {
     let count = 0;
     for (const live of this.#operations.values()) {
       if (live.state.result !== undefined || adopted.has(live.state.id)) continue;
-      const { verb, domainName } = live.state.metadata;
+      const { verb, domainName, volume } = live.state.metadata;
+      const [of, look] =
+        volume === "" ? [`guest "${domainName}"`, "guest's state"] : [`volume "${volume}"`, "volume"];
       const e = new VirtError(
         "OPERATION_ABORTED",
-        `the agent was restarted while the operation "${verb}" of guest "${domainName}" ran; read the guest's state to see what came of it`,
+        `the agent was restarted while the operation "${verb}" of ${of} ran; read the ${look} to see what came of it`,
       );
       this.#finish(live, { $case: "error", value: this.#options.toStatus(e) });
       await this.#write(live);
@@ -231,6 +236,8 @@ export class Operations implements AsyncDisposable {
         parent: begin.parent ?? "",
         drain: undefined,
         disk: undefined,
+        pool: begin.pool ?? "",
+        volume: begin.volume ?? "",
       },
     });
     this.#operations.set(id, live);

@@ -10,6 +10,7 @@ import type { MigrationDestinationFacet, MigrationSourceFacet } from "./migratio
 import type { ResourceFacet } from "./resources.ts";
 import type { SavedStateFacet } from "./saved-state.ts";
 import type { SnapshotFacet } from "./snapshots.ts";
+import type { StorageFacet } from "./storage.ts";
 
 export interface Facets {
   readonly host: HostFacet;
@@ -20,6 +21,7 @@ export interface Facets {
   readonly savedState: SavedStateFacet;
   readonly guestInfo: GuestInfoFacet;
   readonly conversion: ConversionFacet;
+  readonly storage: StorageFacet;
   readonly blockJobs: BlockJobFacet;
   readonly diskMoves: DiskMoveFacet;
   readonly migrationSource: MigrationSourceFacet;
@@ -56,6 +58,7 @@ export const FACET_METHODS = {
   savedState: ["save", "inspect", "restore", "managedSave", "removeManaged"],
   guestInfo: ["addresses", "system"],
   conversion: ["formats", "fromNative", "toNative"],
+  storage: ["pools", "volumes", "volume", "create", "resize", "delete", "upload", "download"],
   blockJobs: ["list", "cancel"],
   diskMoves: ["move", "pending", "resume"],
   migrationSource: ["examine", "open", "reopen", "retireGone"],

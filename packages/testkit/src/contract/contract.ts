@@ -10,6 +10,7 @@ import { operationContract } from "./operations.ts";
 import { resourceContract } from "./resources.ts";
 import { savedStateContract } from "./saved-state.ts";
 import { snapshotContract } from "./snapshots.ts";
+import { storageContract } from "./storage.ts";
 import type { SubjectKind } from "./subject.ts";
 import { unsupportedContract } from "./unsupported.ts";
 
@@ -23,6 +24,7 @@ export function driverContract(kind: SubjectKind): void {
   snapshotContract(kind);
   savedStateContract(kind);
   guestInfoContract(kind);
+  storageContract(kind);
   blockJobContract(kind);
   diskMoveContract(kind);
   eventContract(kind);

@@ -17,6 +17,8 @@ export interface Subject extends AsyncDisposable {
   diskXml(target: string): Promise<string>;
   /** A path on the host where no file is. */
   newPath(name: string): string;
+  /** How names of this hypervisor's disk images end: `.img`, `.vmdk`, ... */
+  readonly volumeSuffix: string;
   /** The definition made into one of which snapshots can be taken, where it is not. */
   snapshotXml?(xml: string): string;
   /** Whether guests have somebody inside who hears the power button; a guest without a kernel has not. */

@@ -33,6 +33,14 @@ import {
   RevertSnapshotRequest,
   SnapshotServiceService,
 } from "@virtmesh/api/gen/virtmesh/v1/snapshot";
+import {
+  CreateVolumeRequest,
+  DownloadVolumeRequest,
+  ListVolumesRequest,
+  ResizeVolumeRequest,
+  StorageServiceService,
+  UploadVolumeRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/storage";
 import { freshName, Guests } from "./guests.ts";
 import { type Subject, sharedSubject, type SubjectKind } from "./subject.ts";
 
@@ -40,6 +48,7 @@ const C = ConversionServiceService;
 const D = DomainServiceService;
 const R = ResourceServiceService;
 const S = SnapshotServiceService;
+const T = StorageServiceService;
 const V = SavedStateServiceService;
 
 /** How each optional method is asked for. */
@@ -125,6 +134,37 @@ const ASKED: Readonly<Record<string, (subject: Subject, domain: string) => Promi
     client.unary(C.convertFromNative, { uri, format: "x", config: "x" }),
   "conversion.toNative": ({ client, uri }, domain) =>
     client.unary(C.convertToNative, { uri, format: "x", source: { $case: "domain", value: domain } }),
+  "storage.pools": ({ client, uri }) =>
+    client.unary(T.listPools, { uri, pageSize: 0, pageToken: "", filter: "" }),
+  "storage.volumes": ({ client, uri }) =>
+    client.unary(T.listVolumes, ListVolumesRequest.fromPartial({ uri, pool: "x" })),
+  "storage.volume": ({ client, uri }) => client.unary(T.getVolume, { uri, pool: "x", volume: "x" }),
+  "storage.create": ({ client, uri }) =>
+    client.unary(
+      T.createVolume,
+      CreateVolumeRequest.fromPartial({ uri, pool: "x", name: "x", capacityBytes: 1n }),
+    ),
+  "storage.resize": ({ client, uri }) =>
+    client.unary(
+      T.resizeVolume,
+      ResizeVolumeRequest.fromPartial({ uri, pool: "x", volume: "x", capacityBytes: 1n }),
+    ),
+  "storage.delete": ({ client, uri }) =>
+    client.unary(T.deleteVolume, { uri, requestId: "", pool: "x", volume: "x" }),
+  "storage.upload": ({ client, uri }) => {
+    async function* sending(): AsyncGenerator<UploadVolumeRequest> {
+      yield UploadVolumeRequest.fromPartial({ uri, pool: "x", volume: "x" });
+    }
+    return client.clientStream(T.uploadVolume, sending(), new AbortController().signal);
+  },
+  "storage.download": ({ client, uri }) =>
+    client
+      .stream(
+        T.downloadVolume,
+        DownloadVolumeRequest.fromPartial({ uri, pool: "x", volume: "x" }),
+        new AbortController().signal,
+      )
+      .next(),
   "blockJobs.list": ({ client, uri }, domain) =>
     client.unary(BlockJobServiceService.listBlockJobs, { uri, domain }),
   "blockJobs.cancel": ({ client, uri }, domain) =>

@@ -16,6 +16,11 @@ import {
   type ListOperationsResponse,
   OperationServiceService,
 } from "@virtmesh/api/gen/virtmesh/v1/operation";
+import {
+  type ListPoolsRequest,
+  type ListPoolsResponse,
+  StorageServiceService,
+} from "@virtmesh/api/gen/virtmesh/v1/storage";
 import type { Call } from "@virtmesh/core/call";
 import { VirtError } from "@virtmesh/core/errors";
 import { parseUuid } from "@virtmesh/core/ids";
@@ -117,6 +122,33 @@ export async function listOperations(
     c,
   );
   return { operations: items, nextPageToken, unreachable };
+}
+
+/** Storage pools of many hosts, host after host. */
+export async function listPools(
+  fanOut: FanOut,
+  request: ListPoolsRequest,
+  c: Call,
+): Promise<ListPoolsResponse> {
+  const { items, nextPageToken, unreachable } = await concatenate(
+    fanOut,
+    {
+      pattern: request.uri,
+      pageToken: request.pageToken,
+      size: pageSize(request.pageSize, DEFAULT_PAGE),
+      query: fingerprint(request.uri, request.filter),
+      method: StorageServiceService.listPools,
+      request: (uri, size, token): ListPoolsRequest => ({
+        ...request,
+        uri,
+        pageSize: size,
+        pageToken: token,
+      }),
+      read: (answer) => ({ items: answer.pools, nextToken: answer.nextPageToken }),
+    },
+    c,
+  );
+  return { pools: items, nextPageToken, unreachable };
 }
 
 /** Migrations that begin at any of the hosts, oldest first. */

@@ -9,8 +9,27 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { type GetHostRequest, Host, HostServiceService } from "@virtmesh/api/gen/virtmesh/v1/host";
 import { VirtError } from "@virtmesh/core/errors";
-import { bidiCall, type Channel, connect, streamCall, unaryCall } from "@virtmesh/kit/grpc-client";
-import { bidi, serverStream, type ServiceEntry, startServer, unary } from "@virtmesh/kit/grpc-server";
+import {
+  StorageServiceService,
+  StorageVolume,
+  UploadVolumeRequest,
+} from "@virtmesh/api/gen/virtmesh/v1/storage";
+import {
+  bidiCall,
+  type Channel,
+  clientStreamCall,
+  connect,
+  streamCall,
+  unaryCall,
+} from "@virtmesh/kit/grpc-client";
+import {
+  bidi,
+  clientStream,
+  serverStream,
+  type ServiceEntry,
+  startServer,
+  unary,
+} from "@virtmesh/kit/grpc-server";
 import { createLogger } from "@virtmesh/kit/logger";
 import { createMetrics } from "@virtmesh/kit/metrics";
 import { Scope } from "@virtmesh/kit/scope";
@@ -90,7 +109,7 @@ class World extends Scope {
       toStatus: toServiceError,
       observe: (path, code) => void this.observed.push(`${path} ${status[code]}`),
     };
-    const services = [DomainServiceService, HostServiceService].map((definition) => {
+    const services = [DomainServiceService, HostServiceService, StorageServiceService].map((definition) => {
       const raw: Record<string, RawMethod> = {};
       const implementation: Record<string, ReturnType<typeof forward>> = {};
       for (const [name, method] of Object.entries(definition)) {
@@ -289,6 +308,60 @@ describe("forwarding", () => {
     let received = 1;
     for await (const _ of stream) received++;
     expect(received).toBe(2000);
+  });
+
+  it("holds a caller back that sends faster than the agent takes, and gives it the one answer", async () => {
+    await using world = new World();
+    let sent = 0;
+    let taken = 0;
+    const go = Promise.withResolvers<void>();
+    await world.agent("host-a", [
+      {
+        definition: StorageServiceService,
+        implementation: {
+          uploadVolume: clientStream<UploadVolumeRequest, StorageVolume>(async (requests) => {
+            for await (const { data } of requests) {
+              if (taken === 0) await go.promise;
+              taken += data.length;
+            }
+            return StorageVolume.fromPartial({ capacityBytes: BigInt(taken) });
+          }),
+        },
+      },
+    ]);
+    const channel = await world.gateway();
+    const data = Buffer.alloc(64 * 1024);
+    async function* sending(): AsyncGenerator<UploadVolumeRequest> {
+      for (; sent < 2000; sent++) yield UploadVolumeRequest.fromPartial({ uri: sent === 0 ? URI : "", data });
+    }
+    const answer = clientStreamCall(channel, StorageServiceService.uploadVolume, sending(), never);
+    // Long enough for everything, if nothing held it back.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(sent).toBeLessThan(1000);
+    go.resolve();
+    expect((await answer).capacityBytes).toBe(BigInt(2000 * data.length));
+    expect(world.observed).toEqual(["/virtmesh.v1.StorageService/UploadVolume OK"]);
+  });
+
+  it("tells a caller that still sends why the agent does not take it", async () => {
+    await using world = new World();
+    await world.agent("host-a", [
+      {
+        definition: StorageServiceService,
+        implementation: {
+          uploadVolume: clientStream<UploadVolumeRequest, StorageVolume>(async () => {
+            throw new VirtError("NO_SPACE", "the pool is full");
+          }),
+        },
+      },
+    ]);
+    const channel = await world.gateway();
+    const data = Buffer.alloc(64 * 1024);
+    async function* endless(): AsyncGenerator<UploadVolumeRequest> {
+      for (;;) yield UploadVolumeRequest.fromPartial({ uri: URI, data });
+    }
+    const answer = clientStreamCall(channel, StorageServiceService.uploadVolume, endless(), never);
+    await expect(answer).rejects.toMatchObject({ reason: "NO_SPACE", message: "the pool is full" });
   });
 
   it("ends the calls of an agent whose lease is lost, and says for how long", async () => {

@@ -2,12 +2,15 @@ import type { EventEmitter } from "node:events";
 import type { OutgoingHttpHeaders } from "node:http2";
 import {
   type handleBidiStreamingCall,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   type MethodDefinition,
   type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
+  type sendUnaryData,
   status,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
@@ -20,7 +23,8 @@ import type { AgentLink, Exchange, Outcome, Receiver } from "./link.ts";
 export type RawMethod = MethodDefinition<Buffer, Buffer>;
 
 /** A call that somebody made to the gateway. */
-export type IncomingCall = ServerUnaryCall<Buffer, Buffer> | AnswerStream;
+export type IncomingCall = ServerUnaryCall<Buffer, Buffer> | RequestStream | AnswerStream;
+type RequestStream = ServerReadableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 type AnswerStream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /** What forwarding needs of the rest of the gateway. */
@@ -42,7 +46,10 @@ export interface Ending extends Outcome {
 
 /** Serves a method by sending its bytes on to the agent that its first message names. */
 export function forward(method: RawMethod, forwarding: Forwarding): UntypedHandleCall {
-  if (method.requestStream) return forwardStream(method.path, forwarding);
+  if (method.requestStream)
+    return method.responseStream
+      ? forwardStream(method.path, forwarding)
+      : forwardClientStream(method.path, forwarding);
   return method.responseStream
     ? forwardServerStream(method.path, forwarding)
     : forwardUnary(method.path, forwarding);
@@ -50,22 +57,9 @@ export function forward(method: RawMethod, forwarding: Forwarding): UntypedHandl
 
 function forwardUnary(path: string, forwarding: Forwarding): handleUnaryCall<Buffer, Buffer> {
   return (call, callback) => {
-    const started = performance.now();
-    let answer: Buffer | undefined;
-    const finish = (outcome: Outcome | undefined, failure: VirtError | undefined): void => {
-      const ending = endingOf(forwarding, outcome, failure, answer === undefined);
-      forwarding.observe(path, ending?.code ?? status.OK, (performance.now() - started) / 1000);
-      if (ending) callback(ending);
-      else callback(null, answer, outcome?.metadata);
-    };
-    const exchange = begin(path, call, call.request, forwarding, {
-      headers: (headers) => call.sendMetadata(headers),
-      message: (message) => {
-        answer = message;
-      },
-      end: finish,
-    });
-    if (VirtError.is(exchange)) return finish(undefined, exchange);
+    const { receiver, refuse } = toCallback(path, call, forwarding, callback);
+    const exchange = begin(path, call, call.request, forwarding, receiver);
+    if (VirtError.is(exchange)) return refuse(exchange);
     exchange.send(call.request);
     exchange.finish();
   };
@@ -91,33 +85,57 @@ function forwardServerStream(
   };
 }
 
-/** Client streams and streams both ways: the first message says where to. */
+function forwardClientStream(
+  path: string,
+  forwarding: Forwarding,
+): handleClientStreamingCall<Buffer, Buffer> {
+  return (call, callback) => {
+    const { receiver, refuse } = toCallback(path, call, forwarding, callback);
+    sendOn(call, (first) => begin(path, call, first, forwarding, receiver), refuse);
+  };
+}
+
 function forwardStream(path: string, forwarding: Forwarding): handleBidiStreamingCall<Buffer, Buffer> {
   return (call) => {
     let exchange: Exchange | VirtError | undefined;
-    call.on("data", (message: Buffer) => {
-      if (VirtError.is(exchange)) return;
-      if (exchange === undefined) {
-        exchange = begin(
-          path,
-          call,
-          message,
-          forwarding,
-          toCaller(path, call, forwarding, () => exchange),
-        );
-        if (VirtError.is(exchange)) return refuse(path, call, exchange, forwarding);
-        const opened = exchange;
-        call.on("drain", () => opened.resume());
-        opened.onDrain(() => call.resume());
-        endWithServer(call, opened);
-      }
-      if (!exchange.send(message)) call.pause();
-    });
-    call.on("end", () => {
-      if (exchange === undefined) refuse(path, call, noFirstMessage(), forwarding);
-      else if (!VirtError.is(exchange)) exchange.finish();
-    });
+    const open = (first: Buffer): Exchange | VirtError => {
+      exchange = begin(
+        path,
+        call,
+        first,
+        forwarding,
+        toCaller(path, call, forwarding, () => exchange),
+      );
+      if (VirtError.is(exchange)) return exchange;
+      const opened = exchange;
+      call.on("drain", () => opened.resume());
+      return opened;
+    };
+    sendOn(call, open, (e) => refuse(path, call, e, forwarding));
   };
+}
+
+/** What the caller sends, on its way to the agent that its first message names, as fast as that one takes it. */
+function sendOn(
+  call: RequestStream,
+  open: (first: Buffer) => Exchange | VirtError,
+  refuse: (e: VirtError) => void,
+): void {
+  let exchange: Exchange | VirtError | undefined;
+  call.on("data", (message: Buffer) => {
+    if (VirtError.is(exchange)) return;
+    if (exchange === undefined) {
+      exchange = open(message);
+      if (VirtError.is(exchange)) return refuse(exchange);
+      exchange.onDrain(() => call.resume());
+      endWithServer(call, exchange);
+    }
+    if (!exchange.send(message)) call.pause();
+  });
+  call.on("end", () => {
+    if (exchange === undefined) refuse(noFirstMessage());
+    else if (!VirtError.is(exchange)) exchange.finish();
+  });
 }
 
 function begin(
@@ -141,6 +159,31 @@ function begin(
   } catch (e) {
     return VirtError.from(e);
   }
+}
+
+/** The one answer of a call, given to grpc-js when the agent has ended it well. */
+function toCallback(
+  path: string,
+  call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
+  forwarding: Forwarding,
+  callback: sendUnaryData<Buffer>,
+): { readonly receiver: Receiver; readonly refuse: (e: VirtError) => void } {
+  const started = performance.now();
+  let answer: Buffer | undefined;
+  const finish = (outcome: Outcome | undefined, failure: VirtError | undefined): void => {
+    const ending = endingOf(forwarding, outcome, failure, answer === undefined);
+    forwarding.observe(path, ending?.code ?? status.OK, (performance.now() - started) / 1000);
+    if (ending) callback(ending);
+    else callback(null, answer, outcome?.metadata);
+  };
+  const receiver: Receiver = {
+    headers: (headers) => call.sendMetadata(headers),
+    message: (message) => {
+      answer = message;
+    },
+    end: finish,
+  };
+  return { receiver, refuse: (e) => finish(undefined, e) };
 }
 
 function toCaller(

@@ -51,7 +51,12 @@ export interface OperationMetadata {
     | DiskProgress
     | undefined;
   /** Only for `drain`. */
-  drain: DrainProgress | undefined;
+  drain:
+    | DrainProgress
+    | undefined;
+  /** Only for work on a volume, which is about no guest: the name of its pool, and its own in it. */
+  pool: string;
+  volume: string;
 }
 
 export interface ListOperationsRequest {
@@ -108,6 +113,8 @@ function createBaseOperationMetadata(): OperationMetadata {
     parent: "",
     disk: undefined,
     drain: undefined,
+    pool: "",
+    volume: "",
   };
 }
 
@@ -154,6 +161,12 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     }
     if (message.drain !== undefined) {
       DrainProgress.encode(message.drain, writer.uint32(170).fork()).join();
+    }
+    if (message.pool !== "") {
+      writer.uint32(322).string(message.pool);
+    }
+    if (message.volume !== "") {
+      writer.uint32(330).string(message.volume);
     }
     return writer;
   },
@@ -283,6 +296,22 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
             message.drain = DrainProgress.decode(reader, reader.uint32());
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -339,6 +368,12 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     if (message.drain !== undefined) {
       obj.drain = DrainProgress.toJSON(message.drain);
     }
+    if (message.pool !== "") {
+      obj.pool = message.pool;
+    }
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
     return obj;
   },
 
@@ -367,6 +402,8 @@ export const OperationMetadata: MessageFns<OperationMetadata> = {
     message.drain = (object.drain !== undefined && object.drain !== null)
       ? DrainProgress.fromPartial(object.drain)
       : undefined;
+    message.pool = object.pool ?? "";
+    message.volume = object.volume ?? "";
     return message;
   },
 };

@@ -23,13 +23,14 @@ const hyperv: DriverKind = {
   name: "hyperv",
   guestsReact: true,
   disks: { bus: "scsi", first: "sda", second: "sdb" },
-  createDriver: ({ logger }) =>
+  createDriver: ({ logger, stateDir }) =>
     createHypervDriver({
       endpoint: { host: "127.0.0.1", port: host.port, tls: false },
       credentials: { scheme: "basic", ...LOGIN },
-      ...{ logger, signal },
+      ...{ logger, signal, stateDir },
     }),
   diskXml: async (target) => diskXml(target),
+  newPath: (name) => `D:\\moved\\${name}-${crypto.randomUUID()}.vhdx`,
   guestXml: async (name, uuid) => `<domain type='hyperv'>
     <name>${name}</name>
     ${uuid === undefined ? "" : `<uuid>${uuid}</uuid>`}

@@ -41,6 +41,8 @@ export interface DriverKind {
   snapshotXml?(xml: string): string;
   /** How names of its disk images end, if not in `.img`. */
   readonly volumeSuffix?: string;
+  /** Where a disk of its guests can lie that is not there yet, if its host is another machine. */
+  newPath?(name: string): string;
 }
 
 /** A gateway on a NATS server, ready when it knows `host`. Given by the test, since a package must not know services. */
@@ -140,8 +142,8 @@ async function openSubject(
       disks: kind.disks ?? VIRTIO_DISKS,
       guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
       diskXml: (target) => kind.diskXml(target, dir),
-      newPath: (name) => join(dir, `${name}.save`),
       volumeSuffix: kind.volumeSuffix ?? ".img",
+      newPath: (name) => kind.newPath?.(name) ?? join(dir, `${name}.save`),
       ...(kind.snapshotXml === undefined ? {} : { snapshotXml: (xml) => kind.snapshotXml?.(xml) ?? xml }),
       guestsReact: kind.guestsReact,
       [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),

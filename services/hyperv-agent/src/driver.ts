@@ -3,6 +3,7 @@ import { OneDefinitionResources } from "@virtmesh/agent/guests/one-definition-re
 import type { Driver } from "@virtmesh/core/driver/driver";
 import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
 import { configurable } from "./facets/configure.ts";
+import { HypervDiskMoves } from "./facets/disk-moves.ts";
 import { HypervDomains } from "./facets/domains.ts";
 import { HypervGuestInfo } from "./facets/guest-info.ts";
 import { HypervHost } from "./facets/host.ts";
@@ -18,6 +19,8 @@ export interface HypervDriverConfig {
   readonly endpoint: Endpoint;
   readonly credentials: Credentials;
   readonly logger: MeshLogger;
+  /** What is to be known after a restart of the agent. */
+  readonly stateDir: string;
   readonly signal: AbortSignal;
 }
 
@@ -26,7 +29,7 @@ export async function createHypervDriver(config: HypervDriverConfig): Promise<Dr
   const server = new HypervServer(config.logger);
   try {
     await server.connect(config.endpoint, config.credentials, config.signal);
-    return facetsOf(server);
+    return facetsOf(server, config.stateDir);
   } catch (e) {
     await server[Symbol.asyncDispose]();
     throw e;
@@ -35,10 +38,10 @@ export async function createHypervDriver(config: HypervDriverConfig): Promise<Dr
 
 /** The same without a host: it says what it can do, and can do nothing. */
 export function unconnectedHypervDriver(): Driver {
-  return facetsOf(new HypervServer(silentLogger));
+  return facetsOf(new HypervServer(silentLogger), "");
 }
 
-function facetsOf(server: HypervServer): Driver {
+function facetsOf(server: HypervServer, stateDir: string): Driver {
   return {
     name: "hyperv",
     serves: [{ scheme: "hyperv", path: "/" }],
@@ -49,6 +52,7 @@ function facetsOf(server: HypervServer): Driver {
     snapshots: new HypervSnapshots(server),
     guestInfo: new HypervGuestInfo(server),
     savedState: new HypervSavedState(server),
+    diskMoves: new HypervDiskMoves(server, stateDir),
     migrationSource: new HypervMigrationSource(server),
     migrationDestination: new HypervMigrationDestination(server),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

@@ -6,6 +6,6 @@ await runAgent({
   name: "hyperv-agent",
   summary: "guests of a Hyper-V host",
   extraConfig: HYPERV_OPTIONS,
-  createDriver: async ({ logger, signal }, extra) =>
-    createHypervDriver({ ...(await readHypervConfig(extra, signal)), logger, signal }),
+  createDriver: async ({ logger, signal, stateDir }, extra) =>
+    createHypervDriver({ ...(await readHypervConfig(extra, signal)), logger, signal, stateDir }),
 });

@@ -126,8 +126,8 @@ export class HypervServer implements EventSink, AsyncDisposable {
   }
 
   /** Resolves when a job that somebody began has ended well. */
-  async follow(what: string, job: Reference, c: Call): Promise<void> {
-    await this.ask(what, (session, options) => this.#jobs.follow(session, job, options), c);
+  async follow(what: string, job: Reference, c: Call, watcher?: JobWatcher): Promise<void> {
+    await this.ask(what, (session, options) => this.#jobs.follow(session, job, options, watcher), c);
   }
 
   /** What happens to instances of a class from here on; where the host tells nothing, each second may be something. */

@@ -1,131 +1,16 @@
 import { ownCall } from "@virtmesh/core/call";
-import { type Driver, need, supportOf } from "@virtmesh/core/driver/driver";
-import type { DomainInfo } from "@virtmesh/core/driver/domains";
-import type { HypervisorEvent } from "@virtmesh/core/driver/events";
-import { createHypervDriver } from "@virtmesh/hyperv-agent/driver";
-import { type Seed, seedFrom } from "@virtmesh/hyperv-simulator/host/seed";
-import type { SettingsPatch } from "@virtmesh/hyperv-simulator/host/settings";
-import { type Simulator, startSimulator } from "@virtmesh/hyperv-simulator/server";
+import { need, supportOf } from "@virtmesh/core/driver/driver";
+import { seedFrom } from "@virtmesh/hyperv-simulator/host/seed";
+import { startSimulator } from "@virtmesh/hyperv-simulator/server";
 import { startHypervSimulator } from "@virtmesh/lab/hyperv-simulator";
+import { Driven, Fronted, guestXml, lifecycle, LOGIN } from "./driven.ts";
 
 jest.setTimeout(60_000);
 
 const call = ownCall();
-const { signal } = call;
-const LOGIN = { user: "Administrator", password: "Secret-1" };
 const WEB = "A1B2C3D4-0001-4000-8000-000000000001";
 const OFF = { live: false, config: true };
 const FORM = { inactive: true, secure: true, migratable: false };
-
-/** A driver that logs in as Windows is delivered (NTLM, sealed), and what it told. */
-class Driven implements AsyncDisposable {
-  readonly driver: Driver;
-  readonly warnings: string[];
-  readonly events: HypervisorEvent[] = [];
-  readonly #heard = new EventTarget();
-
-  protected constructor(driver: Driver, warnings: string[]) {
-    this.driver = driver;
-    this.warnings = warnings;
-    driver.domains.subscribe((event) => {
-      this.events.push(event);
-      this.#heard.dispatchEvent(new Event("heard"));
-    });
-  }
-
-  static async at(host: {
-    readonly port: number;
-    readonly user: string;
-    readonly password: string;
-  }): Promise<Driven> {
-    const warnings: string[] = [];
-    return new Driven(await connect(host, warnings), warnings);
-  }
-
-  /** What was told of a guest's life, as `type detail`. */
-  lifeOf(name: string): string[] {
-    return this.events.flatMap(({ name: of, body }) =>
-      of === name && body.kind === "lifecycle" ? [`${body.type} ${body.detail}`.trim()] : [],
-    );
-  }
-
-  async heard(isIt: (event: HypervisorEvent) => boolean): Promise<HypervisorEvent> {
-    for (;;) {
-      const found = this.events.find(isIt);
-      if (found !== undefined) return found;
-      await new Promise((resolve) => this.#heard.addEventListener("heard", resolve, { once: true }));
-    }
-  }
-
-  async define(name: string, devices = ""): Promise<DomainInfo> {
-    const { domains } = this.driver;
-    return await domains.define(domains.parse(guestXml(name, devices)), call);
-  }
-
-  guest(name: string): DomainInfo {
-    const found = this.driver.domains.find(name);
-    if (found === undefined) throw new Error(`there is no guest ${name}`);
-    return found;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.driver[Symbol.asyncDispose]();
-  }
-}
-
-/** The same with a host of its own. */
-class Fronted extends Driven {
-  readonly host: Simulator;
-
-  private constructor(driver: Driver, warnings: string[], host: Simulator) {
-    super(driver, warnings);
-    this.host = host;
-  }
-
-  static async open(settings: SettingsPatch = {}, seed: Partial<Seed> = {}): Promise<Fronted> {
-    const host = await startSimulator({
-      ...{ seed: seedFrom({ guests: [{ name: "web", state: "running" }], ...seed }), settings },
-      ...{ credentials: LOGIN, address: "127.0.0.1", port: 0 },
-    });
-    const warnings: string[] = [];
-    try {
-      return new Fronted(await connect({ port: host.port, ...LOGIN }, warnings), warnings, host);
-    } catch (e) {
-      await host[Symbol.asyncDispose]();
-      throw e;
-    }
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    await this.host[Symbol.asyncDispose]();
-  }
-}
-
-async function connect(
-  { port, user, password }: { readonly port: number; readonly user: string; readonly password: string },
-  warnings: string[],
-): Promise<Driver> {
-  const nothing = (): void => undefined;
-  const warn = (_: object, text?: string): void => void warnings.push(text ?? "");
-  return await createHypervDriver({
-    endpoint: { host: "127.0.0.1", port, tls: false },
-    credentials: { scheme: "negotiate", user, password },
-    logger: { debug: nothing, info: nothing, error: nothing, warn },
-    signal,
-  });
-}
-
-function guestXml(name: string, devices: string): string {
-  return `<domain type='hyperv'>
-    <name>${name}</name><memory unit='MiB'>64</memory><os firmware='efi'><type>hvm</type></os>
-    <devices>${devices}</devices>
-  </domain>`;
-}
-
-function lifecycle(name: string, type: string): (event: HypervisorEvent) => boolean {
-  return (event) => event.name === name && event.body.kind === "lifecycle" && event.body.type === type;
-}
 
 const CARD =
   "<interface type='bridge'><mac address='00:15:5d:00:00:07'/><source bridge='Default Switch'/></interface>";

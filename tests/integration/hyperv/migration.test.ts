@@ -25,11 +25,11 @@ type Hosts = Readonly<Record<HostName, Simulator>>;
 function behind({ port }: Simulator, host: HostName): Behind {
   return {
     uri: `hyperv://${host}/`,
-    createDriver: ({ logger, signal }) =>
+    createDriver: ({ logger, signal, stateDir }) =>
       createHypervDriver({
         endpoint: { host: "127.0.0.1", port, tls: false },
         credentials: { scheme: "negotiate", ...LOGIN },
-        ...{ logger, signal },
+        ...{ logger, signal, stateDir },
       }),
   };
 }

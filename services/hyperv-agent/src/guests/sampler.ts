@@ -1,9 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isHypervError } from "../msvm/errors.ts";
+import { imageAt } from "../images/images.ts";
 import { type MsvmSession, serviceReference, settingReference } from "../msvm/session.ts";
 import { readMsvm } from "../msvm/read.ts";
 import { isKind } from "../settings/model.ts";
-import { readCimXml } from "../wsman/cim-xml.ts";
 import type { CallOptions } from "../wsman/client.ts";
 import type { Facts } from "./facts.ts";
 import type { Guest } from "./guest.ts";
@@ -89,23 +88,9 @@ function hardDisksOf({ settings }: Facts): readonly string[] {
     .flatMap(({ HostResource = [] }) => HostResource);
 }
 
-async function sizeAt(session: MsvmSession, Path: string, options: CallOptions): Promise<bigint> {
-  try {
-    const { output } = await session.call(
-      "Msvm_ImageManagementService",
-      serviceReference("Msvm_ImageManagementService"),
-      "GetVirtualHardDiskSettingData",
-      { Path },
-      options,
-    );
-    const text = output.SettingData;
-    if (text === undefined) return 0n;
-    return readMsvm("Msvm_VirtualHardDiskSettingData", readCimXml(text)).MaxInternalSize ?? 0n;
-  } catch (e) {
-    // A disk that the host cannot look into has no size to show.
-    if (isHypervError(e)) return 0n;
-    throw e;
-  }
+async function sizeAt(session: MsvmSession, path: string, options: CallOptions): Promise<bigint> {
+  // A disk that the host cannot look into has no size to show.
+  return (await imageAt(session, path, options))?.MaxInternalSize ?? 0n;
 }
 
 function forget(all: Map<string, unknown>, kept: ReadonlySet<string>): void {

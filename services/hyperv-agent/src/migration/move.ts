@@ -123,25 +123,18 @@ export async function moveStorage(
   server: HypervServer,
   guest: Moving,
   facts: Facts,
-  places: ReadonlyMap<string, string>,
+  { places, keepSource }: { readonly places: ReadonlyMap<string, string>; readonly keepSource: boolean },
   watcher: JobWatcher,
   c: Call,
 ): Promise<void> {
-  await server.call(
-    `the disks of guest "${guest.name}" cannot be moved`,
-    SERVICE,
-    "MigrateVirtualSystemToHost",
-    {
-      ComputerSystem: systemReference(guest.key),
-      MigrationSettingData: embedded("Msvm_VirtualSystemMigrationSettingData", {
-        MigrationType: TYPE.storage,
-      }),
-      NewResourceSettingData: disksAt(server, facts, places),
-    },
-    c,
-    undefined,
-    watcher,
-  );
+  const how = { MigrationType: TYPE.storage, AvoidRemovingVHDs: keepSource };
+  const input = {
+    ComputerSystem: systemReference(guest.key),
+    MigrationSettingData: embedded("Msvm_VirtualSystemMigrationSettingData", how),
+    NewResourceSettingData: disksAt(server, facts, places),
+  };
+  const what = `the disks of guest "${guest.name}" cannot be moved`;
+  await server.call(what, SERVICE, "MigrateVirtualSystemToHost", input, c, undefined, watcher);
 }
 
 /** The job of a guest that is on its way, or whose disks are. */

@@ -14,7 +14,7 @@ import { awaitEnd, cancelJob, forgetJob, startMirror } from "./mirror-job.ts";
 import { newNodeSteps } from "./new-nodes.ts";
 import { rootNode } from "./nodes.ts";
 import { withMovedDisk } from "./moved-disk.ts";
-import type { DiskMoveRecord, DiskMoveRecords } from "./records.ts";
+import type { DiskMoveRecord, QemuDiskMoveRecords } from "./records.ts";
 import { concludeMove, settleWithoutGuest, undoneError, undoOnHost } from "./settle.ts";
 
 /** How often the copy is looked at for the progress that people see. */
@@ -25,7 +25,7 @@ const RETRY_MS = 1_000;
 
 export interface DiskMoveSite {
   readonly guests: Guests;
-  readonly records: DiskMoveRecords;
+  readonly records: QemuDiskMoveRecords;
   readonly launch: LaunchSite;
   readonly logger: MeshLogger;
 }

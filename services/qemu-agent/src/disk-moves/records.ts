@@ -1,11 +1,8 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { removeDurably, writeDurably } from "@virtmesh/agent/journal/durable-file";
+import type { DiskMoveRecords } from "@virtmesh/agent/disk-moves/records";
 import type { DiskMove } from "@virtmesh/core/driver/disk-moves";
-import { systemCode, VirtError } from "@virtmesh/core/errors";
 import type { FileIdentity } from "../migration/made-images.ts";
 
-/** One move as it is remembered: `<state>/disk-moves/<id>.json`, written before each thing that it says is done. */
+/** One move as it is remembered. */
 export interface DiskMoveRecord {
   readonly move: DiskMove;
   /** `pivoting`: the CPUs stand still, or are about to, until the definitions name the image that the device uses. */
@@ -31,47 +28,4 @@ export interface Nodes {
   readonly second: boolean;
 }
 
-export class DiskMoveRecords {
-  readonly #dir: string;
-
-  constructor(stateDir: string) {
-    this.#dir = join(stateDir, "disk-moves");
-  }
-
-  async write(record: DiskMoveRecord): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    const text = JSON.stringify(record, (_, v: unknown) => (typeof v === "bigint" ? v.toString() : v), 2);
-    await writeDurably(this.#path(record.move.id), `${text}\n`);
-  }
-
-  /** All that can be read; `leftAside` hears of the others, which stay where they are. */
-  async all(leftAside: (e: VirtError) => void): Promise<readonly DiskMoveRecord[]> {
-    const names = await readdir(this.#dir).catch((e: unknown) => {
-      if (systemCode(e) === "ENOENT") return [];
-      throw e;
-    });
-    const records: DiskMoveRecord[] = [];
-    for (const name of names.filter((each) => each.endsWith(".json"))) {
-      const path = join(this.#dir, name);
-      try {
-        records.push(parse(await readFile(path, "utf8")));
-      } catch (cause) {
-        leftAside(new VirtError("INTERNAL", `${path} is no record of a move of a disk`, {}, { cause }));
-      }
-    }
-    return records;
-  }
-
-  async remove(id: string): Promise<void> {
-    await removeDurably(this.#path(id));
-  }
-
-  #path(id: string): string {
-    return join(this.#dir, `${id}.json`);
-  }
-}
-
-function parse(text: string): DiskMoveRecord {
-  const record = JSON.parse(text) as DiskMoveRecord;
-  return { ...record, move: { ...record.move, bytesPerSecond: BigInt(record.move.bytesPerSecond) } };
-}
+export type QemuDiskMoveRecords = DiskMoveRecords<DiskMoveRecord>;

@@ -6,11 +6,11 @@ import type { Guests } from "../domain/guests.ts";
 import { isSameFile, lookAtFile, removeMadeImages } from "../migration/made-images.ts";
 import { pathOfDisk } from "./moved-disk.ts";
 import { otherUser } from "./movable.ts";
-import type { DiskMoveRecord, DiskMoveRecords } from "./records.ts";
+import type { DiskMoveRecord, QemuDiskMoveRecords } from "./records.ts";
 
 interface SettleSite {
   readonly guests: Guests;
-  readonly records: DiskMoveRecords;
+  readonly records: QemuDiskMoveRecords;
   readonly logger: MeshLogger;
 }
 

@@ -1,10 +1,11 @@
+import { DiskMoveRecords } from "@virtmesh/agent/disk-moves/records";
 import type { Call } from "@virtmesh/core/call";
 import type { DiskMove, DiskMoved, DiskMoveFacet, DiskMoveRun } from "@virtmesh/core/driver/disk-moves";
 import { VirtError } from "@virtmesh/core/errors";
 import { type DiskMoveSite, MovingDisk } from "../disk-moves/disk-move.ts";
 import { checkPlace, checkRemoval, movableDisk } from "../disk-moves/movable.ts";
 import { nodesOf, rootNode } from "../disk-moves/nodes.ts";
-import { type DiskMoveRecord, DiskMoveRecords } from "../disk-moves/records.ts";
+import type { DiskMoveRecord } from "../disk-moves/records.ts";
 import { settleWithoutGuest } from "../disk-moves/settle.ts";
 import { lookAtFile } from "../migration/made-images.ts";
 
@@ -49,9 +50,7 @@ export class QemuDiskMoves implements DiskMoveFacet {
 
   async resume(move: DiskMove, run: DiskMoveRun, c: Call): Promise<DiskMoved> {
     const { guests, records } = this.#site;
-    const record = (await records.all(() => undefined)).find((r) => r.move.id === move.id);
-    if (record === undefined)
-      throw new VirtError("OPERATION_NOT_FOUND", `there is no record of the move ${move.id}`);
+    const record = await records.require(move.id);
     const guest = guests.get(move.uuid);
     if (guest?.instance === undefined)
       return await settleWithoutGuest(record, guest, this.#site, run.cancel.aborted);

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -7,6 +7,7 @@ import {
   journalRefusal,
   MigrationJournal,
   parseJournal,
+  pruneJournals,
   readJournal,
   readJournals,
 } from "./journal.ts";
@@ -57,6 +58,62 @@ describe("the journal of a migration", () => {
     await appendFile(join(dir, `${id}.source.jsonl`), '{"entry":"dec');
     expect((await readJournal(dir, id, "source"))?.lines.map((l) => l.entry)).toEqual(["deciding"]);
     expect(parseJournal('{"side":"sou')).toBeUndefined();
+  });
+
+  it("goes on behind a line that a power cut tore: what is written then is whole", async () => {
+    {
+      await using journal = await MigrationJournal.create(dir, header);
+      await journal.append("deciding");
+    }
+    await appendFile(join(dir, `${id}.source.jsonl`), '{"entry":"dec');
+    {
+      await using journal = await MigrationJournal.reopen(dir, id, "source");
+      await journal.append("aborting");
+    }
+    expect((await readJournal(dir, id, "source"))?.lines.map((l) => l.entry)).toEqual([
+      "deciding",
+      "aborting",
+    ]);
+  });
+
+  it("writes again when the disk that was full for a moment has room, and only what was refused is missing", async () => {
+    await using journal = await MigrationJournal.create(dir, header);
+    await using any = await open(dir, "r");
+    const append = jest.spyOn(Object.getPrototypeOf(any) as typeof any, "appendFile");
+    append.mockImplementationOnce(async () => {
+      await appendFile(join(dir, `${id}.source.jsonl`), '{"entry":"dec');
+      throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    });
+    await expect(journal.append("deciding")).rejects.toThrow("no space left");
+    await journal.append("aborting");
+    append.mockRestore();
+    expect((await readJournal(dir, id, "source"))?.lines.map((l) => l.entry)).toEqual(["aborting"]);
+  });
+
+  it("leaves nothing of one that could not be begun", async () => {
+    await using any = await open(dir, "r");
+    const append = jest.spyOn(Object.getPrototypeOf(any) as typeof any, "appendFile");
+    append.mockRejectedValueOnce(new Error("no space left on device"));
+    await expect(MigrationJournal.create(dir, header)).rejects.toThrow("no space left");
+    append.mockRestore();
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it("is forgotten long after its end, but not by a destination that may have run the guest", async () => {
+    const destination: JournalHeader = { ...header, side: "destination" };
+    for (const [dirOf, last] of [
+      ["ran", "resumed"],
+      ["gave-up", "promised"],
+    ] as const) {
+      const at = join(dir, dirOf);
+      await using journal = await MigrationJournal.create(at, destination);
+      await journal.append(last);
+      await journal.append("ended");
+      await pruneJournals(at, Date.now() + 1_000);
+    }
+    // A source that was away for longer must not hear that nobody knows of it, and take the guest back.
+    expect((await readJournal(join(dir, "ran"), id, "destination"))?.lines[0]?.entry).toBe("resumed");
+    expect(await readJournal(join(dir, "gave-up"), id, "destination")).toBeUndefined();
   });
 
   it("refuses a second journal of the same migration and side", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rm, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { MigrationOffer } from "@virtmesh/core/driver/migration";
 import { VirtError } from "@virtmesh/core/errors";
@@ -39,9 +39,12 @@ export interface JournalFile {
 export class MigrationJournal implements AsyncDisposable {
   readonly #file: FileHandle;
   #last: Promise<void> = Promise.resolve();
+  /** The file may end in a part of a line: what is written next begins another one. */
+  #torn: boolean;
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle, torn: boolean) {
     this.#file = file;
+    this.#torn = torn;
   }
 
   /** Durable when it resolves, and so is the file's name. @throws WRONG_STATE when there is one for this migration and side. */
@@ -56,31 +59,47 @@ export class MigrationJournal implements AsyncDisposable {
         { cause: e },
       );
     });
-    const journal = new MigrationJournal(file);
-    await journal.#write(JSON.stringify(header, bigintOut));
-    await syncDirectory(dir);
-    return journal;
+    const journal = new MigrationJournal(file, false);
+    try {
+      await journal.#write(JSON.stringify(header, bigintOut));
+      await syncDirectory(dir);
+      return journal;
+    } catch (e) {
+      await file.close();
+      await rm(path);
+      throw e;
+    }
   }
 
   /** Goes on with one that is there. */
   static async reopen(dir: string, id: MigrationId, side: JournalSide): Promise<MigrationJournal> {
-    return new MigrationJournal(await open(pathOf(dir, id, side), "a"));
+    const path = pathOf(dir, id, side);
+    const file = await open(path, "a");
+    return new MigrationJournal(file, !(await readFile(path, "utf8")).endsWith("\n"));
   }
 
-  /** Durable when it resolves; entries reach the disk in the order of the calls. */
+  /**
+   * Durable when it resolves; entries reach the disk in the order of the calls. One that the disk did not take is its
+   * caller's, and does not stop the next.
+   */
   append(entry: JournalEntry, note?: string): Promise<void> {
     const line: JournalLine = { entry, atMs: Date.now(), ...(note === undefined ? {} : { note }) };
-    this.#last = this.#last.then(() => this.#write(JSON.stringify(line)));
-    return this.#last;
+    const written = this.#last.then(() => this.#write(JSON.stringify(line)));
+    this.#last = written.catch(() => undefined);
+    return written;
   }
 
   async #write(text: string): Promise<void> {
-    await this.#file.write(`${text}\n`);
+    const begin = this.#torn ? "\n" : "";
+    this.#torn = true;
+    // `write` may take a part and say so only by its number.
+    await this.#file.appendFile(`${begin}${text}\n`);
+    this.#torn = false;
     await this.#file.datasync();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last.catch(() => undefined);
+    await this.#last;
     await this.#file.close();
   }
 }
@@ -90,7 +109,7 @@ export async function journalRefusal(dir: string, id: MigrationId): Promise<void
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const file = await open(refusalOf(dir, id), "a", 0o600);
   try {
-    await file.write(`${JSON.stringify({ entry: "promised", atMs: Date.now() } satisfies JournalLine)}\n`);
+    await file.appendFile(`${JSON.stringify({ entry: "promised", atMs: Date.now() } satisfies JournalLine)}\n`);
     await file.datasync();
   } finally {
     await file.close();
@@ -102,13 +121,13 @@ export async function isRefused(dir: string, id: MigrationId): Promise<boolean> 
   return (await readText(refusalOf(dir, id))) !== undefined;
 }
 
-/** undefined when there is none. A torn last line, the trace of a power cut, counts as not written. */
+/** undefined when there is none. A torn line, the trace of a power cut or a full disk, counts as not written. */
 export async function readJournal(
   dir: string,
   id: MigrationId,
   side: JournalSide,
 ): Promise<JournalFile | undefined> {
-  const text = await readText(pathOf(dir, id, side));
+  const text = (await readText(pathOf(dir, id, side))) ?? (await readText(ranOf(dir, id, side)));
   return text === undefined ? undefined : parseJournal(text);
 }
 
@@ -125,11 +144,19 @@ export async function readJournals(dir: string): Promise<readonly JournalFile[]>
   return files;
 }
 
-/** Forgets journals that ended long ago. */
+/**
+ * Forgets journals that ended long ago. Where the guest ran, the journal of its destination only goes out of the way: a
+ * source that was off for all that time must still be told, else it would be promised that the guest never ran here.
+ */
 export async function pruneJournals(dir: string, olderThanMs: number): Promise<void> {
   for (const { header, lines } of await readJournals(dir)) {
     const end = lines.find((l) => l.entry === "ended");
-    if (end !== undefined && end.atMs < olderThanMs) await rm(pathOf(dir, header.offer.plan.id, header.side));
+    if (end === undefined || end.atMs >= olderThanMs) continue;
+    const { side, offer } = header;
+    const path = pathOf(dir, offer.plan.id, side);
+    const ran = side === "destination" && lines.some((l) => l.entry === "resumed" || l.entry === "lost");
+    if (ran) await rename(path, ranOf(dir, offer.plan.id, side));
+    else await rm(path);
   }
 }
 
@@ -141,12 +168,26 @@ export function parseJournal(text: string): JournalFile | undefined {
   if (head === undefined) return undefined;
   return {
     header: JSON.parse(head, bigintIn) as JournalHeader,
-    lines: rest.map((l) => JSON.parse(l) as JournalLine),
+    lines: rest.flatMap((l) => lineOf(l)),
   };
+}
+
+/** Nothing for one that was torn: what was appended behind it begins a line of its own. */
+function lineOf(text: string): readonly JournalLine[] {
+  try {
+    return [JSON.parse(text) as JournalLine];
+  } catch {
+    return [];
+  }
 }
 
 function pathOf(dir: string, id: MigrationId, side: JournalSide): string {
   return join(dir, `${id}.${side}.jsonl`);
+}
+
+/** One of long ago whose guest ran on its destination. */
+function ranOf(dir: string, id: MigrationId, side: JournalSide): string {
+  return join(dir, `${id}.${side}.ran.jsonl`);
 }
 
 function refusalOf(dir: string, id: MigrationId): string {

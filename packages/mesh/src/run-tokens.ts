@@ -22,24 +22,31 @@ export class RunTokens {
   }
 
   /**
-   * The token, when it is ours or free; a free one is taken with the next generation (1 for a new guest).
+   * The token, when it is ours or free; a free one is taken with the next generation (1 for a new guest), and so is ours
+   * when it is not `above`: what may still be on its way about that generation then finds a later one.
    * RUN_TOKEN_ELSEWHERE names the owner; RUN_TOKEN_UNREACHABLE when NATS does not answer in time.
    */
-  async claim(uuid: DomainUuid, host: HostName, hypervisor: string, bounds: Bounds = {}): Promise<RunToken> {
+  async claim(
+    uuid: DomainUuid,
+    host: HostName,
+    hypervisor: string,
+    bounds: Bounds = {},
+    above = 0n,
+  ): Promise<RunToken> {
     return this.#reach(uuid, bounds, (session) =>
       swap(session, uuid, (stored) => {
-        if (!stored || stored.host === "") {
-          return {
-            domainUuid: uuid,
-            host,
-            hypervisor,
-            generation: (stored?.generation ?? 0n) + 1n,
-            migrationId: "",
-            fencedHosts: stored?.fencedHosts ?? [],
-          };
-        }
-        if (stored.host !== host || stored.hypervisor !== hypervisor) throw elsewhere(stored);
-        return stored;
+        const isFree = !stored || stored.host === "";
+        if (!isFree && (stored.host !== host || stored.hypervisor !== hypervisor)) throw elsewhere(stored);
+        if (!isFree && stored.generation > above) return stored;
+        const last = stored?.generation ?? 0n;
+        return {
+          domainUuid: uuid,
+          host,
+          hypervisor,
+          generation: (last > above ? last : above) + 1n,
+          migrationId: "",
+          fencedHosts: stored?.fencedHosts ?? [],
+        };
       }),
     );
   }
@@ -69,16 +76,17 @@ export class RunTokens {
   }
 
   /**
-   * Frees the token when `host` holds it: the guest was undefined there. The generation is kept, so that it
-   * never counts back and an old token in some agent's journal stays old.
+   * Frees the token when `host` holds it under no later generation: the guest was undefined there, and has not come
+   * back since. The generation is kept, so that it never counts back and an old token in some agent's journal stays old.
    */
-  async release(uuid: DomainUuid, host: HostName, bounds: Bounds = {}): Promise<void> {
+  async release(uuid: DomainUuid, host: HostName, upTo: bigint, bounds: Bounds = {}): Promise<void> {
+    const isMeant = (token: RunToken): boolean => token.host === host && token.generation <= upTo;
     await this.#reach(uuid, bounds, async (session) => {
       const { token } = await readToken(session, uuid);
-      if (token?.host !== host) return;
+      if (token === undefined || !isMeant(token)) return;
       await swap(session, uuid, (stored) => {
         const now = stored ?? token;
-        return now.host === host ? { ...now, host: "", hypervisor: "", migrationId: "" } : now;
+        return isMeant(now) ? { ...now, host: "", hypervisor: "", migrationId: "" } : now;
       });
     });
   }

@@ -68,11 +68,27 @@ describe("RunTokens", () => {
     await using mesh = await connected(nats.url);
     const tokens = new RunTokens(mesh);
     await tokens.claim(GUEST_UUID, A, "test");
-    await tokens.release(GUEST_UUID, B);
+    await tokens.release(GUEST_UUID, B, 1n);
     expect(await tokens.read(GUEST_UUID)).toMatchObject({ host: "host-a" });
-    await tokens.release(GUEST_UUID, A);
+    await tokens.release(GUEST_UUID, A, 1n);
     expect(await tokens.read(GUEST_UUID)).toBeUndefined();
     expect(await tokens.claim(GUEST_UUID, B, "test")).toMatchObject({ host: "host-b", generation: 2n });
+  });
+
+  it("does not free a guest that came back under a later generation than the one that went", async () => {
+    await using nats = await startNats();
+    await using mesh = await connected(nats.url);
+    const tokens = new RunTokens(mesh);
+    await tokens.claim(GUEST_UUID, A, "test");
+    expect(await tokens.claim(GUEST_UUID, A, "test", {}, 1n)).toMatchObject({
+      host: "host-a",
+      generation: 2n,
+    });
+    await tokens.release(GUEST_UUID, A, 1n);
+    expect(await tokens.read(GUEST_UUID)).toMatchObject({ host: "host-a", generation: 2n });
+    await expect(tokens.claim(GUEST_UUID, B, "test", {}, 9n)).rejects.toMatchObject({
+      reason: "RUN_TOKEN_ELSEWHERE",
+    });
   });
 
   it("says RUN_TOKEN_UNREACHABLE when NATS is away", async () => {

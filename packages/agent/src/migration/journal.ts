@@ -109,7 +109,9 @@ export async function journalRefusal(dir: string, id: MigrationId): Promise<void
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const file = await open(refusalOf(dir, id), "a", 0o600);
   try {
-    await file.appendFile(`${JSON.stringify({ entry: "promised", atMs: Date.now() } satisfies JournalLine)}\n`);
+    await file.appendFile(
+      `${JSON.stringify({ entry: "promised", atMs: Date.now() } satisfies JournalLine)}\n`,
+    );
     await file.datasync();
   } finally {
     await file.close();

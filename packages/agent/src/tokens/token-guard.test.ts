@@ -159,3 +159,105 @@ describe("run tokens of a guest that a migration holds while NATS comes back", (
     expect(await told.promise).toMatchObject({ host: "host-a", generation: 9n });
   });
 });
+
+describe("the run token of a guest that goes and comes back at once", () => {
+  /** The bucket as it is, with an answer to a release that waits. */
+  class Bucket {
+    token: RunToken | undefined;
+    readonly released = Promise.withResolvers<void>();
+    readonly #gate: Promise<void>;
+
+    constructor(gate: Promise<void>) {
+      this.#gate = gate;
+    }
+
+    readonly owners = {
+      claim: async (uuid: string, host: string, hypervisor: string, _bounds: object, above = 0n) => {
+        const stored = this.token;
+        if (stored !== undefined && stored.host !== "" && stored.generation > above) return stored;
+        const now = stored?.generation ?? 0n;
+        this.token = {
+          ...{ domainUuid: uuid, host, hypervisor, migrationId: "", fencedHosts: [] },
+          generation: (now > above ? now : above) + 1n,
+        };
+        return this.token;
+      },
+      read: async () => this.token,
+      unfence: async () => undefined,
+      handOver: async (token: RunToken) => token,
+      release: async (_uuid: string, host: string, upTo: bigint) => {
+        await this.#gate;
+        if (this.token?.host === host && this.token.generation <= upTo)
+          this.token = { ...this.token, host: "" };
+        this.released.resolve();
+      },
+    };
+  }
+
+  async function guardOn(bucket: Bucket, isConnected: () => boolean) {
+    return new TokenGuard({
+      journal: await TokenJournal.open(join(dir, "tokens.json")),
+      host: hostName("host-a"),
+      hypervisor: "test",
+      logger: createLogger({ service: "test", level: "silent" }),
+      signal: call.signal,
+      owners: bucket.owners,
+      isConnected,
+    });
+  }
+
+  it("is not freed by the word of its going, which NATS hears last: another host could take it", async () => {
+    const gate = Promise.withResolvers<void>();
+    const bucket = new Bucket(gate.promise);
+    await using guard = await guardOn(bucket, () => true);
+    const uuid = newDomainUuid();
+    await guard.ensure(uuid, false, call);
+    await guard.release(uuid);
+    const held = await guard.ensure(uuid, false, call);
+    gate.resolve();
+    await bucket.released.promise;
+    expect(bucket.token).toMatchObject({ host: "host-a", generation: held });
+    expect(guard.held()).toEqual([{ uuid, generation: held }]);
+  });
+
+  it("stays what it was when NATS was away and has not heard of it at all", async () => {
+    let connected = true;
+    const bucket = new Bucket(Promise.resolve());
+    await using guard = await guardOn(bucket, () => connected);
+    const uuid = newDomainUuid();
+    const first = await guard.ensure(uuid, false, call);
+    connected = false;
+    await guard.release(uuid);
+    bucket.owners.claim = () => Promise.reject(new VirtError("RUN_TOKEN_UNREACHABLE", "NATS is away"));
+    expect(await guard.ensure(uuid, false, call)).toBe(first);
+  });
+
+  it("goes after all when NATS could not be asked whether it may come back", async () => {
+    let connected = true;
+    const bucket = new Bucket(Promise.resolve());
+    const gate = Promise.withResolvers<void>();
+    const { claim, release } = bucket.owners;
+    await using guard = await guardOn(bucket, () => connected);
+    const uuid = newDomainUuid();
+    await guard.ensure(uuid, false, call);
+    // The word of its going is lost on its way, as far as the agent knows.
+    bucket.owners.release = async () => {
+      gate.resolve();
+      connected = false;
+      throw new VirtError("RUN_TOKEN_UNREACHABLE", "NATS does not answer");
+    };
+    await guard.release(uuid);
+    await gate.promise;
+    // It is written, and its answer is lost.
+    bucket.owners.claim = async (...args) => {
+      await claim(...args);
+      throw new VirtError("RUN_TOKEN_UNREACHABLE", "NATS does not answer");
+    };
+    await expect(guard.ensure(uuid, false, call)).rejects.toMatchObject({ reason: "RUN_TOKEN_UNREACHABLE" });
+    bucket.owners.release = release;
+    connected = true;
+    await guard.reconcile({ known: () => [], isActive: () => false, whenFree: () => undefined });
+    expect(bucket.token?.host).toBe("");
+    expect(guard.held()).toEqual([]);
+  });
+});

@@ -54,6 +54,10 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
   readonly #conflicts = new Map<string, TokenConflict>();
   /** Guests that were held by a migration when all were compared. */
   readonly #overdue = new Set<string>();
+  /** Guests that went while NATS was away, which has certainly not heard of it. */
+  readonly #unsaid = new Set<string>();
+  /** Guests that went and are coming back at this moment. */
+  readonly #returning = new Set<string>();
   readonly #ending: Promise<void>;
 
   constructor(options: TokenGuardOptions) {
@@ -93,8 +97,7 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
   async ensure(uuid: DomainUuid, generated: boolean, call: Pick<Call, "signal">): Promise<Generation> {
     const entry = this.#journal.get(uuid);
     if (entry?.held) return generation(entry.generation);
-    // The bucket was not told yet that it went away, so it is ours still.
-    if (entry?.releasing) return this.#hold(uuid, entry.generation, entry.published);
+    if (entry?.releasing) return this.#comeBack(uuid, entry, call.signal);
     if (!this.#options.owners) return this.#ensureAlone(uuid, entry);
     if (generated && !this.#isConnected()) return this.#hold(uuid, FIRST, false);
     const token = await this.#claim(uuid, call.signal, generated);
@@ -149,6 +152,7 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
     }
     await this.#journal.set(uuid, { ...entry, held: false, releasing: true });
     if (this.#isConnected()) this.#inBackground(() => this.#tellReleased(uuid));
+    else this.#unsaid.add(uuid);
   }
 
   /**
@@ -246,10 +250,15 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
   }
 
   /** undefined: not reachable, and it need not be since the UUID is our own making. */
-  async #claim(uuid: DomainUuid, signal: AbortSignal, generated: boolean): Promise<RunToken | undefined> {
+  async #claim(
+    uuid: DomainUuid,
+    signal: AbortSignal,
+    generated: boolean,
+    above = 0n,
+  ): Promise<RunToken | undefined> {
     const { owners, host, hypervisor } = this.#options;
     try {
-      return await owners?.claim(uuid, host, hypervisor, { signal, timeoutMs: CLAIM_TIMEOUT_MS });
+      return await owners?.claim(uuid, host, hypervisor, { signal, timeoutMs: CLAIM_TIMEOUT_MS }, above);
     } catch (e) {
       if (generated && VirtError.is(e) && e.reason === "RUN_TOKEN_UNREACHABLE") return undefined;
       throw e;
@@ -275,10 +284,32 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
     }
   }
 
+  /**
+   * A guest that went and comes back before it was seen that NATS has heard of its going. If that may be on its way, the
+   * token is counted up first, so that it is refused when it arrives: else another host could have the guest too.
+   */
+  async #comeBack(uuid: DomainUuid, entry: TokenEntry, signal: AbortSignal): Promise<Generation> {
+    if (this.#unsaid.delete(uuid)) return this.#hold(uuid, entry.generation, entry.published);
+    this.#returning.add(uuid);
+    try {
+      // Should it not come back after all, it goes under the generation that it may have got.
+      await this.#journal.set(uuid, { ...entry, generation: entry.generation + 1n });
+      const token = await this.#claim(uuid, signal, false, entry.generation);
+      return await this.#hold(uuid, token?.generation ?? entry.generation, token !== undefined);
+    } finally {
+      this.#returning.delete(uuid);
+      if (this.#isConnected()) this.#inBackground(() => this.#tellReleased(uuid));
+    }
+  }
+
   async #tellReleased(uuid: string): Promise<void> {
-    await this.#options.owners?.release(uuid as DomainUuid, this.#options.host);
-    // Defined anew meanwhile: then it is held again, and stays.
-    if (this.#journal.get(uuid)?.releasing) await this.#journal.delete(uuid);
+    const entry = this.#journal.get(uuid);
+    // Come back meanwhile: then it is held again, and stays.
+    if (!entry?.releasing || this.#returning.has(uuid)) return;
+    this.#unsaid.delete(uuid);
+    await this.#options.owners?.release(uuid as DomainUuid, this.#options.host, entry.generation);
+    const now = this.#journal.get(uuid);
+    if (now?.releasing && now.generation === entry.generation) await this.#journal.delete(uuid);
   }
 
   async #compare(uuid: string, entry: TokenEntry, active: boolean): Promise<void> {

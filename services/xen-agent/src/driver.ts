@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Consoles } from "@virtmesh/agent/guests/consoles";
 import { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { identified } from "@virtmesh/agent/guests/definition";
 import { RunFolder } from "@virtmesh/agent/guests/run-folder";
@@ -7,6 +8,7 @@ import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
+import { openConsole, type XenConsoles } from "./facets/console.ts";
 import { XenConversion } from "./facets/conversion.ts";
 import { XenDevices } from "./facets/devices.ts";
 import { XenDomains } from "./facets/domains.ts";
@@ -67,7 +69,9 @@ async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scop
   const sampler = scope.own(
     new Sampler((err) => logger.warn({ err }, "xentop does not count; it is started again")),
   );
-  return driverOf({ host, guests, sampler, saves }, scope);
+  const consoles = scope.own(new Consoles());
+  const console: XenConsoles = (...asked) => openConsole(consoles, watch.store, ...asked);
+  return driverOf({ host, guests, sampler, saves, console }, scope);
 }
 
 /** What the facets stand on. */
@@ -76,14 +80,15 @@ interface Foundation {
   readonly guests: Guests;
   readonly sampler: Sampler;
   readonly saves: ManagedSaves;
+  readonly console: XenConsoles;
 }
 
-function driverOf({ host, guests, sampler, saves }: Foundation, scope: Scope): Driver {
+function driverOf({ host, guests, sampler, saves, console }: Foundation, scope: Scope): Driver {
   return {
     name: "xen",
     serves: [{ scheme: "xen", path: "/system" }],
     host,
-    domains: new XenDomains(guests, sampler, saves),
+    domains: new XenDomains(guests, sampler, saves, console),
     devices: new XenDevices(guests),
     resources: new XenResources(guests),
     savedState: new XenSavedState(guests, saves),
@@ -94,7 +99,7 @@ function driverOf({ host, guests, sampler, saves }: Foundation, scope: Scope): D
 
 /** One that is only asked what it can do. */
 export function unconnectedXenDriver(): Driver {
-  return driverOf({} as Foundation, new Scope());
+  return driverOf({ host: XenHost.unconnected() } as Foundation, new Scope());
 }
 
 async function listen(onChange: () => void, logger: MeshLogger): Promise<DomainWatch> {

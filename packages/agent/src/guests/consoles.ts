@@ -1,38 +1,42 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import type { ConsoleStream } from "@virtmesh/core/driver/domains";
 import { VirtError } from "@virtmesh/core/errors";
+
+/** An open way to a console: what it says and what is typed into it. */
+export interface ConsoleLine {
+  readonly output: Readable;
+  readonly input: Writable;
+  /** Resolves when nothing of it is open any more, whoever ended it. */
+  readonly closed: Promise<unknown>;
+  hangUp(): void;
+}
 
 export interface ConsoleRequest {
   /** One reader for each. */
   readonly key: string;
   /** Whose it is, as messages say it: `guest "web"`. */
   readonly whose: string;
-  /** A program that shows it on its standard output, and takes what is typed on its standard input. */
-  readonly argv: readonly string[];
+  /** Opens it, when nobody else has it. */
+  readonly line: () => ConsoleLine;
   /** Takes it from whoever has it. */
   readonly force: boolean;
-  /** Resolves when there is nothing to show any more, which the program may not see. */
+  /** Resolves when there is nothing to show any more, which the line itself may not see. */
   readonly ended: Promise<void>;
 }
 
-/** Consoles that a program of the hypervisor shows, each with one reader at a time. */
+/** Consoles of a hypervisor, each with one reader at a time. */
 export class Consoles implements AsyncDisposable {
   readonly #open = new Map<string, Console>();
 
   /** @throws CONSOLE_BUSY */
-  async open({ key, whose, argv, force, ended }: ConsoleRequest): Promise<ConsoleStream> {
+  async open({ key, whose, line, force, ended }: ConsoleRequest): Promise<ConsoleStream> {
     const holder = this.#open.get(key);
     if (holder !== undefined) {
       if (!force)
         throw new VirtError("CONSOLE_BUSY", `the console of ${whose} is open already; force takes it over`);
       await holder[Symbol.asyncDispose]();
     }
-    const [program = "", ...args] = argv;
-    // Where to press what to leave goes to standard error; it means nothing here.
-    const child = spawn(program, args, { stdio: ["pipe", "pipe", "ignore"] });
-    const opened = new Console(child, () => {
+    const opened = new Console(line(), () => {
       if (this.#open.get(key) === opened) this.#open.delete(key);
     });
     this.#open.set(key, opened);
@@ -47,19 +51,20 @@ export class Consoles implements AsyncDisposable {
 
 class Console implements ConsoleStream {
   readonly output: AsyncIterable<Uint8Array>;
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #line: ConsoleLine;
   readonly #closed: Promise<unknown>;
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, null>, onClose: () => void) {
-    this.#child = child;
-    this.output = child.stdout;
-    this.#closed = once(child, "close").then(onClose, onClose);
-    child.stdin.on("error", () => undefined);
+  constructor(line: ConsoleLine, onClose: () => void) {
+    this.#line = line;
+    this.output = chunksOf(line.output);
+    this.#closed = line.closed.then(onClose, onClose);
+    // What ends one side ends the other, where it is seen.
+    for (const side of [line.output, line.input]) side.on("error", () => undefined);
   }
 
   write(data: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#child.stdin.write(data, (e) => {
+      this.#line.input.write(data, (e) => {
         if (!e) resolve();
         else reject(new VirtError("HYPERVISOR_UNRESPONSIVE", "the console has ended", {}, { cause: e }));
       });
@@ -67,7 +72,26 @@ class Console implements ConsoleStream {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
+    this.#line.hangUp();
     await this.#closed;
+  }
+}
+
+/** What a stream says, to its end, however it ended. */
+export async function* chunksOf(stream: Readable): AsyncGenerator<Uint8Array> {
+  let wake: () => void = () => undefined;
+  const onChange = (): void => wake();
+  const names = ["readable", "end", "close"] as const;
+  for (const name of names) stream.on(name, onChange);
+  try {
+    for (;;) {
+      const changed = new Promise<void>((resolve) => (wake = resolve));
+      const chunk: unknown = stream.read();
+      if (chunk instanceof Uint8Array) yield chunk;
+      else if (stream.readableEnded || stream.destroyed) return;
+      else await changed;
+    }
+  } finally {
+    for (const name of names) stream.off(name, onChange);
   }
 }

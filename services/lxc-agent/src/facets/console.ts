@@ -1,3 +1,4 @@
+import { programLine } from "@virtmesh/agent/guests/console-lines";
 import type { Consoles } from "@virtmesh/agent/guests/consoles";
 import type { ConsoleStream } from "@virtmesh/core/driver/domains";
 import { VirtError } from "@virtmesh/core/errors";
@@ -18,7 +19,8 @@ export async function openConsole(
   return await consoles.open({
     key: `${container.uuid}/${terminal}`,
     whose: `container "${container.name}"`,
-    argv: ["lxc-console", "-P", lxcPath, "-n", container.uuid, "-t", String(terminal), "-e", ESCAPE],
+    line: () =>
+      programLine(["lxc-console", "-P", lxcPath, "-n", container.uuid, "-t", String(terminal), "-e", ESCAPE]),
     force,
     // LXC's console does not always see that the container has gone.
     ended: running.ended.promise,

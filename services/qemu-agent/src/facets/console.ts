@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { chunksOf } from "@virtmesh/agent/guests/consoles";
 import type { Call } from "@virtmesh/core/call";
 import type { ConsoleStream } from "@virtmesh/core/driver/domains";
 import { VirtError } from "@virtmesh/core/errors";
@@ -110,24 +111,5 @@ class SocketConsole implements ConsoleStream {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.destroy();
     await this.#closed;
-  }
-}
-
-/** Ends with the socket, however that ended. */
-async function* chunksOf(socket: Socket): AsyncGenerator<Uint8Array> {
-  let wake: () => void = () => undefined;
-  const onChange = () => wake();
-  const names = ["readable", "end", "close"] as const;
-  for (const name of names) socket.on(name, onChange);
-  try {
-    for (;;) {
-      const changed = new Promise<void>((resolve) => (wake = resolve));
-      const chunk: unknown = socket.read();
-      if (chunk instanceof Uint8Array) yield chunk;
-      else if (socket.readableEnded || socket.destroyed) return;
-      else await changed;
-    }
-  } finally {
-    for (const name of names) socket.off(name, onChange);
   }
 }

@@ -1,10 +1,11 @@
 import { KeptDomains, parsedOf } from "@virtmesh/agent/guests/kept-domains";
 import type { Call } from "@virtmesh/core/call";
-import type { DomainInfo, DomainStats, ParsedDomain } from "@virtmesh/core/driver/domains";
+import type { ConsoleStream, DomainInfo, DomainStats, ParsedDomain } from "@virtmesh/core/driver/domains";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
+import type { XenConsoles } from "./console.ts";
 import type { Sampler } from "../stats/sampler.ts";
 import { statsOf } from "../stats/stats.ts";
 import { configOf } from "../guests/config.ts";
@@ -17,11 +18,13 @@ import { xl } from "../xl/xl.ts";
 export class XenDomains extends KeptDomains<Guest, Guests> {
   readonly #sampler: Sampler;
   readonly #saved: ManagedSaves;
+  readonly #console: XenConsoles;
 
-  constructor(guests: Guests, sampler: Sampler, saved: ManagedSaves) {
+  constructor(guests: Guests, sampler: Sampler, saved: ManagedSaves, console: XenConsoles) {
     super(guests);
     this.#saved = saved;
     this.#sampler = sampler;
+    this.#console = console;
   }
 
   parse(xml: string): ParsedDomain {
@@ -53,6 +56,14 @@ export class XenDomains extends KeptDomains<Guest, Guests> {
 
   protected statsOf(guest: Guest): DomainStats {
     return statsOf(guest, this.#sampler);
+  }
+
+  async openConsole(
+    uuid: DomainUuid,
+    options: { readonly device: string; readonly force: boolean },
+    c: Call,
+  ): Promise<ConsoleStream> {
+    return await this.#console(this.guests.require(uuid), options, c);
   }
 
   protected override async begin(

@@ -26,6 +26,11 @@ export class XenHost implements HostFacet {
     this.#bootTimeMs = bootTime;
   }
 
+  /** One that is only asked what it can do. */
+  static unconnected(): XenHost {
+    return new XenHost(parseInfo(""), "", 0);
+  }
+
   /** @throws HOST_SETUP when this is no dom0 of Xen */
   static async open(): Promise<XenHost> {
     try {

@@ -73,8 +73,11 @@ export class XenStore implements Disposable {
     await this.#ask(PACKET.write, Buffer.concat([strings(path), Buffer.from(value)]), path);
   }
 
-  /** Calls back at every change at or below a path, or for `@introduceDomain` and `@releaseDomain`; and once at the beginning. */
-  async watch(path: string, onChange: (path: string) => void): Promise<void> {
+  /**
+   * Calls back at every change at or below a path, or for `@introduceDomain` and `@releaseDomain`, and once at the beginning;
+   * until it is disposed.
+   */
+  async watch(path: string, onChange: (path: string) => void): Promise<AsyncDisposable> {
     const token = String((this.#lastToken += 1));
     this.#watches.set(token, onChange);
     try {
@@ -82,6 +85,31 @@ export class XenStore implements Disposable {
     } catch (e) {
       this.#watches.delete(token);
       throw e;
+    }
+    return {
+      [Symbol.asyncDispose]: async () => {
+        this.#watches.delete(token);
+        // It goes with its connection too.
+        if (!this.#socket.destroyed) await this.#ask(PACKET.unwatch, strings(path, token), path);
+      },
+    };
+  }
+
+  /** What stands at a path, as soon as there is something. */
+  async appearing(path: string, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    const found = Promise.withResolvers<string>();
+    const look = (): void =>
+      void this.read(path).then((value) => {
+        if (value !== undefined && value !== "") found.resolve(value);
+      }, found.reject);
+    const giveUp = (): void => found.reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      await using _watch = await this.watch(path, look);
+      return await found.promise;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
     }
   }
 

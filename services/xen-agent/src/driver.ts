@@ -53,7 +53,8 @@ async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scop
   const watch = scope.own(await listen(() => heard.look(), logger));
   const guests = scope.own(
     new Guests({
-      ...{ folder, definitions, configOf, logger },
+      ...{ folder, definitions, logger },
+      configOf: (definition) => configOf(definition, host),
       dumpPath: ({ name }) => join(DUMPS, `${name}-${Date.now()}.core`),
       store: () => watch.store,
       onLooked: (signal) => host.refresh(signal),

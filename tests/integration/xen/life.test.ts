@@ -79,11 +79,9 @@ describe("guests of a real Xen", () => {
     for (const name of ["stays", "goes"]) await xen.define(xen.xml(name));
     const stays = await xen.start("stays", true);
     await xen.start("goes", true);
-    await xen.machine.exec(["sh", "-c", "kill -9 $(pidof node)"]);
-    await xen.host.agent.exited;
+    await xen.killAgent();
     await xen.machine.exec(["xl", "destroy", "goes"]);
-    await xen.host.agent.restart();
-    await xen.mesh.complete();
+    await xen.restartAgent();
     expect(await xen.get("stays")).toMatchObject({
       state: DomainState.DOMAIN_STATE_PAUSED,
       id: stays.id,

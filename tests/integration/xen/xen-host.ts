@@ -16,6 +16,9 @@ import { Watching } from "../watching.ts";
 const CALL_MS = 120_000;
 export const LONG = { seconds: 120n, nanos: 0 };
 
+/** What a guest of Xen can be, as `<type>` says it. */
+export type GuestKind = "linux" | "xenpvh" | "hvm";
+
 /** A mesh with one host: a machine with a real Xen, whose agent runs in its dom0. */
 export class XenHost implements AsyncDisposable {
   readonly mesh: RunningMesh;
@@ -42,16 +45,27 @@ export class XenHost implements AsyncDisposable {
     return this.host.uri;
   }
 
-  /** A paravirtualised guest with a shell on its console. */
+  /** A guest with a shell on its console; paravirtualised unless its kind is said. */
   xml(
     name: string,
-    more: { readonly head?: string; readonly devices?: string; readonly vcpus?: string } = {},
+    more: {
+      readonly kind?: GuestKind;
+      readonly head?: string;
+      /** What follows its ends. */
+      readonly after?: string;
+      readonly devices?: string;
+      readonly vcpus?: string;
+    } = {},
   ): string {
-    const { kernel, guest } = this.machine.image;
-    return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>96</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
-      <os><type>linux</type><kernel>${kernel}</kernel><initrd>${guest}</initrd>
-        <cmdline>console=hvc0 quiet mitigations=off sysrq_always_enabled</cmdline></os>
-      <devices>${more.devices ?? ""}<console type='pty'/></devices></domain>`;
+    const { kernel, bootable, guest } = this.machine.image;
+    const kind = more.kind ?? "linux";
+    // Firmware starts kernels that unpack themselves, which takes memory.
+    const hardware = kind === "hvm";
+    return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>${hardware ? 192 : 96}</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
+      <os><type>${kind}</type><kernel>${hardware ? bootable : kernel}</kernel><initrd>${guest}</initrd>
+        <cmdline>console=${hardware ? "ttyS0" : "hvc0"} quiet mitigations=off sysrq_always_enabled</cmdline></os>
+      ${kind === "linux" ? "" : "<clock offset='utc'><timer name='tsc' mode='native'/></clock>"}
+      ${more.after ?? ""}<devices>${more.devices ?? ""}${hardware ? "<serial type='pty'/>" : ""}<console type='pty'/></devices></domain>`;
   }
 
   async define(xml: string): Promise<Domain> {
@@ -120,6 +134,18 @@ export class XenHost implements AsyncDisposable {
   async stats(domain: string): Promise<DomainStats | undefined> {
     const request = { uri: this.uri, domains: [domain], pageSize: 0, pageToken: "" };
     return (await this.#call(D.listDomainStats, request)).stats[0];
+  }
+
+  /** Ends the agent in dom0, at once. */
+  async killAgent(): Promise<void> {
+    await this.machine.exec(["sh", "-c", "kill -9 $(pidof node)"]);
+    await this.host.agent.exited;
+  }
+
+  /** Starts the agent anew, and waits until the gateway knows it. */
+  async restartAgent(): Promise<void> {
+    await this.host.agent.restart();
+    await this.mesh.complete();
   }
 
   /** Names of the domains that Xen has, without dom0. */

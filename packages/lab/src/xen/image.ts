@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { constants, gunzipSync, zstdCompressSync } from "node:zlib";
 import { VirtError } from "@virtmesh/core/errors";
@@ -20,6 +20,8 @@ export interface XenImage {
   readonly xen: string;
   /** Kernel of dom0 and of guests. */
   readonly kernel: string;
+  /** The same as firmware starts it. */
+  readonly bootable: string;
   /** Everything dom0 has. */
   readonly dom0: string;
   /** A guest with a shell on its console. */
@@ -51,7 +53,7 @@ const GUEST_APPLETS = [
 ];
 /** dom0 has it in memory. Programs of Python are not among those that `xl` takes. */
 const NOT_NEEDED =
-  /^(usr\/share\/(doc|man|info|locale|bash-completion|lintian|python3|perl5|bug|zsh|pixmaps)|usr\/lib\/python3.*|usr\/lib\/udev|usr\/lib\/systemd|usr\/bin\/(python3.*|perl.*|.*debconf.*)|usr\/lib\/x86_64-linux-gnu\/(gconv|security|perl.*)|usr\/lib\/debug|boot|var)$/;
+  /^(usr\/share\/(doc|man|info|locale|bash-completion|lintian|python3|perl5|bug|zsh|pixmaps|iso-codes|xml|qemu\/(skiboot|slof|openbios|opensbi|hppa|s390|palcode|u-boot|npcm|vof).*)|usr\/lib\/python3.*|usr\/lib\/udev|usr\/lib\/systemd|usr\/bin\/(python3.*|perl.*|.*debconf.*)|usr\/lib\/x86_64-linux-gnu\/(gconv|security|perl.*)|usr\/lib\/debug|boot|var)$/;
 const EMPTY = [
   "proc",
   "sys",
@@ -83,6 +85,7 @@ export async function buildXenImage(
     dir,
     xen: join(dir, "xen"),
     kernel: join(dir, "vmlinux"),
+    bootable: join(dir, "vmlinuz"),
     dom0: join(dir, "dom0.cpio.zst"),
     guest: join(dir, "guest.cpio"),
     key: join(dir, "key"),
@@ -113,6 +116,7 @@ export async function buildXenImage(
     await writeFile(join(out, "xen"), gunzipSync(await readFile(hypervisor)));
     // Not the compressed one: decompressing it takes long where the processor is emulated.
     await writeFile(join(out, "vmlinux"), await extractVmlinux(kernel.vmlinuz, signal));
+    await copyFile(kernel.vmlinuz, join(out, "vmlinuz"));
     const busybox = await readFile(join(root, "usr/bin/busybox"));
     const guest = await guestEntries(busybox, join(sources, "guest-init.sh"), kernel.modules, signal);
     await writeFile(join(out, "guest.cpio"), cpioArchive(guest));

@@ -4,7 +4,17 @@ import { run } from "../process.ts";
 
 /** What makes a Xen host, beside its kernel. Debian's scripts for it are for bash and util-linux; busybox is the rest. */
 const PACKAGES = [
-  ...["xen-system-amd64", "bash", "busybox-static", "iproute2", "util-linux", "mount", "coreutils", "sed"],
+  ...[
+    "xen-system-amd64",
+    "qemu-system-xen",
+    "bash",
+    "busybox-static",
+    "iproute2",
+    "util-linux",
+    "mount",
+    "coreutils",
+    "sed",
+  ],
   // Ways in, and what Node needs.
   ...["dropbear-bin", "libstdc++6"],
 ];

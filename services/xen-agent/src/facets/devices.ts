@@ -14,7 +14,6 @@ import {
   withDevice,
   withoutDevice,
 } from "@virtmesh/documents/domain/one-device";
-import { configOf } from "../guests/config.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { Guests } from "../guests/guests.ts";
 import { refusal } from "../guests/launch.ts";
@@ -37,7 +36,7 @@ export class XenDevices implements DeviceFacet {
         this.#guests,
         guest,
         scope,
-        (definition) => withNew(definition, device),
+        (definition) => this.#withNew(definition, device),
         (now) => plug(guest, now, device),
         c,
       );
@@ -70,25 +69,29 @@ export class XenDevices implements DeviceFacet {
     return guest.info;
   }
 
+  /** @throws DEVICE_EXISTS, CONFIG_UNSUPPORTED for what no guest of Xen has */
+  #withNew(definition: IdentifiedDomain, device: OneDevice): IdentifiedDomain {
+    const same = findSame(definition, device);
+    if (same !== undefined) {
+      throw new VirtError(
+        "DEVICE_EXISTS",
+        `guest "${definition.name}" has a ${describeDevice(same)} already`,
+        {
+          resource: { type: "device", name: deviceName(same) },
+        },
+      );
+    }
+    const { definition: more } = completeDomain(withDevice(definition, device));
+    this.#guests.check(more);
+    return more;
+  }
+
   async #changed(guest: Guest, type: "added" | "removed", device: OneDevice, c: Call): Promise<void> {
     await this.#guests.findCards(guest.running);
     await this.#guests.during(guest, c, async () =>
       this.#guests.events.emit(guest, { kind: "device", type, device: deviceName(device), detail: "" }),
     );
   }
-}
-
-/** @throws DEVICE_EXISTS, CONFIG_UNSUPPORTED for what no guest of Xen has */
-function withNew(definition: IdentifiedDomain, device: OneDevice): IdentifiedDomain {
-  const same = findSame(definition, device);
-  if (same !== undefined) {
-    throw new VirtError("DEVICE_EXISTS", `guest "${definition.name}" has a ${describeDevice(same)} already`, {
-      resource: { type: "device", name: deviceName(same) },
-    });
-  }
-  const { definition: more } = completeDomain(withDevice(definition, device));
-  configOf(more);
-  return more;
 }
 
 /** The last of its list is the new one, complete. Not to be broken off, as little as the other way. */

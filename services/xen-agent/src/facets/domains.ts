@@ -8,7 +8,6 @@ import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { XenConsoles } from "./console.ts";
 import type { Sampler } from "../stats/sampler.ts";
 import { statsOf } from "../stats/stats.ts";
-import { configOf } from "../guests/config.ts";
 import type { ManagedSaves } from "../saved/managed-saves.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { Guests } from "../guests/guests.ts";
@@ -30,7 +29,7 @@ export class XenDomains extends KeptDomains<Guest, Guests> {
   parse(xml: string): ParsedDomain {
     const { definition, uuidGenerated } = completeDomain(parseDomain(xml));
     // Everything that xl could not be told is refused here, with its place.
-    configOf(definition);
+    this.guests.check(definition);
     return parsedOf(definition, uuidGenerated);
   }
 

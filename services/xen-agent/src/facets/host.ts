@@ -50,6 +50,11 @@ export class XenHost implements HostFacet {
     this.#info = parseInfo(await xl(["info"], signal));
   }
 
+  /** Of memory. */
+  get nodes(): number {
+    return this.#info.nodes;
+  }
+
   info(): HostInfo {
     const { version, cpus: count, totalMemoryMiB, freeMemoryMiB } = this.#info;
     return {

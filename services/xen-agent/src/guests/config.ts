@@ -1,6 +1,6 @@
 import type { DomainDefinition } from "@virtmesh/documents/domain/model";
 import { unsupported } from "../xl-cfg/setting.ts";
-import { xlConfig } from "../xl-cfg/to-xl.ts";
+import { xlConfig, type XlHost } from "../xl-cfg/to-xl.ts";
 
 const WISHES = [
   ["onPoweroff", "on_poweroff"],
@@ -9,7 +9,7 @@ const WISHES = [
 ] as const;
 
 /** The file that a guest of this host is started with. @throws CONFIG_UNSUPPORTED naming the place of what cannot be */
-export function configOf(definition: DomainDefinition): string {
+export function configOf(definition: DomainDefinition, host: XlHost): string {
   if (definition.type !== "xen") {
     throw unsupported(
       `Xen runs guests of the type "xen", "${definition.name}" is of the type "${definition.type}"`,
@@ -23,5 +23,5 @@ export function configOf(definition: DomainDefinition): string {
   const { vcpu, ...rest } = definition;
   const { current, ...all } = vcpu;
   // xl has no words for "all of them".
-  return xlConfig({ ...rest, vcpu: current === vcpu.count ? all : vcpu });
+  return xlConfig({ ...rest, vcpu: current === vcpu.count ? all : vcpu }, host);
 }

@@ -48,6 +48,11 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
     return new Guest(definition);
   }
 
+  /** @throws CONFIG_UNSUPPORTED for what xl cannot be told */
+  check(definition: IdentifiedDomain): void {
+    this.#o.configOf(definition);
+  }
+
   /** Boots, or goes on from a file. @throws HYPERVISOR_FAILED; then nothing of it is left */
   async start(
     guest: Guest,

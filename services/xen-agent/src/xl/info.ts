@@ -2,6 +2,8 @@
 export interface XenInfo {
   readonly version: string;
   readonly cpus: number;
+  /** Of memory. */
+  readonly nodes: number;
   readonly totalMemoryMiB: number;
   readonly freeMemoryMiB: number;
   /** Kinds of guests: `pv`, `hvm`, ... */
@@ -23,6 +25,7 @@ export function parseInfo(text: string): XenInfo {
   return {
     version: facts.get("xen_version") ?? "",
     cpus: Number(facts.get("nr_cpus") ?? 0),
+    nodes: Number(facts.get("nr_nodes") ?? 1),
     totalMemoryMiB: Number(facts.get("total_memory") ?? 0),
     freeMemoryMiB: Number(facts.get("free_memory") ?? 0),
     capabilities: words("virt_caps"),

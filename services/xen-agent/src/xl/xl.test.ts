@@ -25,11 +25,12 @@ describe("what xl lists", () => {
 
   it("is a host's versions and memory", () => {
     const text =
-      "nr_cpus                : 1\ntotal_memory           : 1279\nfree_memory            : 526\nvirt_caps              : pv hvm\nxen_version            : 4.17.5\nxen_caps               : xen-3.0-x86_64 hvm-3.0-x86_32 \n";
+      "nr_cpus                : 1\nnr_nodes               : 2\ntotal_memory           : 1279\nfree_memory            : 526\nvirt_caps              : pv hvm\nxen_version            : 4.17.5\nxen_caps               : xen-3.0-x86_64 hvm-3.0-x86_32 \n";
     expect(parseInfo(text)).toEqual({
       ...{
         version: "4.17.5",
         cpus: 1,
+        nodes: 2,
         totalMemoryMiB: 1279,
         freeMemoryMiB: 526,
         capabilities: ["pv", "hvm"],

@@ -70,6 +70,7 @@ const CALLS: Readonly<Record<string, string>> = {
 
 const TRAITS: Readonly<Record<DomainTrait, string>> = {
   pausedStart: "started with their CPUs stopped",
+  pausedSave: "saved with their CPUs stopped",
   nextDefinition: "defined anew for the next start while they run",
   pushedEvents: "told of by the hypervisor when something happens to them",
 };

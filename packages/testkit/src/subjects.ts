@@ -21,17 +21,17 @@ import { hostService } from "@virtmesh/agent/services/host-service";
 import { guardModule } from "@virtmesh/agent/services/module-guard";
 import { operationService } from "@virtmesh/agent/services/operation-service";
 import { type Driver, supportOf } from "@virtmesh/core/driver/driver";
-import { connect } from "@virtmesh/kit/grpc-client";
+import { type Channel, connect } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
 import { startNats } from "@virtmesh/lab/nats";
-import { grpcClient, type MeshClient } from "./client.ts";
+import { grpcClient, type MeshClient, PATIENCE_MS } from "./client.ts";
 import type { DiskNames, Subject, SubjectKind } from "./contract/subject.ts";
 import { directClient } from "./direct-client.ts";
 
-/** A driver as the suites need it. */
-export interface DriverKind {
+/** The guests of a driver as the suites need them. */
+export interface GuestsKind {
+  /** Of the driver, for titles. */
   readonly name: string;
-  createDriver(context: DriverContext): Promise<Driver> | Driver;
   guestXml(name: string, uuid: string | undefined, dir: string): Promise<string>;
   readonly guestsReact: boolean;
   /** Where its guests have their disks, if not at `vda` and `vdb` of virtio. */
@@ -45,6 +45,26 @@ export interface DriverKind {
   newPath?(name: string): string;
 }
 
+/** A driver that can be made where the suites run. */
+export interface DriverKind extends GuestsKind {
+  createDriver(context: DriverContext): Promise<Driver> | Driver;
+}
+
+/** An agent that was made ready elsewhere, with its driver in it. */
+export interface RemoteAgent {
+  /** Connection URI with its host, and the name of that. */
+  readonly uri: string;
+  readonly host: string;
+  /** What its driver can do, as `supportOf` says it of that driver here. */
+  readonly support: ReadonlySet<string>;
+  /** An empty folder of the host. */
+  readonly dir: string;
+  /** How long a call may take there. */
+  readonly patienceMs: number;
+  /** A channel to whom the suites are to call; it is closed with the subject. */
+  readonly connect: () => Promise<Channel>;
+}
+
 /** A gateway on a NATS server, ready when it knows `host`. Given by the test, since a package must not know services. */
 export type OpenGateway = (
   nats: string,
@@ -52,6 +72,11 @@ export type OpenGateway = (
 ) => Promise<AsyncDisposable & { readonly address: string }>;
 
 const HOST = "host-a";
+type GuestsOfSubject = Pick<
+  Subject,
+  "disks" | "guestXml" | "diskXml" | "volumeSuffix" | "newPath" | "snapshotXml" | "guestsReact"
+>;
+
 const VIRTIO_DISKS: DiskNames = { bus: "virtio", first: "vda", second: "vdb" };
 
 /** The driver behind its chassis, without a wire between. */
@@ -106,6 +131,35 @@ export function throughGateway(kind: DriverKind, openGateway: OpenGateway): Subj
   };
 }
 
+/** The driver in an agent elsewhere, reached the way that `agent` connects. */
+export function remotely(kind: GuestsKind, way: string, agent: () => RemoteAgent): SubjectKind {
+  return {
+    name: `${kind.name}, ${way}`,
+    open: async () => {
+      const { dir, connect: open, ...about } = agent();
+      const client = grpcClient(await open(), about.patienceMs);
+      return {
+        ...{ ...about, client },
+        ...guestsIn(kind, dir),
+        [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
+
+/** What the suites ask of guests whose host has that folder for them. */
+function guestsIn(kind: GuestsKind, dir: string): GuestsOfSubject {
+  return {
+    disks: kind.disks ?? VIRTIO_DISKS,
+    guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
+    diskXml: (target) => kind.diskXml(target, dir),
+    volumeSuffix: kind.volumeSuffix ?? ".img",
+    newPath: (name) => kind.newPath?.(name) ?? join(dir, `${name}.save`),
+    ...(kind.snapshotXml === undefined ? {} : { snapshotXml: (xml) => kind.snapshotXml?.(xml) ?? xml }),
+    guestsReact: kind.guestsReact,
+  };
+}
+
 interface Opened {
   readonly scope: Scope;
   readonly agent: RunningAgent;
@@ -139,13 +193,8 @@ async function openSubject(
       uri: agent.uris[0],
       host: HOST,
       support: new Set(supportOf(agent.driver)),
-      disks: kind.disks ?? VIRTIO_DISKS,
-      guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
-      diskXml: (target) => kind.diskXml(target, dir),
-      volumeSuffix: kind.volumeSuffix ?? ".img",
-      newPath: (name) => kind.newPath?.(name) ?? join(dir, `${name}.save`),
-      ...(kind.snapshotXml === undefined ? {} : { snapshotXml: (xml) => kind.snapshotXml?.(xml) ?? xml }),
-      guestsReact: kind.guestsReact,
+      patienceMs: PATIENCE_MS,
+      ...guestsIn(kind, dir),
       [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
     };
   } catch (e) {

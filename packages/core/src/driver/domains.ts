@@ -133,10 +133,11 @@ export interface Screenshot {
 
 /**
  * What goes without saying of most hypervisors' guests. `pausedStart`: they can be started with their CPUs stopped.
+ * `pausedSave`: they can be saved with their CPUs stopped; without it their systems have to help.
  * `nextDefinition`: while they run, their definition for the next start can be another one. `pushedEvents`: the hypervisor
  * tells what happens to them when it happens; without it they are looked at from time to time.
  */
-export const DOMAIN_TRAITS = ["pausedStart", "nextDefinition", "pushedEvents"] as const;
+export const DOMAIN_TRAITS = ["pausedStart", "pausedSave", "nextDefinition", "pushedEvents"] as const;
 
 export type DomainTrait = (typeof DOMAIN_TRAITS)[number];
 

@@ -105,6 +105,9 @@ export function supportOf(driver: Driver): string[] {
     return all.filter((m) => typeof Reflect.get(object, m) === "function").map((m) => `${facet}.${m}`);
   });
   const { lacks = [] } = driver.domains;
-  const traits = DOMAIN_TRAITS.filter((trait) => !lacks.includes(trait));
+  const traits = DOMAIN_TRAITS.filter((trait) => !lacks.includes(trait)).filter(
+    // Who saves no guest says nothing of how.
+    (trait) => trait !== "pausedSave" || driver.savedState !== undefined,
+  );
   return [...methods, ...traits.map((trait) => `domains.${trait}`)];
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Scope } from "@virtmesh/kit/scope";
@@ -168,6 +169,8 @@ function commandLine(
     // Without smap, by which QEMU faults the first return of dom0's kernel to its programs; and without the wide registers,
     // which now and then reach a program of dom0 broken when they are emulated below Xen.
     ...["-cpu", "max,-smap,-avx,-avx2,-fma,-f16c,-xsave"],
+    // Hosts are known apart by it.
+    ...["-uuid", randomUUID()],
     ...["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"],
     ...["-netdev", ["user", "id=outside", ...forwards].join(","), "-device", "virtio-net-pci,netdev=outside"],
     ...shared.flatMap((path, i) => [

@@ -28,7 +28,7 @@ class Watching implements AsyncDisposable {
       sendSnapshot: false,
       ...request,
     };
-    const limit = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(20_000)]);
+    const limit = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(subject.patienceMs)]);
     this.#stream = subject.client.stream(EventServiceService.watch, whole, limit);
   }
 

@@ -5,18 +5,17 @@ import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation
 import { fromRpcStatus } from "@virtmesh/kit/status";
 import type { Subject } from "./subject.ts";
 
-const LONG = { seconds: 15n, nanos: 0 };
-
 /** Begins long work and waits for its end. Throws what it ended with when that is an error. */
 export async function perform<Q>(
-  { client, uri }: Subject,
+  { client, uri, patienceMs }: Subject,
   method: MethodDefinition<Q, Operation>,
   request: Q,
 ): Promise<Operation> {
+  const timeout = { seconds: BigInt(Math.ceil(patienceMs / 1000)), nanos: 0 };
   const { name } = await client.unary(method, request);
-  const ended = await client.unary(OperationServiceService.waitOperation, { uri, name, timeout: LONG });
+  const ended = await client.unary(OperationServiceService.waitOperation, { uri, name, timeout });
   if (ended.result?.$case === "error") throw fromRpcStatus(ended.result.value);
-  if (!ended.done) throw new Error(`${name} did not end within ${LONG.seconds} s`);
+  if (!ended.done) throw new Error(`${name} did not end within ${timeout.seconds} s`);
   return ended;
 }
 

@@ -7,7 +7,7 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/saved_state";
 import { freshName, Guests } from "./guests.ts";
 import { change } from "./long-work.ts";
-import { needing, sharedSubject, type SubjectKind } from "./subject.ts";
+import { needing, sharedSubject, type SubjectKind, supports, without } from "./subject.ts";
 
 const SHUTOFF = { state: DomainState.DOMAIN_STATE_SHUTOFF, stateReason: "saved", id: 0 };
 
@@ -24,7 +24,12 @@ export function savedStateContract(kind: SubjectKind): void {
     });
     afterEach(async () => guests.remove(name));
 
-    const started = () => ({ state: guests.stateStarted });
+    /** Paused where that can be saved: a guest without a kernel has nothing to run. */
+    const paused = () => guests.startsPaused && supports(subject(), "domains.pausedSave");
+    const start = () => guests.start(name, paused());
+    const started = () => ({
+      state: paused() ? DomainState.DOMAIN_STATE_PAUSED : DomainState.DOMAIN_STATE_RUNNING,
+    });
     const about = () => ({ uri: subject().uri, domain: name });
     const save = (path: string) =>
       change(subject(), S.saveDomain, SaveDomainRequest.fromPartial({ ...about(), path }));
@@ -36,10 +41,10 @@ export function savedStateContract(kind: SubjectKind): void {
       async () => {
         const { uri, client } = subject();
         const path = subject().newPath(name);
-        const { uuid } = await guests.start(name);
+        const { uuid } = await start();
         expect(await save(path)).toMatchObject(SHUTOFF);
         const inside = await client.unary(S.getSavedState, { uri, path, secure: false });
-        expect(inside).toMatchObject({ uuid, name, running: !guests.startsPaused });
+        expect(inside).toMatchObject({ uuid, name, running: !paused() });
         expect(inside.xml).toContain(`<name>${name}</name>`);
         const request = RestoreDomainRequest.fromPartial({ uri, path });
         expect(await change(subject(), S.restoreDomain, request)).toMatchObject({ uuid, ...started() });
@@ -51,9 +56,9 @@ export function savedStateContract(kind: SubjectKind): void {
 
     needs("savedState.save")("do not replace a file", async () => {
       const path = subject().newPath(name);
-      await guests.start(name);
+      await start();
       await save(path);
-      await guests.start(name);
+      await start();
       await expect(save(path)).rejects.toMatchObject({ reason: "ALREADY_EXISTS" });
       expect(await guests.get(name)).toMatchObject(started());
     });
@@ -66,19 +71,19 @@ export function savedStateContract(kind: SubjectKind): void {
     });
 
     needs("savedState.managedSave")("go on at their next start after a managed save, once", async () => {
-      await guests.start(name);
+      await start();
       expect(await managedSave()).toMatchObject({ ...SHUTOFF, managedSave: true });
-      expect(await guests.start(name)).toMatchObject({ ...started(), managedSave: false });
+      expect(await start()).toMatchObject({ ...started(), managedSave: false });
     });
 
     needs("savedState.managedSave")(
       "can forget what was saved, and are not undefined with it by accident",
       async () => {
         const { uri, client } = subject();
-        await guests.start(name);
+        await start();
         await managedSave();
         await expect(guests.undefine(name)).rejects.toMatchObject({ reason: "WRONG_STATE" });
-        const again = { uri, requestId: "", domain: name, paused: guests.startsPaused, forceBoot: true };
+        const again = { uri, requestId: "", domain: name, paused: paused(), forceBoot: true };
         expect(await client.unary(DomainServiceService.startDomain, again)).toMatchObject({
           ...started(),
           managedSave: false,
@@ -88,6 +93,16 @@ export function savedStateContract(kind: SubjectKind): void {
         expect(await guests.get(name)).toMatchObject({ managedSave: false });
       },
     );
+
+    needs(
+      "savedState.save",
+      "domains.pausedStart",
+      without("domains.pausedSave"),
+    )("cannot be saved while their CPUs are stopped, and stay as they are", async () => {
+      await guests.start(name, true);
+      await expect(save(subject().newPath(name))).rejects.toMatchObject({ reason: "WRONG_STATE" });
+      expect(await guests.get(name)).toMatchObject({ state: DomainState.DOMAIN_STATE_PAUSED });
+    });
 
     needs("savedState.save")("must run to be saved", async () => {
       await expect(save(subject().newPath(name))).rejects.toMatchObject({ reason: "DOMAIN_NOT_RUNNING" });

@@ -15,6 +15,8 @@ export interface Subject extends AsyncDisposable {
   guestXml(name: string, uuid?: string): Promise<string>;
   /** A disk of that name that can be attached to such a guest. */
   diskXml(target: string): Promise<string>;
+  /** How long a call may take, and what it makes happen. */
+  readonly patienceMs: number;
   /** A path on the host where no file is. */
   newPath(name: string): string;
   /** How names of this hypervisor's disk images end: `.img`, `.vmdk`, ... */

@@ -44,6 +44,7 @@ import {
 import { freshName, Guests } from "./guests.ts";
 import { type Subject, sharedSubject, type SubjectKind } from "./subject.ts";
 
+const BEFORE_MS = 60_000;
 const C = ConversionServiceService;
 const D = DomainServiceService;
 const R = ResourceServiceService;
@@ -191,23 +192,23 @@ export function unsupportedContract(kind: SubjectKind): void {
   describe(`what a driver lacks (${kind.name})`, () => {
     const subject = sharedSubject(kind);
     const guests = new Guests(subject);
+    // One for all: what is absent does nothing to it.
+    const name = freshName();
+    beforeAll(async () => {
+      await guests.define(name);
+      await guests.start(name);
+    }, BEFORE_MS);
+    afterAll(async () => guests.remove(name), BEFORE_MS);
 
     it.each(Object.entries(ASKED))("%s answers UNIMPLEMENTED when it is absent", async (method, asking) => {
       const { client, uri, support } = subject();
       const { methods } = await client.unary(AgentServiceService.getSupport, { uri });
       expect(methods.includes(method)).toBe(support.has(method));
       if (support.has(method)) return;
-      const name = freshName();
-      await guests.define(name);
-      await guests.start(name);
-      try {
-        await expect(asking(subject(), name)).rejects.toMatchObject({
-          code: "UNIMPLEMENTED",
-          message: expect.stringContaining(method.split(".")[0] ?? method),
-        });
-      } finally {
-        await guests.remove(name);
-      }
+      await expect(asking(subject(), name)).rejects.toMatchObject({
+        code: "UNIMPLEMENTED",
+        message: expect.stringContaining(method.split(".")[0] ?? method),
+      });
     });
   });
 }

@@ -15,6 +15,7 @@ import { refusal } from "../guests/launch.ts";
 import { xl } from "../xl/xl.ts";
 
 export class XenDomains extends KeptDomains<Guest, Guests> {
+  readonly lacks = ["pausedSave"] as const;
   readonly #sampler: Sampler;
   readonly #saved: ManagedSaves;
   readonly #console: XenConsoles;

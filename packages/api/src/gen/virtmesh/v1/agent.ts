@@ -93,8 +93,8 @@ export interface GetSupportRequest {
 
 export interface GetSupportResponse {
   /**
-   * `domains.start` and so on, and what guests can be: `domains.pausedStart`, `domains.nextDefinition`,
-   * `domains.pushedEvents`.
+   * `domains.start` and so on, and what guests can be: `domains.pausedStart`, `domains.pausedSave`,
+   * `domains.nextDefinition`, `domains.pushedEvents`.
    */
   methods: string[];
 }

@@ -92,6 +92,11 @@ interface Launch {
   readonly readyMs?: number;
 }
 
+/** What Node made of this checkout's TypeScript is kept: a process is up in half the time, and tests start hundreds. */
+export function compiled(): Readonly<Record<string, string>> {
+  return { NODE_COMPILE_CACHE: join(repositoryRoot(), ".cache/compiled") };
+}
+
 /** An emulated processor takes its time to start an agent, more so when all of this computer is busy. */
 const XEN_READY_MS = 180_000;
 
@@ -206,7 +211,7 @@ export class Launcher {
         metrics,
         logFile: what.logFile,
         ...(clientTlsDir === undefined ? {} : { tls: { caller: clientTlsDir, serverName: what.host } }),
-        ...(env ? { env } : {}),
+        env: { ...compiled(), ...env },
         ...(what.readyMs === undefined ? {} : { readyMs: what.readyMs }),
       },
       scope.signal,

@@ -67,8 +67,10 @@ function allowedOf({ tendency, fragile }: Moment, { name, deadly, harmless }: Vi
   if (fragile?.includes(name)) return ["moved", "lost"];
   switch (tendency) {
     case "undecided":
+    case "committed":
       if (harmless) return ["moved"];
-      if (deadly === "source") return ["moved", "nowhere"];
+      if (deadly === "source")
+        return tendency === "committed" ? ["moved", "nowhere", "lost"] : ["moved", "nowhere"];
       return ["stayed", "moved"];
     case "decided":
       return deadly === "destination" ? ["moved", "stayed", "nowhere"] : ["moved"];

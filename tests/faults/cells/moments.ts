@@ -21,9 +21,10 @@ type Approach =
 
 /**
  * Whose the guest is if nothing more goes wrong from here on. In post-copy it is the destination's: first whole here still
- * (`accepted`), then in parts on both hosts (`split`), when it is lost with either QEMU.
+ * (`accepted`), then in parts on both hosts (`split`), when it is lost with either QEMU. Before it is decided, a source
+ * that has journalled that it may be (`committed`) does not know after a restart whether any of it went.
  */
-type Tendency = "undecided" | "decided" | "abandoned" | "doubtful" | "accepted" | "split";
+type Tendency = "undecided" | "decided" | "abandoned" | "doubtful" | "committed" | "accepted" | "split";
 
 /** A place in the state machines where something strikes. */
 export interface Moment {
@@ -141,7 +142,7 @@ export const MOMENTS: readonly Moment[] = [
     moment(
       "choosing",
       "source.decide",
-      "undecided",
+      "committed",
       "post-copy: 'committing' journalled, the record not written",
       "postcopy",
     ),

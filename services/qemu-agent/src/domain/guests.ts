@@ -19,7 +19,7 @@ import { removeMemoryFolders } from "./memory-folders.ts";
 import { giveBack, launch, type LaunchSite } from "./launch.ts";
 import type { TakeUp } from "../hotplug/take-up.ts";
 import { exists, Roster } from "./roster.ts";
-import { endingOf } from "./translate.ts";
+import { endingOf, haltedBy } from "./translate.ts";
 
 export interface GuestsOptions {
   readonly site: LaunchSite;
@@ -199,17 +199,18 @@ export class Guests extends Roster implements AsyncDisposable {
     if (options.persist) adopted.persistentDefinition = options.persist;
     const { pulling } = options;
     const runs = instance.situation.state === "running";
+    const halted = haltedBy(instance.situation);
     const running = pulling === undefined ? "migrated" : "postcopy";
     if (lives()) {
       instance.setMigration(pulling === undefined ? undefined : { id: pulling, side: "pulling" });
-      instance.update(runs ? { reason: running } : { reason: "user" });
+      instance.update({ reason: runs ? running : halted.reason });
       await instance.flush();
     }
     await this.#during(adopted, options.cause, async () => {
       this.events.lifecycle(adopted, "started", "migrated");
       if (options.persist) this.events.lifecycle(adopted, "defined", isNew ? "added" : "updated");
       if (runs) this.events.lifecycle(adopted, "resumed", running);
-      else this.events.lifecycle(adopted, "suspended", "paused");
+      else this.events.lifecycle(adopted, "suspended", halted.detail);
       if (lives()) return instance.announce();
       adopted.ended = { state: "shutoff", reason: "crashed" };
       if (adopted.persistentDefinition === undefined) this.unregister(adopted);

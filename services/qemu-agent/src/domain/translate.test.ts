@@ -1,6 +1,6 @@
 import type { HypervisorEventBody } from "@virtmesh/core/driver/events";
 import type { QmpEvent, QmpEvents } from "../qmp/events.ts";
-import { endingOf, type Situation, type Translation, translate } from "./translate.ts";
+import { haltedBy, endingOf, type Situation, type Translation, translate } from "./translate.ts";
 
 const RUNNING: Situation = { state: "running", reason: "booted", rebooting: false, begun: true };
 const PAUSED: Situation = { ...RUNNING, state: "paused", reason: "user" };
@@ -50,6 +50,20 @@ describe("what QEMU's events mean for a guest", () => {
   it("does not take the first RESUME for an end of a pause: it is the start", () => {
     const fresh: Situation = { state: "paused", reason: "starting-up", rebooting: false, begun: false };
     expect(play(fresh, resume)).toMatchObject({ end: { state: "running", begun: true }, said: [] });
+  });
+
+  it("tells of a guest that met a full disk as soon as it had come, and not that its user paused it", () => {
+    const coming: Situation = {
+      state: "paused",
+      reason: "migration",
+      migrating: "in",
+      rebooting: false,
+      begun: true,
+    };
+    const { end, said } = play(coming, resume, ioError("stop"), stop);
+    expect(said).toEqual(["ioError"]);
+    expect(haltedBy(end)).toEqual({ reason: "io-error", detail: "io-error" });
+    expect(haltedBy(coming)).toEqual({ reason: "user", detail: "paused" });
   });
 
   it("is paused by an I/O error, which names the disk", () => {

@@ -45,16 +45,27 @@ const unchanged = (situation: Situation, ...bodies: HypervisorEventBody[]): Tran
   bodies,
 });
 
+/** libvirt's words for why a guest was paused. */
+const SUSPENDED = { "io-error": "io-error", watchdog: "watchdog", migration: "migrated", user: "paused" };
+
+/** Why a guest that has come stands still: it was to, or something has stopped it as soon as it ran here. */
+export function haltedBy({ stopCause, reason }: Situation): {
+  readonly reason: string;
+  readonly detail: string;
+} {
+  const cause = stopCause ?? (reason === "io-error" || reason === "watchdog" ? reason : "user");
+  return { reason: cause, detail: cause === "crashed" || cause === "snapshot" ? "paused" : SUSPENDED[cause] };
+}
+
 /** What an event means for the life of a guest. Events that are not in here, and those of jobs, change nothing in it. */
 const TABLE: { readonly [E in EventName]?: Translate<E> } = {
   STOP: (_, now) => {
     // A guest that is ending, or has crashed, stops too: that is not a pause.
     if (now.shutdown !== undefined || now.rebooting) return unchanged(now);
     const cause = now.stopCause ?? (now.migrating === "out" ? "migration" : "user");
-    const detail = { "io-error": "io-error", watchdog: "watchdog", migration: "migrated", user: "paused" };
     const paused: Situation = { ...now, state: "paused", reason: cause };
     if (cause === "crashed" || cause === "snapshot" || now.migrating === "in") return unchanged(paused);
-    return unchanged(paused, lifecycle("suspended", detail[cause]));
+    return unchanged(paused, lifecycle("suspended", SUSPENDED[cause]));
   },
   RESUME: (_, now) => {
     const { stopCause: _cause, ...rest } = now;

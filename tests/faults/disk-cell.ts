@@ -7,7 +7,7 @@ import { heldAt } from "./begin.ts";
 import type { CellOptions, CellResult, CellRun } from "./cell.ts";
 import { MOVED_DISK } from "./cells/disk-moments.ts";
 import type { DiskMoveCell } from "./cells/matrix.ts";
-import type { Scene } from "./cells/victims.ts";
+import { mendIn, type Scene } from "./cells/victims.ts";
 import { checkDisks, checkRunning, nextBeat } from "./guest-check.ts";
 import type { Chance } from "./lab/chance.ts";
 import { type DiskFindings, lookAtDisk } from "./lab/disk-inventory.ts";
@@ -63,8 +63,7 @@ export class DiskMoveRun implements CellRun {
     await victim.strike(scene);
     await delay(this.#chance.pick("release", [0, 0, 20, 200, 1_700]));
     points.release();
-    await delay(this.#chance.pick("mend", [0, 50, 400, 2_000]));
-    await victim.mend?.(scene);
+    await mendIn(this.#chance, victim, scene);
     await mesh.complete();
     const findings = await this.#settled();
     await victim.tidy?.(scene);

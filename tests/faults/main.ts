@@ -25,7 +25,7 @@ of it: who runs, every block of its disks, what was left behind. docs/fault-matr
   --json         a JSON line for each cell and round, on standard output
   --report       writes docs/fault-matrix.md, from this run and what was kept of earlier ones
   --parallel N   how many cells are run at once, each on hosts of its own (default: one a core)
-  --long         what stands still or is swallowed does so for 30 seconds instead of 4
+  --long         what stands still or is swallowed does so for 30 seconds instead of 3.5
 
 Ctrl-C lets the cells that run come to their end. Needs root; installs what is missing with apt-get. Ends with code 1 when a cell fails.
 `;
@@ -85,7 +85,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const results = await runMatrix(cells, {
     rounds,
     ...(values.seed === undefined ? {} : { seed: values.seed, exactly: recorded !== undefined }),
-    pauseMs: values.long ? 30_000 : 4_000,
+    pauseMs: values.long ? 30_000 : 3_500,
     parallel,
     signal: stop.signal,
     recordings,

@@ -40,7 +40,7 @@ const CHOSEN = [
   "disk-ready/destination-full",
   "disk-pivoted/source-agent",
 ] as const;
-const PAUSE_MS = 4_000;
+const PAUSE_MS = 3_500;
 
 function cellOf(name: string): Cell {
   const cell = CELLS.find((c) => c.name === name);

@@ -11,7 +11,7 @@ import { beginMigration, heldAt } from "./begin.ts";
 import type { CellOptions, CellResult, CellRun } from "./cell.ts";
 import type { MigrationCell } from "./cells/matrix.ts";
 import { isPostcopy, type Moment, tuningOf } from "./cells/moments.ts";
-import { reset, type Scene } from "./cells/victims.ts";
+import { mendIn, reset, type Scene } from "./cells/victims.ts";
 import type { Chance } from "./lab/chance.ts";
 import { BucketReader, type Findings, lookAround } from "./lab/inventory.ts";
 import { untilStopped } from "./lab/stopped.ts";
@@ -78,8 +78,7 @@ export class MigrationRun implements CellRun {
     await delay(this.#chance.pick("release", [0, 0, 20, 200, 1_700]));
     points.release();
     await this.#letRun();
-    await delay(this.#chance.pick("mend", [0, 50, 400, 2_000]));
-    await victim.mend?.(scene);
+    await mendIn(this.#chance, victim, scene);
     // An agent that was away has not heard it, and in post-copy goes on where it was.
     if (isPostcopy(moment.approach)) await this.#letRun();
     if (moment.approach === "record-unreachable") mesh.nats.resume();

@@ -32,7 +32,7 @@ export function reportOf(all: readonly KeptResult[]): readonly string[] {
     "",
     `${cells.size} of ${CELLS.length} cells, the last of them on ${when}, ${results.length} rounds in all: ${results.length - failed.length} as they must be, ${failed.length} not.`,
     `From the blow to the migration being over and the guest running on: median ${quantile(times, 0.5)} ms, at most ${quantile(times, 1)} ms; this counts the time until`,
-    "what was struck is started again, which is up to 2 s, and 4 s for what stands still or is swallowed.",
+    "what was struck is started again, which is up to 2 s, and 3.5 s for what stands still or is swallowed.",
     "",
     "**M** moved: the guest runs on the destination. **S** stayed: it runs on the source as before. **N** nowhere: its own",
     "QEMU was killed. **L** lost: in post-copy neither host had all of it, and a QEMU was killed; the user is told so as",

@@ -23,7 +23,7 @@ export interface ServiceOptions {
 }
 
 const READY_MS = 20_000;
-const READY_TURN_MS = 1_000;
+const READY_TURN_MS = 150;
 
 /** One process of a mesh: a gateway or an agent. It can be ended in any way and started again at the same address. */
 export class Service implements AsyncDisposable {
@@ -82,7 +82,6 @@ export class Service implements AsyncDisposable {
 
   /** Resolves when it answers gRPC; fails when it ended or is not there in time, with what it said last. */
   async ready(signal?: AbortSignal): Promise<void> {
-    await using channel = await this.connect();
     const child = this.#child;
     const stop = new AbortController();
     void child.exited.then(() => stop.abort());
@@ -92,8 +91,9 @@ export class Service implements AsyncDisposable {
       ...(signal ? [signal] : []),
     ]);
     while (!limits.aborted) {
+      // In short turns, each on a channel of its own: one that was refused waits longer each time before it tries again.
+      await using channel = await this.connect();
       try {
-        // In short turns: the channel's timer outlives a wait that was given up, and holds this process.
         return await channel.waitForReady(limits, Date.now() + READY_TURN_MS);
       } catch (e) {
         if (signal?.aborted === true) throw e;

@@ -7,6 +7,7 @@ import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation
 import { VirtError } from "@virtmesh/core/errors";
 import { errnoOf } from "@virtmesh/lab/errno";
 import { run } from "@virtmesh/lab/process";
+import type { Chance } from "../lab/chance.ts";
 import { untilStopped } from "../lab/stopped.ts";
 import { type Stage, type StageHost, UNTOUCHED_FROM } from "../lab/stage.ts";
 
@@ -46,6 +47,13 @@ export interface Victim {
   readonly deadly?: "source" | "destination";
   /** It disturbs nothing: the guest goes where it would have gone. */
   readonly harmless?: true;
+}
+
+/** Mends what was struck, at once or when the survivors have lived with it for a while. */
+export async function mendIn(chance: Chance, victim: Victim, on: Scene): Promise<void> {
+  if (victim.mend === undefined) return;
+  await delay(chance.pick("mend", [0, 50, 400, 2_000]));
+  await victim.mend(on);
 }
 
 const AGENT_PORT = 7771;

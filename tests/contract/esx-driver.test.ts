@@ -27,6 +27,7 @@ const esx: DriverKind = {
   name: "esx",
   guestsReact: true,
   disks: { bus: "scsi", first: "sda", second: "sdb" },
+  volumeSuffix: ".vmdk",
   createDriver: ({ logger }) => {
     const { host, port, ca, user, password } = server;
     const config = { endpoint: { host, port, ca }, credentials: { user, password }, path: "" };

@@ -10,6 +10,7 @@ import { EsxMigrationDestination } from "./facets/migration-destination.ts";
 import { EsxMigrationSource } from "./facets/migration-source.ts";
 import { EsxResources } from "./facets/resources.ts";
 import { EsxSnapshots } from "./facets/snapshots.ts";
+import { EsxStorage } from "./facets/storage.ts";
 import { EsxServer } from "./server.ts";
 import type { Credentials } from "./vim/session.ts";
 import type { Endpoint } from "./vim/transport.ts";
@@ -51,6 +52,7 @@ function facetsOf(server: EsxServer, path: string): Driver {
     snapshots: new EsxSnapshots(server),
     guestInfo: new EsxGuestInfo(server),
     conversion: new EsxConversion(server),
+    storage: new EsxStorage(server),
     // A host by itself has nobody to hand its guests to.
     ...(path === ""
       ? {}

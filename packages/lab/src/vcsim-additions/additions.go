@@ -3,6 +3,9 @@
 package simulator
 
 import (
+	"os"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
@@ -71,4 +74,49 @@ func (m *HostAutoStartManager) ReconfigureAutostart(ctx *Context, req *types.Rec
 	Map.Update(host, []types.PropertyChange{{Name: "config.autoStart", Val: &config}})
 	body.Res = new(types.ReconfigureAutostartResponse)
 	return body
+}
+
+// The data of a disk is as long as the disk was made, without taking the room.
+func sizeDisk(f *os.File, name string, req *types.CreateVirtualDisk_Task) *os.File {
+	if spec, ok := req.Spec.(*types.FileBackedVirtualDiskSpec); ok && strings.HasSuffix(name, "-flat.vmdk") {
+		_ = f.Truncate(spec.CapacityKb * 1024)
+	}
+	return f
+}
+
+// A disk that was found has the capacity of its data; one without data is only a file that is named like a disk.
+func addCapacity(dir string, name string, res *types.HostDatastoreBrowserSearchResults) {
+	disk, ok := res.File[len(res.File)-1].(*types.VmDiskFileInfo)
+	if !ok {
+		return
+	}
+	data, err := os.Stat(path.Join(dir, strings.TrimSuffix(name, ".vmdk")+"-flat.vmdk"))
+	if err == nil {
+		disk.CapacityKb = data.Size() / 1024
+	}
+}
+
+// A disk that gets larger.
+func (m *VirtualDiskManager) ExtendVirtualDiskTask(_ *Context, req *types.ExtendVirtualDisk_Task) soap.HasFault {
+	task := CreateTask(m, "extendVirtualDisk", func(*Task) (types.AnyType, types.BaseMethodFault) {
+		file, fault := Map.FileManager().resolve(req.Datacenter, req.Name)
+		if fault != nil {
+			return nil, fault
+		}
+		data := strings.TrimSuffix(file, ".vmdk") + "-flat.vmdk"
+		found, err := os.Stat(data)
+		if err != nil {
+			return nil, Map.FileManager().fault(req.Name, err, new(types.CannotAccessFile))
+		}
+		if req.NewCapacityKb*1024 < found.Size() {
+			return nil, &types.InvalidArgument{InvalidProperty: "newCapacityKb"}
+		}
+		if err = os.Truncate(data, req.NewCapacityKb*1024); err != nil {
+			return nil, Map.FileManager().fault(req.Name, err, new(types.CannotAccessFile))
+		}
+		return nil, nil
+	})
+	return &methods.ExtendVirtualDisk_TaskBody{
+		Res: &types.ExtendVirtualDisk_TaskResponse{Returnval: task.Run()},
+	}
 }

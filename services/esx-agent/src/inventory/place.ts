@@ -19,6 +19,9 @@ export interface Place {
   readonly volumes: ReadonlyMap<string, string>;
   /** Of a vCenter: folders and name of the datacenter. */
   readonly datacenter: string | undefined;
+  /** The same of whatever server, as files of datastores are named by it; a host by itself has one too. */
+  readonly datacenterPath: string;
+  readonly datacenterObject: Reference;
   readonly facts: HostFacts;
 }
 
@@ -71,10 +74,15 @@ export async function findPlace(session: VimSession, path: string, signal: Abort
   const resources = owners.find((each) => /ComputeResource$/.test(each.object.type));
   const datacenter = owners.find((each) => each.object.type === "Datacenter");
   const datastore = host.properties.get("datastore")?.children[0];
+  if (datacenter === undefined)
+    throw new VirtError(
+      "HOST_SETUP",
+      `${session.address} shows no datacenter for this host; the user may not see it`,
+    );
   return {
     host: host.object,
     pool: needed(session, resources?.properties.get("resourcePool"), "resource pool"),
-    folder: needed(session, datacenter?.properties.get("vmFolder"), "folder of guests"),
+    folder: needed(session, datacenter.properties.get("vmFolder"), "folder of guests"),
     autoStart: needed(session, host.properties.get("configManager.autoStartManager"), "autostart manager"),
     datastore: textOf(found.get(datastore?.text ?? ""), "name"),
     datastores: new Set(
@@ -82,6 +90,8 @@ export async function findPlace(session: VimSession, path: string, signal: Abort
     ),
     volumes: volumesOf([...found.values()]),
     datacenter: session.content.apiType === "HostAgent" ? undefined : datacenterPath(owners),
+    datacenterPath: datacenterPath(owners),
+    datacenterObject: datacenter.object,
     facts: factsOf(host),
   };
 }

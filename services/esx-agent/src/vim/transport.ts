@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import type { TLSSocket } from "node:tls";
 import { messageOf, systemCode } from "@virtmesh/core/errors";
@@ -20,6 +20,16 @@ export interface Answer {
 
 /** The largest answer that is read: a page of property updates of a few hundred guests has a few MB. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+function writableOrOver(call: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      call.off("drain", done).off("close", done);
+      resolve();
+    };
+    call.once("drain", done).once("close", done);
+  });
+}
 
 /** HTTPS with connections kept open, and the session's cookie. */
 export class Transport implements Disposable {
@@ -112,7 +122,8 @@ export class Transport implements Disposable {
         return;
       }
       for await (const chunk of options.body) {
-        if (!call.write(chunk)) await new Promise<void>((drained) => call.once("drain", drained));
+        if (call.destroyed) return;
+        if (!call.write(chunk)) await writableOrOver(call);
       }
       call.end();
     };

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import type { Readable } from "node:stream";
-import { VirtError } from "@virtmesh/core/errors";
+import { systemCode, VirtError } from "@virtmesh/core/errors";
 
 /** The text of a file, or of standard input for "-". */
 export async function readDocument(path: string, stdin: Readable): Promise<string> {
@@ -9,10 +9,11 @@ export async function readDocument(path: string, stdin: Readable): Promise<strin
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    const why =
-      cause instanceof Error && "code" in cause && cause.code === "ENOENT"
-        ? "there is no such file"
-        : "it cannot be read";
-    throw new VirtError("FILE_NOT_FOUND", `${path}: ${why}`, { metadata: { path } }, { cause });
+    throw fileNotFound(path, cause);
   }
+}
+
+export function fileNotFound(path: string, cause: unknown): VirtError {
+  const why = systemCode(cause) === "ENOENT" ? "there is no such file" : "it cannot be read";
+  return new VirtError("FILE_NOT_FOUND", `${path}: ${why}`, { metadata: { path } }, { cause });
 }

@@ -1,5 +1,5 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
-import { bidiCall, type Channel, streamCall, unaryCall } from "@virtmesh/kit/grpc-client";
+import { bidiCall, type Channel, clientStreamCall, streamCall, unaryCall } from "@virtmesh/kit/grpc-client";
 
 /**
  * The calls of one command, to the gateway or straight to an agent. Every call ends when the command is
@@ -28,6 +28,11 @@ export class Rpc {
     signal: AbortSignal = this.#signal,
   ): AsyncIterable<R> {
     return streamCall(this.#channel, method, request, { signal });
+  }
+
+  /** Requests that are sent as fast as they are taken, and one answer. */
+  upload<Q, R>(method: MethodDefinition<Q, R>, requests: AsyncIterable<Q>): Promise<R> {
+    return clientStreamCall(this.#channel, method, requests, { signal: this.#signal });
   }
 
   /** Leaving the loop over the answers ends the call. */

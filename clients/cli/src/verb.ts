@@ -2,7 +2,7 @@ import { VirtError } from "@virtmesh/core/errors";
 import type { Session } from "./session.ts";
 
 /** What a word on the command line stands for: shell completion asks the mesh or the disk for it. */
-export type Completes = "domain" | "uri" | "file" | "operation" | "none";
+export type Completes = "domain" | "uri" | "file" | "operation" | "pool" | "volume" | "none";
 
 export interface VerbArgument {
   /** As help shows it: `domain`, `file`. */
@@ -29,6 +29,7 @@ export const GROUPS = [
   "Guest state",
   "Devices and screens",
   "Snapshots and saved guests",
+  "Storage",
   "Migration",
   "Events and operations",
   "Fleet",

@@ -68,7 +68,7 @@ function headline(progress: MigrationProgress, width: number): string {
   return room < 8 ? `${left} ${right}` : `${left} ${bar(progress.percent, room)} ${right}`;
 }
 
-function bar(percent: number, room: number): string {
+export function bar(percent: number, room: number): string {
   const full = Math.floor((Math.min(100, Math.max(0, percent)) / 100) * room);
   return `[${"#".repeat(full)}${".".repeat(room - full)}]`;
 }

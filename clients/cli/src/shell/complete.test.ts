@@ -33,6 +33,13 @@ describe("completion", () => {
     expect(complete("migrate", "a", "b", "--xml", "")).toMatchObject({ ask: "file" });
   });
 
+  it("asks for pools, and for the volumes of the one that was named", () => {
+    expect(complete("vol-list", "da")).toMatchObject({ ask: "pool", prefix: "da" });
+    expect(complete("vol-delete", "x", "--pool", "")).toMatchObject({ ask: "pool" });
+    expect(complete("vol-delete", "--pool", "data", "we")).toMatchObject({ ask: "volume", pool: "data" });
+    expect(complete("vol-upload", "--pool", "data", "web", "")).toMatchObject({ ask: "file" });
+  });
+
   it("asks for a guest, then for a file, where a disk is moved", () => {
     expect(complete("blockcopy", "we")).toMatchObject({ ask: "domain", prefix: "we" });
     expect(complete("blockcopy", "web", "vda", "/fast/")).toMatchObject({ ask: "file", prefix: "/fast/" });

@@ -8,6 +8,8 @@ export interface Completion {
   readonly prefix: string;
   /** `-c` of the command line so far; undefined without one. */
   readonly connect: string | undefined;
+  /** `--pool` of it. */
+  readonly pool: string | undefined;
   readonly gateway: string | undefined;
   readonly tlsDir: string | undefined;
 }
@@ -51,6 +53,7 @@ export function completeWords(
     ask,
     prefix,
     connect: values.get("-c"),
+    pool: values.get("--pool"),
     gateway: values.get("--gateway"),
     tlsDir: values.get("--tls-dir"),
   });

@@ -1,6 +1,7 @@
 import { isUriPattern } from "@virtmesh/core/uri";
 import { formatAddress } from "../target.ts";
 import { listAll, type Session } from "../session.ts";
+import { listPools, listVolumes, resolvePool } from "../storage.ts";
 import { listAgents } from "../verbs/fleet.ts";
 import { listOperations } from "../verbs/operations.ts";
 import type { Completion } from "./complete.ts";
@@ -17,17 +18,35 @@ export async function candidates(session: Session, completion: Completion): Prom
       return (await domainNames(session, completion.prefix.includes("://"))).filter(fits);
     case "uri":
       return [...new Set((await listAgents(session, "")).flatMap((agent) => agent.uris))].sort().filter(fits);
+    case "pool":
+      return (await poolNames(session, completion.prefix.includes("://"))).filter(fits);
+    case "volume": {
+      if (completion.pool === undefined) return [];
+      const target = await resolvePool(session, completion.pool);
+      return (await listVolumes(session, target)).map(({ name }) => name).filter(fits);
+    }
     case "operation":
       return (await listOperations(session, "")).operations.map((o) => o.name).filter(fits);
   }
 }
 
-/** Names; with their connections when that is what is being typed, or when a name is on several hosts. */
 async function domainNames(session: Session, withConnection: boolean): Promise<readonly string[]> {
-  const { domains } = await listAll(session, session.globals.connect, "");
+  return namesOf(session, (await listAll(session, session.globals.connect, "")).domains, withConnection);
+}
+
+async function poolNames(session: Session, withConnection: boolean): Promise<readonly string[]> {
+  return namesOf(session, (await listPools(session, session.globals.connect)).pools, withConnection);
+}
+
+/** Names; with their connections when that is what is being typed, or when a name is on several hosts. */
+function namesOf(
+  session: Session,
+  all: readonly { readonly uri: string; readonly name: string }[],
+  withConnection: boolean,
+): readonly string[] {
   const oneHost = !isUriPattern(session.globals.connect);
-  const byName = Map.groupBy(domains, (d) => d.name);
-  return domains.map((d) => {
+  const byName = Map.groupBy(all, (d) => d.name);
+  return all.map((d) => {
     const ambiguous = !oneHost && (byName.get(d.name)?.length ?? 0) > 1;
     return withConnection || ambiguous ? formatAddress({ uri: d.uri, domain: d.name }) : d.name;
   });

@@ -37,6 +37,7 @@ import {
   setspeed,
 } from "./migrations.ts";
 import { operations } from "./operations.ts";
+import { poolInfo, poolList } from "./pools.ts";
 import { setmaxmem, setmem, setvcpus } from "./resources.ts";
 import { managedsave, managedsaveRemove, restore, save, saveImageDumpxml } from "./saved-guests.ts";
 import {
@@ -49,6 +50,8 @@ import {
   snapshotList,
   snapshotRevert,
 } from "./snapshots.ts";
+import { volDownload, volUpload } from "./volume-transfers.ts";
+import { volCreateAs, volDelete, volInfo, volList, volResize } from "./volumes.ts";
 
 /** Every verb, in the order of help. */
 export const VERBS: readonly Verb[] = [
@@ -110,6 +113,15 @@ export const VERBS: readonly Verb[] = [
   saveImageDumpxml,
   managedsave,
   managedsaveRemove,
+  poolList,
+  poolInfo,
+  volList,
+  volInfo,
+  volCreateAs,
+  volResize,
+  volDelete,
+  volUpload,
+  volDownload,
   migrate,
   domjobinfo,
   domjobabort,

@@ -1,0 +1,100 @@
+import type { Call } from "@virtmesh/core/call";
+import { ownCall } from "@virtmesh/core/call";
+import type { Driver, Facets } from "@virtmesh/core/driver/driver";
+import { VirtError } from "@virtmesh/core/errors";
+import { createEsxDriver } from "@virtmesh/esx-agent/driver";
+import { Scope } from "@virtmesh/kit/scope";
+import { startVcsim } from "@virtmesh/lab/vcsim";
+import { silentLogger } from "@virtmesh/mesh/logger";
+
+const call: Call = ownCall();
+const MIB = 1n << 20n;
+const POOL = "LocalDS_0";
+
+describe("datastores of a host of a vCenter", () => {
+  const scope = new Scope();
+  let storage: Required<Facets["storage"]>;
+  let driver: Driver;
+  beforeAll(async () => {
+    const server = scope.own(await startVcsim({ kind: "vcenter", guests: 1 }));
+    const { host, port, ca, user, password } = server;
+    driver = scope.own(
+      await createEsxDriver({
+        ...{ endpoint: { host, port, ca }, credentials: { user, password }, path: "DC0/DC0_H0" },
+        ...{ logger: silentLogger, signal: scope.signal },
+      }),
+    );
+    storage = driver.storage as Required<Facets["storage"]>;
+  }, 590_000);
+  afterAll(() => scope[Symbol.asyncDispose]());
+
+  async function* pieces(...texts: string[]): AsyncGenerator<Uint8Array> {
+    for (const text of texts) yield Buffer.from(text);
+  }
+  const names = async (prefix: string): Promise<string[]> => {
+    const found = await storage.volumes(POOL, call);
+    return found.map(({ name }) => name).filter((name) => name.startsWith(prefix));
+  };
+  const upload = (name: string, data: AsyncIterable<Uint8Array>, lengthBytes?: bigint) =>
+    storage.upload(POOL, name, { offset: 0n, lengthBytes }, data, call);
+
+  it("are its pools, and show the files of its guests", async () => {
+    expect(await storage.pools(call)).toEqual([expect.objectContaining({ name: POOL, state: "running" })]);
+    expect(await names("DC0_H0_VM0")).toEqual(expect.arrayContaining(["DC0_H0_VM0/DC0_H0_VM0.vmx"]));
+  });
+
+  it("get folders with what is made in them", async () => {
+    await upload("media/linux/a.iso", pieces("abc", "def"), 6n);
+    expect(await storage.volume(POOL, `[${POOL}] media/linux/a.iso`, call)).toMatchObject({
+      ...{ name: "media/linux/a.iso", format: "iso", capacityBytes: 6n },
+    });
+    expect(await names("media/")).toEqual(["media/linux/a.iso"]);
+    await storage.delete(POOL, "media/linux/a.iso", call);
+    expect(await names("media/")).toEqual([]);
+  });
+
+  it("have nothing of an upload whose length was not known when it breaks", async () => {
+    async function* breaking(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(300_000);
+      throw new VirtError("CANCELLED", "the client went away");
+    }
+    await expect(upload("b/broken.iso", breaking())).rejects.toMatchObject({
+      message: "the client went away",
+    });
+    expect(await storage.volumes(POOL, call)).not.toContainEqual(
+      expect.objectContaining({ name: expect.stringContaining("broken") }),
+    );
+    await expect(storage.volume(POOL, "b/broken.iso", call)).rejects.toMatchObject({
+      reason: "VOLUME_NOT_FOUND",
+    });
+  });
+
+  it("do not lose a virtual disk to an upload, nor to a guest that runs", async () => {
+    await storage.create(
+      POOL,
+      { name: "d.vmdk", capacityBytes: MIB, format: "", allocationBytes: MIB },
+      call,
+    );
+    await expect(upload("d.vmdk", pieces("x"), 1n)).rejects.toMatchObject({ reason: "VOLUME_EXISTS" });
+    await storage.delete(POOL, "d.vmdk", call);
+    const guest = driver.domains.list()[0];
+    const used = guest?.disks.find(({ source }) => source.startsWith(`[${POOL}] `))?.source ?? "";
+    const disk = used.slice(POOL.length + 3);
+    await expect(storage.delete(POOL, disk, call)).rejects.toMatchObject({
+      reason: "DISK_IN_USE",
+      message: expect.stringContaining(`guest "${guest?.name}"`),
+    });
+  });
+
+  it("take whole files and no parts, and disks of their own kind", async () => {
+    const part = storage.upload(POOL, "p.iso", { offset: 5n, lengthBytes: 1n }, pieces("x"), call);
+    await expect(part).rejects.toMatchObject({ reason: "INVALID_FIELD" });
+    const request = { name: "x.img", capacityBytes: MIB, format: "", allocationBytes: 0n };
+    await expect(storage.create(POOL, request, call)).rejects.toThrow("must end in .vmdk");
+    await storage.create(POOL, { ...request, name: "x.vmdk" }, call);
+    await expect(storage.resize(POOL, "x.vmdk", MIB / 2n, call)).rejects.toMatchObject({
+      reason: "UNSUPPORTED",
+    });
+    await storage.delete(POOL, "x.vmdk", call);
+  });
+});

@@ -97,6 +97,10 @@ export function compiled(): Readonly<Record<string, string>> {
   return { NODE_COMPILE_CACHE: join(repositoryRoot(), ".cache/compiled") };
 }
 
+/** Where a machine in a namespace can be sent the memory of guests: the first ports of the agent's range. */
+const MIGRATION_PORTS = [49152, 49153, 49154, 49155];
+const FAULT_POINTS = "VIRTMESH_FAULT_POINTS";
+const FAULT_POINTS_PORT = 7700;
 /** An emulated processor takes its time to start an agent, more so when all of this computer is busy. */
 const XEN_READY_MS = 180_000;
 
@@ -156,16 +160,19 @@ export class Launcher {
   }
 
   /** A machine of its own, booted for it, with the agent in its dom0. */
-  async #xenHost({ name, address }: Place, args: readonly string[]): Promise<MeshHost> {
+  async #xenHost({ name, address, namespace }: Place, args: readonly string[]): Promise<MeshHost> {
     const { dir, scope, authority, natsUrl } = this.#context;
     const shared = join(dir, name);
-    const ports = { port: await freePort(address), metricsPort: await freePort(address) };
+    // A namespace has all its ports to itself.
+    const ports = namespace
+      ? { port: 7771, metricsPort: 9771 }
+      : { port: await freePort(address), metricsPort: await freePort(address) };
     const tlsDir = await authority?.host(name, "agent", [address]);
     const logFile = await this.#logFile(name);
     const machine = scope.own(
       await XenMachine.start({
-        ...{ name, address, dir: shared, shared: [join(dir, "tls")], ports: Object.values(ports) },
-        signal: scope.signal,
+        ...{ name, address, namespace, dir: shared, shared: [join(dir, "tls")], signal: scope.signal },
+        ports: [...Object.values(ports), ...(namespace ? MIGRATION_PORTS : [])],
       }),
     );
     const { program, code } = await bundleAgent("services/xen-agent/src/main.ts", shared, scope.signal);
@@ -174,15 +181,26 @@ export class Launcher {
     const agent = await this.#launch({
       ...{ name: `the agent of ${name}`, host: name, program, address, ...ports, logFile, tlsDir },
       ...{ listen: "0.0.0.0", node: pinnedNode(), readyMs: XEN_READY_MS },
-      natsUrl: natsUrl.replace(/\/\/[^:]+/, `//${OUTSIDE}`),
-      enter: [...machine.enter, "env", `NODE_COMPILE_CACHE=${code}`],
+      natsUrl: namespace ? natsUrl : natsUrl.replace(/\/\/[^:]+/, `//${OUTSIDE}`),
+      enter: [...machine.enter, "env", `NODE_COMPILE_CACHE=${code}`, ...(await this.#faultPointsIn(machine))],
       args: [
         ...["--host", name, "--data-address", address, "--state-dir", stateDir, "--run-dir", runDir],
         ...args,
       ],
     });
     const uri = `xen://${name}${PATHS.xen}`;
-    return { name, address, uri, agent, stateDir, runDir, imageDir, machine };
+    return {
+      ...{ name, address, uri, agent, stateDir, runDir, imageDir, machine },
+      ...(namespace ? { namespace } : {}),
+    };
+  }
+
+  /** The variables of this computer do not come into a machine; those who hold agents must reach them there too. */
+  async #faultPointsIn(machine: XenMachine): Promise<readonly string[]> {
+    const socket = this.#context.env?.[FAULT_POINTS];
+    if (socket === undefined) return [];
+    await machine.bringIn(socket, FAULT_POINTS_PORT);
+    return [`${FAULT_POINTS}=127.0.0.1:${FAULT_POINTS_PORT}`];
   }
 
   async #logFile(name: string): Promise<string> {

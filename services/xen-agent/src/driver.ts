@@ -7,17 +7,21 @@ import type { Driver } from "@virtmesh/core/driver/driver";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import { Scope } from "@virtmesh/kit/scope";
+import type { TlsFiles } from "@virtmesh/kit/tls";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { openConsole, type XenConsoles } from "./facets/console.ts";
 import { XenConversion } from "./facets/conversion.ts";
 import { XenDevices } from "./facets/devices.ts";
 import { XenDomains } from "./facets/domains.ts";
 import { XenHost } from "./facets/host.ts";
+import { XenMigrationDestination } from "./facets/migration-destination.ts";
+import { XenMigrationSource } from "./facets/migration-source.ts";
 import { XenResources } from "./facets/resources.ts";
 import { XenSavedState } from "./facets/saved-state.ts";
 import { configOf } from "./guests/config.ts";
 import { Guests } from "./guests/guests.ts";
 import type { GuestFolder } from "./guests/status.ts";
+import type { MigrationTrust } from "./migration/security.ts";
 import { ManagedSaves } from "./saved/managed-saves.ts";
 import { Sampler } from "./stats/sampler.ts";
 import { DomainWatch } from "./xenstore/domain-watch.ts";
@@ -26,6 +30,12 @@ const XENSTORE = "/run/xenstored/socket";
 const DUMPS = "/var/lib/xen/dump";
 
 export interface XenDriverConfig {
+  /** Name of this host in the mesh. */
+  readonly host: string;
+  /** Where other hosts reach this one. */
+  readonly dataAddress: string;
+  readonly tls?: TlsFiles;
+  readonly allowPlaintextMigration: boolean;
   /** Survives a restart of the host: definitions and managed saves. */
   readonly stateDir: string;
   /** Survives a restart of the agent only: files and status of the guests that run. */
@@ -44,7 +54,8 @@ export async function createXenDriver(config: XenDriverConfig): Promise<Driver> 
   }
 }
 
-async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scope): Promise<Driver> {
+async function create(config: XenDriverConfig, scope: Scope): Promise<Driver> {
+  const { stateDir, runDir, logger } = config;
   const host = await XenHost.open();
   const definitions = await DefinitionStore.open(stateDir);
   const folder: GuestFolder = await RunFolder.open(join(runDir, "xen"));
@@ -72,7 +83,9 @@ async function create({ stateDir, runDir, logger }: XenDriverConfig, scope: Scop
   );
   const consoles = scope.own(new Consoles());
   const console: XenConsoles = (...asked) => openConsole(consoles, watch.store, ...asked);
-  return driverOf({ host, guests, sampler, saves, console }, scope);
+  const trust = { tls: config.tls, allowPlaintext: config.allowPlaintextMigration };
+  const place = { hostName: config.host, dataAddress: config.dataAddress, logger };
+  return driverOf({ ...{ host, guests, folder, sampler, saves, console, trust }, ...place }, scope);
 }
 
 /** What the facets stand on. */
@@ -82,9 +95,15 @@ interface Foundation {
   readonly sampler: Sampler;
   readonly saves: ManagedSaves;
   readonly console: XenConsoles;
+  readonly folder: GuestFolder;
+  readonly trust: MigrationTrust;
+  readonly hostName: string;
+  readonly dataAddress: string;
+  readonly logger: MeshLogger;
 }
 
-function driverOf({ host, guests, sampler, saves, console }: Foundation, scope: Scope): Driver {
+function driverOf(foundation: Foundation, scope: Scope): Driver {
+  const { host, guests, sampler, saves, console } = foundation;
   return {
     name: "xen",
     serves: [{ scheme: "xen", path: "/system" }],
@@ -94,6 +113,8 @@ function driverOf({ host, guests, sampler, saves, console }: Foundation, scope: 
     resources: new XenResources(guests),
     savedState: new XenSavedState(guests, saves),
     conversion: new XenConversion(),
+    migrationSource: new XenMigrationSource(foundation),
+    migrationDestination: new XenMigrationDestination(foundation),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
 }

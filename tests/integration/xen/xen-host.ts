@@ -8,7 +8,7 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { OperationServiceService as O } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import type { MeshHost } from "@virtmesh/lab/launcher";
-import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
+import { type MeshOptions, type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 import { PATIENT_LEASE, type XenMachine } from "@virtmesh/lab/xen/machine";
 import { Watching } from "../watching.ts";
 
@@ -32,13 +32,20 @@ export class XenHost implements AsyncDisposable {
   }
 
   static async start(): Promise<XenHost> {
+    const [host] = await XenHost.inOneMesh({ hosts: ["host-x"] });
+    if (host === undefined) throw new Error("the mesh has no host of Xen");
+    return host;
+  }
+
+  /** Several that share a mesh: disposing of one ends all. */
+  static async inOneMesh(options: MeshOptions): Promise<readonly XenHost[]> {
     const mesh = await startMesh({
-      ...{ agents: "xen", hosts: ["host-x"] },
-      ...{ agentArguments: PATIENT_LEASE, gatewayArguments: PATIENT_LEASE },
+      ...{ agents: "xen", agentArguments: PATIENT_LEASE, gatewayArguments: PATIENT_LEASE },
+      ...options,
     });
-    const [host] = mesh.hosts;
-    if (host?.machine === undefined) throw new Error("the mesh has no host of Xen");
-    return new XenHost(mesh, host, host.machine);
+    return mesh.hosts.flatMap((host) =>
+      host.machine === undefined ? [] : [new XenHost(mesh, host, host.machine)],
+    );
   }
 
   get uri(): string {
@@ -55,15 +62,18 @@ export class XenHost implements AsyncDisposable {
       readonly after?: string;
       readonly devices?: string;
       readonly vcpus?: string;
+      readonly mib?: number;
+      /** More words for its kernel. */
+      readonly words?: string;
     } = {},
   ): string {
     const { kernel, bootable, guest } = this.machine.image;
     const kind = more.kind ?? "linux";
     // Firmware starts kernels that unpack themselves, which takes memory.
     const hardware = kind === "hvm";
-    return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>${hardware ? 192 : 96}</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
+    return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>${more.mib ?? (hardware ? 192 : 96)}</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
       <os><type>${kind}</type><kernel>${hardware ? bootable : kernel}</kernel><initrd>${guest}</initrd>
-        <cmdline>console=${hardware ? "ttyS0" : "hvc0"} quiet mitigations=off sysrq_always_enabled</cmdline></os>
+        <cmdline>console=${hardware ? "ttyS0" : "hvc0"} quiet mitigations=off sysrq_always_enabled ${more.words ?? ""}</cmdline></os>
       ${kind === "linux" ? "" : "<clock offset='utc'><timer name='tsc' mode='native'/></clock>"}
       ${more.after ?? ""}<devices>${more.devices ?? ""}${hardware ? "<serial type='pty'/>" : ""}<console type='pty'/></devices></domain>`;
   }

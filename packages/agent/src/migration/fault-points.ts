@@ -37,7 +37,7 @@ export function pointOf(
 /** From the listener: the places to hold at from now on, or one to go on from. */
 type Order = { readonly hold: readonly string[] } | { readonly go: string };
 
-/** The other end is a UNIX socket; JSON a line both ways. When it goes away nothing is held any more. */
+/** The other end is a UNIX socket, or host:port; JSON a line both ways. When it goes away nothing is held any more. */
 export class SocketFaultPoints implements FaultPoints, AsyncDisposable {
   readonly #socket: Socket;
   readonly #host: string;
@@ -57,7 +57,8 @@ export class SocketFaultPoints implements FaultPoints, AsyncDisposable {
 
   /** Resolves when the listener has said where to hold. @throws HOST_SETUP */
   static async connect(path: string, host: string): Promise<SocketFaultPoints> {
-    const socket = connect(path);
+    const [, address, port] = /^([^/]+):(\d+)$/.exec(path) ?? [];
+    const socket = address === undefined ? connect(path) : connect(Number(port), address);
     try {
       await once(socket, "connect");
     } catch (e) {

@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Scope } from "@virtmesh/kit/scope";
 import { ensurePackages, XEN_NEEDS } from "../apt.ts";
+import type { Host } from "../hosts.ts";
 import { Child, run, type RunResult } from "../process.ts";
 import { repositoryRoot } from "../repository.ts";
 import { freePort } from "../service.ts";
@@ -14,6 +15,8 @@ export interface XenMachineOptions {
   readonly address: string;
   /** Ports of the machine, the same ones here. */
   readonly ports: readonly number[];
+  /** The network namespace that the machine stands in: all of its ports are free. */
+  readonly namespace?: Host | undefined;
   /** Folder for what it needs here. */
   readonly dir: string;
   /** Folders that it sees at the same paths, beside that one and the checkout; it cannot write to them. */
@@ -32,6 +35,7 @@ interface Ways {
 export const OUTSIDE = "10.0.2.2";
 /** For every process of a mesh with such machines: on a busy computer one may stand still for longer than agents may usually be silent. */
 export const PATIENT_LEASE = ["--lease-ttl", "30s"];
+const SSH_PORT = 22;
 const BOOT_MS = 240_000;
 const MEMORY_MIB = 1408;
 /** Node takes a good part of it; the rest is for guests. */
@@ -77,6 +81,11 @@ export class XenMachine implements AsyncDisposable {
     });
   }
 
+  /** A UNIX socket of this computer can be reached in dom0, at that port of its loopback. @throws HOST_SETUP */
+  async bringIn(socket: string, port: number): Promise<void> {
+    await run([...this.#ssh, "-O", "forward", "-R", `${port}:${socket}`, "dom0"]);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scope[Symbol.asyncDispose]();
   }
@@ -87,15 +96,15 @@ async function boot<T>(
   scope: Scope,
   made: (image: XenImage, ways: Ways) => T,
 ): Promise<T> {
-  const { name, address, dir } = options;
+  const { name, address, dir, namespace } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(BOOT_MS)]);
   await ensurePackages(XEN_NEEDS, options.progress, options.signal);
   const image = await buildXenImage(options.progress, options.signal);
   await mkdir(dir, { recursive: true });
-  const sshPort = await freePort(address);
+  const sshPort = namespace ? SSH_PORT : await freePort(address);
   const shared = [repositoryRoot(), image.dir, dir, ...options.shared];
   const qemu = scope.own(
-    await Child.start(commandLine(options, image, sshPort, shared), {
+    await Child.start([...(namespace?.enter ?? []), ...commandLine(options, image, sshPort, shared)], {
       name: `the Xen host ${name}`,
       logFile: join(dir, "console.log"),
     }),

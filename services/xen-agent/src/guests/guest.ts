@@ -6,6 +6,8 @@ import type { Standing } from "./story.ts";
 /** A guest that runs; its id is Xen's number of its domain, another one after a reboot. */
 export interface Run extends KeptRun {
   standing: Standing;
+  /** Since when it has been stopped to be sent elsewhere. */
+  stoodStillAtMs?: number;
   /** Xen's numbers of its network cards, by MAC address. */
   cards: ReadonlyMap<string, number>;
 }

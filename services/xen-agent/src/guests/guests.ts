@@ -3,7 +3,6 @@ import { etagOf } from "@virtmesh/agent/guests/definition";
 import type { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { KeptGuests } from "@virtmesh/agent/guests/kept-guests";
 import type { Call } from "@virtmesh/core/call";
-import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
@@ -11,8 +10,17 @@ import type { XenStore } from "../xenstore/connection.ts";
 import { xl } from "../xl/xl.ts";
 import { Guest, type Run } from "./guest.ts";
 import { destroyDomain, type LaunchSource, listDomains, makeDomain, refusal } from "./launch.ts";
-import type { GuestFolder, RunStatus } from "./status.ts";
-import { type Act, BOOTED, type EndReason, factOf, follow, type Standing, wishesOf } from "./story.ts";
+import { type GuestFolder, type RunStatus, xmlOf } from "./status.ts";
+import {
+  type Act,
+  BOOTED,
+  type EndReason,
+  factOf,
+  follow,
+  type Standing,
+  standingOf,
+  wishesOf,
+} from "./story.ts";
 
 export interface GuestsOptions {
   readonly folder: GuestFolder;
@@ -26,6 +34,14 @@ export interface GuestsOptions {
   /** Domains have come or gone, and the host's memory with them. */
   readonly onLooked: (signal: AbortSignal) => Promise<void>;
   readonly logger: MeshLogger;
+}
+
+/** How one that came from another host stands here. */
+interface Arrived {
+  readonly id: number;
+  readonly paused: boolean;
+  /** What stays defined; undefined for one that is transient, or defined already. */
+  readonly persistent: IdentifiedDomain | undefined;
 }
 
 /** How long it takes until a question that failed is asked again. */
@@ -135,6 +151,47 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
     await this.#over(guest, run, "saved");
   }
 
+  /** xl has stopped it to be sent elsewhere, or lets it go on after that came to nothing. */
+  stands(guest: Guest, run: Run, state: "paused" | "running"): void {
+    if (run.standing.state === state) return;
+    run.standing = { state, reason: state === "paused" ? "migration" : "migration-canceled" };
+    this.events.lifecycle(guest, state === "paused" ? "suspended" : "resumed", "migrated");
+  }
+
+  /** It runs on another host now: what stands still here is taken apart. */
+  async retire(guest: Guest, run: Run, c: Call): Promise<void> {
+    await guest.turn(() =>
+      this.during(guest, c, async () => {
+        if (guest.run !== run) return;
+        await destroyDomain(run.id);
+        await this.#over(guest, run, "migrated");
+      }),
+    );
+  }
+
+  /** One that came from another host is a guest of this one, and the events say so. */
+  async adopt(definition: IdentifiedDomain, { id, paused, persistent }: Arrived): Promise<void> {
+    if (persistent !== undefined) await this.#o.definitions.save(persistent);
+    const guest = this.get(definition.uuid) ?? new Guest(definition);
+    const detail = guest.persistent === undefined ? "added" : "updated";
+    guest.persistent = persistent ?? guest.persistent;
+    const run: Run = {
+      ...{ id, startTimeMs: Date.now(), etag: etagOf(definition), definition, cards: NO_CARDS },
+      standing: paused ? { state: "paused", reason: "user" } : { state: "running", reason: "migrated" },
+      ended: Promise.withResolvers(),
+    };
+    guest.run = run;
+    this.add(guest);
+    await this.#save(guest, run);
+    await this.findCards(run);
+    this.events.lifecycle(guest, "started", "migrated");
+    if (persistent !== undefined) this.events.lifecycle(guest, "defined", detail);
+    if (paused) this.events.lifecycle(guest, "suspended", "paused");
+    else this.events.lifecycle(guest, "resumed", "migrated");
+    // It may have ended before anybody looked after it.
+    this.look();
+  }
+
   /** What runs is another definition from here on. */
   async redefine(guest: Guest, definition: IdentifiedDomain): Promise<void> {
     const { running } = guest;
@@ -192,6 +249,7 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
     if (statuses.length === 0) return;
     const rows = new Map((await listDomains()).map((row) => [row.uuid, row]));
     for (const status of statuses) {
+      if (status.incoming !== undefined) continue;
       const { uuid, id, restarting } = status;
       const row = rows.get(uuid);
       const definition = read(status.xml);
@@ -209,8 +267,7 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
       const run: Run = {
         ...{ id: row?.id ?? id, startTimeMs: status.startTimeMs, etag: status.etag, definition },
         // How it stands is no news: only what changed while nobody looked would be, and that is not known.
-        standing:
-          row?.paused === true && restarting !== true ? { state: "paused", reason: "unknown" } : BOOTED,
+        standing: restarting === true ? BOOTED : standingOf(row),
         cards: NO_CARDS,
         ended: Promise.withResolvers(),
       };
@@ -235,7 +292,9 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
     );
     const rows = new Map((await listDomains(signal)).map((row) => [row.id, row]));
     for (const { guest, run, id } of runs) {
-      const act = follow(run.standing, factOf(rows.get(id)), wishesOf(run.definition));
+      const fact = factOf(rows.get(id));
+      if (fact.kind === "ended" && fact.why === "suspend") run.stoodStillAtMs ??= Date.now();
+      const act = follow(run.standing, fact, wishesOf(run.definition));
       if (act.kind === "nothing") continue;
       this.#scope.run(
         () =>
@@ -305,7 +364,7 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
     }
   }
 
-  async #over(guest: Guest, run: Run, reason: EndReason | "saved"): Promise<void> {
+  async #over(guest: Guest, run: Run, reason: EndReason | "saved" | "migrated"): Promise<void> {
     guest.remember(run.definition);
     guest.run = undefined;
     guest.ended = { state: "shutoff", reason };
@@ -322,8 +381,4 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
   #statusOf({ uuid, name }: Guest, { id, startTimeMs, etag, definition }: Run): RunStatus {
     return { format: 1, uuid, name, id, startTimeMs, etag, xml: xmlOf(definition) };
   }
-}
-
-function xmlOf(definition: IdentifiedDomain): string {
-  return formatDomain(definition, { secure: true });
 }

@@ -1,5 +1,7 @@
 import type { RunFolder } from "@virtmesh/agent/guests/run-folder";
-import type { DomainUuid } from "@virtmesh/core/ids";
+import type { DomainUuid, MigrationId } from "@virtmesh/core/ids";
+import { formatDomain } from "@virtmesh/documents/domain/document";
+import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 
 /** What an agent must know to take up a guest that an earlier one started. */
 export interface RunStatus {
@@ -10,6 +12,12 @@ export interface RunStatus {
   readonly id?: number;
   /** It was taken apart to be made anew. */
   readonly restarting?: true;
+  /** It is on its way here and no guest of this host yet: its migration sees to it. */
+  readonly incoming?: {
+    readonly migration: MigrationId;
+    /** All of it is here, and stands still. */
+    readonly whole?: true;
+  };
   readonly startTimeMs: number;
   readonly etag: string;
   /** What runs. */
@@ -18,3 +26,8 @@ export interface RunStatus {
 
 /** The files of the guests that run: configurations as xl reads them, and their status. */
 export type GuestFolder = RunFolder<RunStatus>;
+
+/** What runs, as a status has it. */
+export function xmlOf(definition: IdentifiedDomain): string {
+  return formatDomain(definition, { secure: true });
+}

@@ -11,6 +11,12 @@ export interface Standing {
 
 export const BOOTED: Standing = { state: "running", reason: "booted" };
 
+/** As Xen shows one that ran before. */
+export function standingOf(row: ListedDomain | undefined): Standing {
+  if (row?.shutdown === "suspend") return { state: "paused", reason: "migration" };
+  return row?.paused === true ? { state: "paused", reason: "unknown" } : BOOTED;
+}
+
 export interface Told {
   readonly type: LifecycleType;
   readonly detail: string;

@@ -6,6 +6,7 @@ import type { Call } from "@virtmesh/core/call";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { Scope } from "@virtmesh/kit/scope";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
+import { cardsOf } from "../xenstore/cards.ts";
 import type { XenStore } from "../xenstore/connection.ts";
 import { xl } from "../xl/xl.ts";
 import { Guest, type Run } from "./guest.ts";
@@ -202,13 +203,8 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
 
   /** Looks which numbers Xen has given to the cards of a domain, whose own names are made of them. */
   async findCards(run: Run): Promise<void> {
-    const backends = `/local/domain/0/backend/vif/${run.id}`;
     try {
-      const store = this.#o.store();
-      const cards = (await store.list(backends)).map(async (number): Promise<[string, number]> => {
-        return [(await store.read(`${backends}/${number}/mac`)) ?? "", Number(number)];
-      });
-      run.cards = new Map(await Promise.all(cards));
+      run.cards = await cardsOf(this.#o.store(), run.id);
     } catch (err) {
       // Only their counters are not known then.
       this.#o.logger.warn(

@@ -65,6 +65,8 @@ export class XenMigrationDestination implements MigrationDestinationFacet {
   }
 
   async reopen(offer: MigrationOffer, sink: Sink, _c: Call): Promise<IncomingMigration | undefined> {
+    // Nothing waits for it but its definition, which is kept if that was decided.
+    if (offer.plan.mode === "offline") return XenIncoming.reopenOff(offer, this.#site(offer), sink);
     const onDamaged = (err: VirtError): void => this.#o.logger.error({ err }, "a file was left aside");
     const status = (await this.#o.folder.load(onDamaged)).find(
       ({ incoming }) => incoming?.migration === offer.plan.id,

@@ -189,9 +189,8 @@ function deviceObstacles(plan: MigrationPlan, { devices }: IdentifiedDomain): re
 function warningsOf(plan: MigrationPlan): readonly string[] {
   if (plan.mode === "offline") return [];
   const { tuning, parallelConnections, compression, autoConverge } = plan;
-  const isTuned = tuning.memoryBandwidth > 0n || tuning.maxDowntimeMs > 0;
   return [
-    ...(isTuned ? ["xl sends as fast as it can: limits of bandwidth and downtime do not count"] : []),
+    ...(tuning.memoryBandwidth > 0n ? ["xl sends as fast as it can: limits of bandwidth do not count"] : []),
     ...(parallelConnections > 1 || compression !== "none" || autoConverge
       ? ["xl sends by one connection, uncompressed, and does not slow the guest down"]
       : []),

@@ -103,6 +103,13 @@ export class XenIncoming implements IncomingMigration {
     return incoming;
   }
 
+  /** The same for a guest that is off: nothing of it is here before its definition is. */
+  static reopenOff(offer: MigrationOffer, site: DestinationSite, sink: Sink): XenIncoming {
+    const incoming = new XenIncoming(offer, site, sink);
+    incoming.#isAlive = false;
+    return incoming;
+  }
+
   get alive(): boolean {
     return this.#isAlive;
   }
@@ -148,7 +155,7 @@ export class XenIncoming implements IncomingMigration {
 
   async settleCrashed(c: Call): Promise<void> {
     const { guests, folder, definition, persistent } = this.#site;
-    await folder.remove(definition.uuid);
+    if (this.#offer.plan.mode === "live") await folder.remove(definition.uuid);
     if (persistent !== undefined) await guests.define(persistent, c);
   }
 

@@ -18,6 +18,7 @@ import type { Telemetry } from "@virtmesh/kit/telemetry";
 import { tlsFrom } from "@virtmesh/kit/tls";
 import { connectMesh, type Mesh } from "@virtmesh/mesh/connection";
 import { writeInventory } from "@virtmesh/mesh/inventory";
+import { LEASE_TTL_MS } from "@virtmesh/mesh/infrastructure";
 import { keepLease } from "@virtmesh/mesh/registry";
 import { RunTokens } from "@virtmesh/mesh/run-tokens";
 import { autostart } from "./autostart/autostart.ts";
@@ -193,6 +194,7 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
     events,
     migrationMetrics,
     ...(mesh === undefined ? {} : { mesh }),
+    leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
     describeAgent: (): Agent => ({
       host,
       hypervisor: driver.name,
@@ -325,7 +327,7 @@ function joinMesh(
         agentMetrics.onRenewal();
         return context.describeAgent();
       },
-      options.leaseTtlMs === undefined ? {} : { ttlMs: options.leaseTtlMs },
+      { ttlMs: context.leaseTtlMs },
     ),
   );
   // Who looks for a place for a guest must not choose by what was so a second ago.

@@ -75,6 +75,8 @@ export interface Chassis {
   readonly events: Events;
   /** Absent when the agent works without NATS. */
   readonly mesh?: Mesh;
+  /** Time to live of leases in this mesh. */
+  readonly leaseTtlMs: number;
   readonly logger: AgentLogger;
   readonly metrics: Metrics;
   readonly migrationMetrics: MigrationMetrics;

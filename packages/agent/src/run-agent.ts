@@ -23,6 +23,7 @@ import { startTelemetry } from "@virtmesh/kit/telemetry";
 import { startAgent } from "./agent.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { SocketFaultPoints } from "./migration/fault-points.ts";
+import { SILENCE_MS } from "./migration/peer-link.ts";
 import { STALL_MS } from "./migration/stall-watch.ts";
 import { diskMoveModule } from "./disk-moves/module.ts";
 import { migrationModule } from "./migration/module.ts";
@@ -147,6 +148,13 @@ const OPTIONS = {
     type: duration,
     default: STALL_MS,
   },
+  migrationSilence: {
+    flag: "migration-silence",
+    env: "VIRTMESH_MIGRATION_SILENCE",
+    help: "the other agent of a migration that says nothing for so long is taken for lost; more for slow hosts",
+    type: duration,
+    default: SILENCE_MS,
+  },
   faultPoints: {
     flag: "fault-points",
     env: "VIRTMESH_FAULT_POINTS",
@@ -196,7 +204,10 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
         c.faultPoints === undefined
           ? undefined
           : scope.own(await SocketFaultPoints.connect(c.faultPoints, host));
-      const migration = { stallMs: c.migrationStall, ...(points === undefined ? {} : { points }) };
+      const migration = {
+        ...{ stallMs: c.migrationStall, silenceMs: c.migrationSilence },
+        ...(points === undefined ? {} : { points }),
+      };
       const agent = scope.own(
         await startAgent({
           host,

@@ -31,6 +31,8 @@ export interface MigrationContext
   readonly budget: Budget;
   /** For how long nothing of a migration may come forward before it ends; 0 for ever. */
   readonly stallMs: number;
+  /** For how long the other agent may say nothing before it is taken for lost. */
+  readonly silenceMs: number;
   /** Tells the world (events, metrics, the operation). */
   readonly news: MigrationNews;
   /** Only in tests. */

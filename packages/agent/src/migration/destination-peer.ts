@@ -56,6 +56,7 @@ export class DestinationPeer implements Disposable {
   async open(first: Message): Promise<void> {
     const { id } = this.#header.offer.plan;
     const link: Link = new PeerLink<SessionRequest, SessionResponse>({
+      silenceMs: this.#c.silenceMs,
       heartbeat: { uri: "", migrationId: id, message: { $case: "heartbeat", value: {} } },
       onMessage: (m) => this.#hear(m),
       onLost: (why) => this.#lost(link, why),

@@ -23,9 +23,9 @@ import type { MigrationContext } from "./context.ts";
 import { pointOf } from "./fault-points.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
 import type { PeerLink } from "./peer-link.ts";
+import { recordTimeoutMs } from "./record-hand.ts";
 import { endpointsToWire, standingToWire } from "./wire.ts";
 
-const RECORD_TIMEOUT_MS = 1_000;
 const WITHDRAW_AGAIN_MS = 500;
 
 /** Not kept waiting by the work before them: what is said was made durable before the machine says it. */
@@ -307,7 +307,7 @@ export class DestinationRunner implements AsyncDisposable {
   async #withdraw(): Promise<void> {
     const { plan, nextGeneration } = this.header.offer;
     const said = await this.#c.records.decide(plan.id, "source", generation(nextGeneration - 1n), {
-      timeoutMs: RECORD_TIMEOUT_MS,
+      timeoutMs: recordTimeoutMs(this.#c),
       signal: this.#call.signal,
     });
     if (said === "source") return this.tell({ fact: "recordSource" });
@@ -319,7 +319,7 @@ export class DestinationRunner implements AsyncDisposable {
   /** Only a fence counts: it raises the generation. What this host's own withdrawal may have written does not. */
   async #confirm(): Promise<void> {
     const { plan, nextGeneration } = this.header.offer;
-    const bounds = { timeoutMs: RECORD_TIMEOUT_MS, signal: this.#call.signal };
+    const bounds = { timeoutMs: recordTimeoutMs(this.#c), signal: this.#call.signal };
     try {
       const stored = await this.#c.records.get(plan.id, bounds);
       const isFenced = stored !== undefined && stored.record.generation > nextGeneration;

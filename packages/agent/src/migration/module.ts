@@ -18,6 +18,7 @@ import { migrationService } from "./migration-service.ts";
 import { KEEP_JOURNALS_MS, Migrations } from "./migrations.ts";
 import { pruneJournals, readJournals } from "./journal.ts";
 import { News } from "./news.ts";
+import { SILENCE_MS } from "./peer-link.ts";
 import { peerService } from "./peer-service.ts";
 import { MigrationQueue } from "./queue.ts";
 import { STALL_MS } from "./stall-watch.ts";
@@ -27,6 +28,8 @@ import { OutgoingGate, type Traveller } from "../traffic/outgoing-gate.ts";
 export interface MigrationModuleOptions {
   /** For how long nothing of a migration may come forward before it ends; 0 for ever. */
   readonly stallMs: number;
+  /** For how long the other agent may say nothing before it is taken for lost. */
+  readonly silenceMs: number;
   /** For tests. */
   readonly points?: FaultPoints;
 }
@@ -34,7 +37,7 @@ export interface MigrationModuleOptions {
 /** Migrations as a module of the agent: the two services, and whatever was under way when the agent ended. */
 export async function migrationModule(
   chassis: Chassis,
-  { stallMs, points }: MigrationModuleOptions = { stallMs: STALL_MS },
+  { stallMs, silenceMs, points }: MigrationModuleOptions = { stallMs: STALL_MS, silenceMs: SILENCE_MS },
 ): Promise<ServiceModule> {
   const { mesh } = chassis;
   // Without NATS there is no record that decides, hence no migration.
@@ -50,7 +53,7 @@ export async function migrationModule(
     };
   }
   const scope = new Scope(chassis.signal);
-  const directory = scope.own(watchAgents(mesh));
+  const directory = scope.own(watchAgents(mesh, { ttlMs: chassis.leaseTtlMs }));
   const peers = scope.own(new Peers(chassis, directory));
   const news = new News(chassis);
   const journalDir = join(chassis.stateDir, "migrations");
@@ -82,7 +85,7 @@ export async function migrationModule(
         outgoing,
         incoming: chassis.incoming,
         budget: new Budget(chassis.limits),
-        stallMs,
+        ...{ stallMs, silenceMs },
         news,
         ...(points === undefined ? {} : { points }),
       },

@@ -10,6 +10,7 @@ function pair(): { link: PeerLink<string, string>; heard: Heard } {
   const lost = Promise.withResolvers<string>();
   const link = new PeerLink<string, string>({
     heartbeat: "beat",
+    silenceMs: SILENCE_MS,
     onMessage: (m) => void messages.push(m),
     onLost: lost.resolve,
   });

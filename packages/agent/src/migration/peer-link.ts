@@ -37,6 +37,8 @@ export class Outgoing<T> implements AsyncIterable<T> {
 }
 
 export interface PeerLinkOptions<Out, In> {
+  /** `SILENCE_MS`, unless hosts are known to be slower. */
+  readonly silenceMs: number;
   readonly heartbeat: Out;
   readonly onMessage: (message: In) => void;
   /** Once: the stream broke, the peer fell silent, or it ended the stream. */
@@ -89,7 +91,8 @@ export class PeerLink<Out, In> implements Disposable {
   }
 
   #watchSilence(): NodeJS.Timeout {
-    return setTimeout(() => this.#lose(`it has been silent for ${SILENCE_MS} ms`), SILENCE_MS);
+    const { silenceMs } = this.#options;
+    return setTimeout(() => this.#lose(`it has been silent for ${silenceMs} ms`), silenceMs);
   }
 
   #lose(why: string): void {

@@ -70,6 +70,7 @@ async function* session(
   let lost: (why: string) => void = () => undefined;
   let hear: (request: SessionRequest) => void = () => undefined;
   using link = new PeerLink<SessionResponse, SessionRequest>({
+    silenceMs: migrations.context.silenceMs,
     heartbeat: { message: { $case: "heartbeat", value: {} } },
     onMessage: (m) => hear(m),
     onLost: (why) => lost(why),

@@ -5,8 +5,10 @@ import type { RecordFact } from "@virtmesh/core/migration/facts";
 import type { MigrationContext } from "./context.ts";
 import { type JournalHeader, MigrationJournal } from "./journal.ts";
 
-/** How long a write of the record may take before the source is in doubt. */
-export const RECORD_TIMEOUT_MS = 1_000;
+/** How long a write of the record may take before the source is in doubt: less than a silent agent is waited for. */
+export function recordTimeoutMs({ silenceMs }: Pick<MigrationContext, "silenceMs">): number {
+  return (silenceMs * 2) / 3;
+}
 const AGAIN_MS = 1_000;
 
 /** The record that decides, in the hands of the source. */
@@ -22,7 +24,7 @@ export class RecordHand {
 
   async decide(signal: AbortSignal): Promise<RecordFact> {
     const { plan, nextGeneration } = this.#header.offer;
-    const bounds = { timeoutMs: RECORD_TIMEOUT_MS, signal };
+    const bounds = { timeoutMs: recordTimeoutMs(this.#c), signal };
     const said = await this.#c.records.decide(plan.id, "destination", nextGeneration, bounds);
     if (said === "destination") return { fact: "recordDestination", generation: nextGeneration };
     if (said === "source") return { fact: "recordSource" };
@@ -69,7 +71,7 @@ export async function fence(c: MigrationContext, header: JournalHeader): Promise
 export async function fenceNow(c: MigrationContext, header: JournalHeader): Promise<Generation> {
   const { plan, nextGeneration } = header.offer;
   const raised = generation(nextGeneration + 1n);
-  const said = await c.records.fence(plan.id, raised, { timeoutMs: RECORD_TIMEOUT_MS, signal: c.signal });
+  const said = await c.records.fence(plan.id, raised, { timeoutMs: recordTimeoutMs(c), signal: c.signal });
   if (said === "source") return raised;
   throw new VirtError(
     "EVENTS_UNAVAILABLE",
@@ -83,7 +85,7 @@ export async function fenceNow(c: MigrationContext, header: JournalHeader): Prom
  */
 export async function closeRecord(c: MigrationContext, header: JournalHeader): Promise<void> {
   const { id } = header.offer.plan;
-  const bounds = { timeoutMs: RECORD_TIMEOUT_MS, signal: c.signal };
+  const bounds = { timeoutMs: recordTimeoutMs(c), signal: c.signal };
   while ((await c.records.decide(id, "source", ownGeneration(header), bounds)) === "unknown") {
     // A server that has lost it has nothing that could be closed.
     if ((await c.records.read(id, bounds)) === "absent") break;

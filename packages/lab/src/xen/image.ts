@@ -36,6 +36,7 @@ const DOM0_MODULES = [
   ...[
     "virtio_pci",
     "virtio_net",
+    "virtio_blk",
     "9pnet_virtio",
     "9p",
     "bridge",

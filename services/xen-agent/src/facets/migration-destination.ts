@@ -12,7 +12,6 @@ import { completeDomain } from "@virtmesh/documents/domain/complete";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
-import { configOf } from "../guests/config.ts";
 import type { Guests } from "../guests/guests.ts";
 import type { GuestFolder } from "../guests/status.ts";
 import { type DestinationSite, XenIncoming } from "../migration/incoming.ts";
@@ -41,12 +40,12 @@ export class XenMigrationDestination implements MigrationDestinationFacet {
   }
 
   async examine(offer: MigrationOffer, _c: Call): ReturnType<MigrationDestinationFacet["examine"]> {
-    const { trust, host } = this.#o;
+    const { guests, trust, host } = this.#o;
     const definition = definitionOf(offer.xml);
     const { freeMemoryBytes } = host.info();
     const obstacles = [
       ...trustObstacles(offer.plan, trust, "destination"),
-      ...configObstacles(definition),
+      ...configObstacles(guests, definition),
       ...(await missingFiles(offer, definition)),
     ];
     const isTight = offer.memoryBytes > freeMemoryBytes;
@@ -89,9 +88,9 @@ function definitionOf(xml: string): IdentifiedDomain {
   return completeDomain(parseDomain(xml)).definition;
 }
 
-function configObstacles(definition: IdentifiedDomain): readonly Obstacle[] {
+function configObstacles(guests: Guests, definition: IdentifiedDomain): readonly Obstacle[] {
   try {
-    configOf(definition);
+    guests.check(definition);
     return [];
   } catch (e) {
     const { message, reason } = VirtError.from(e);

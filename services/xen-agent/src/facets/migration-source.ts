@@ -112,7 +112,7 @@ export class XenMigrationSource implements MigrationSourceFacet {
     const own = ["-s", ""];
     if (plan.destinationXml === "") return own;
     const file = this.#o.folder.of(plan.uuid, CONFIG);
-    await writeFile(file, configOf(parseDomain(xml)), { mode: 0o600 });
+    await writeFile(file, configOf(parseDomain(xml), this.#o.host), { mode: 0o600 });
     return ["-C", file, ...own];
   }
 }

@@ -173,7 +173,10 @@ export interface MigrationDestinationFacet {
     sink: (fact: DestinationHypervisorFact) => void,
     c: Call,
   ): Promise<IncomingMigration>;
-  /** The same after a restart of the agent; undefined when nothing of it is left. */
+  /**
+   * The same after a restart of the agent; undefined when nothing of it is left. For a guest that is off there is one in any
+   * case: when it was decided, its definition is still to be kept (`settleCrashed`).
+   */
   reopen(
     offer: MigrationOffer,
     sink: (fact: DestinationHypervisorFact) => void,

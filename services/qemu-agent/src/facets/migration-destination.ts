@@ -100,7 +100,9 @@ export class MigrationDestination implements MigrationDestinationFacet {
   async reopen(offer: MigrationOffer, sink: Sink, _c: Call): Promise<IncomingMigration | undefined> {
     const guest = this.#o.guests.incoming(offer.plan.uuid) ?? this.#pulling(offer);
     const made = await this.#site.records.read(offer.plan.id);
-    if (guest?.instance === undefined && made === undefined) return undefined;
+    // Of a guest that is off its definition is all that comes: nothing of it is here, and it may have been decided.
+    const mayBeLeft = made !== undefined || offer.plan.mode === "offline";
+    if (guest?.instance === undefined && !mayBeLeft) return undefined;
     return QemuIncoming.reopen(
       offer,
       this.#site,

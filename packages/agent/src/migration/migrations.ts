@@ -1,7 +1,6 @@
 import type { Any } from "@virtmesh/api/gen/google/protobuf/any";
 import { MigrationReport, type MigrateDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import type { Call } from "@virtmesh/core/call";
-import { isActive } from "@virtmesh/core/domain/state";
 import type { MigrationOffer, MigrationPlan, Tuning } from "@virtmesh/core/driver/migration";
 import { REASONS, type Reason, VirtError } from "@virtmesh/core/errors";
 import type { MigrationId } from "@virtmesh/core/ids";
@@ -25,7 +24,15 @@ import {
   readJournal,
 } from "./journal.ts";
 import type { News } from "./news.ts";
-import { blocked, examineBoth, examineDestination, type Preflight } from "./preflight.ts";
+import {
+  blocked,
+  checkMode,
+  examineBoth,
+  examineDestination,
+  examineSource,
+  findGuest,
+  type Preflight,
+} from "./preflight.ts";
 import { reportToWire } from "./progress-wire.ts";
 import { OutgoingMigration } from "./outgoing-migration.ts";
 import { closeRecord, fence } from "./record-hand.ts";
@@ -57,12 +64,7 @@ export class Migrations implements AsyncDisposable {
   /** What would be in the way; changes nothing. */
   async check(request: MigrateDomainRequest, call: Call, id: MigrationId): Promise<Checked> {
     const c = this.context;
-    const domain = c.driver.domains.find(request.domain);
-    if (domain === undefined) {
-      throw new VirtError("DOMAIN_NOT_FOUND", `there is no guest "${request.domain}" on ${c.host}`, {
-        resource: { type: "domain", name: request.domain },
-      });
-    }
+    const domain = findGuest(c, request.domain);
     c.queue.admit({ uuid: domain.uuid, name: domain.name });
     if (request.destinationUri === "") {
       throw new VirtError("INVALID_FIELD", "destination_uri: say where to, such as qemu://host-b/system", {
@@ -70,18 +72,7 @@ export class Migrations implements AsyncDisposable {
       });
     }
     const plan = planOf(request, id, domain.uuid);
-    if (plan.mode === "live" && !isActive(domain.state)) {
-      throw new VirtError(
-        "DOMAIN_NOT_RUNNING",
-        `guest "${domain.name}" does not run: migrate it offline, or start it first`,
-      );
-    }
-    if (plan.mode === "offline" && isActive(domain.state)) {
-      throw new VirtError(
-        "DOMAIN_RUNNING",
-        `guest "${domain.name}" runs: an offline migration moves only the definition of one that is off`,
-      );
-    }
+    checkMode(plan, domain);
     const found = await examineBoth(c, plan, request.destinationUri, call);
     return { ...found, plan, name: domain.name };
   }
@@ -92,7 +83,7 @@ export class Migrations implements AsyncDisposable {
    */
   async begin(
     request: MigrateDomainRequest,
-    { plan, offer, name }: Checked,
+    { plan, name }: Checked,
     passage: Passage,
     call: Call,
   ): Promise<(op: RunningOperation) => Promise<Any>> {
@@ -100,13 +91,17 @@ export class Migrations implements AsyncDisposable {
     let hold: Hold | undefined;
     try {
       hold = await c.queue.acquire({ uuid: plan.uuid, name }, this.#holding(plan.id), call);
-      const info = c.driver.domains.find(plan.uuid);
+      // Looked at again with the guest held: another change of it may have had its turn since.
+      const info = findGuest(c, plan.uuid);
+      checkMode(plan, info);
+      const { offer, obstacles } = await examineSource(c, plan, call);
+      if (obstacles.length > 0) throw blocked(name, obstacles);
       const header: JournalHeader = {
         side: "source",
         offer,
         sourceUri: c.uri,
         destinationUri: request.destinationUri,
-        undefineSource: plan.undefineSource ?? plan.persistDestination ?? info?.persistent === true,
+        undefineSource: plan.undefineSource ?? plan.persistDestination ?? info.persistent,
         startedAtMs: Date.now(),
         actor: call.actor,
         trace: call.trace,

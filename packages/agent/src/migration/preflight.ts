@@ -1,6 +1,7 @@
 import { MigrationPeerServiceService } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
 import type { Call } from "@virtmesh/core/call";
 import { isActive } from "@virtmesh/core/domain/state";
+import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import { need } from "@virtmesh/core/driver/driver";
 import type { MigrationOffer, MigrationPlan, Obstacle } from "@virtmesh/core/driver/migration";
 import { VirtError } from "@virtmesh/core/errors";
@@ -15,6 +16,31 @@ export interface Preflight {
   readonly warnings: readonly string[];
 }
 
+/** A guest of this host. @throws DOMAIN_NOT_FOUND */
+export function findGuest({ driver, host }: MigrationContext, ref: string): DomainInfo {
+  const domain = driver.domains.find(ref);
+  if (domain !== undefined) return domain;
+  throw new VirtError("DOMAIN_NOT_FOUND", `there is no guest "${ref}" on ${host}`, {
+    resource: { type: "domain", name: ref },
+  });
+}
+
+/** @throws DOMAIN_NOT_RUNNING, DOMAIN_RUNNING */
+export function checkMode({ mode }: MigrationPlan, domain: DomainInfo): void {
+  if (mode === "live" && !isActive(domain.state)) {
+    throw new VirtError(
+      "DOMAIN_NOT_RUNNING",
+      `guest "${domain.name}" does not run: migrate it offline, or start it first`,
+    );
+  }
+  if (mode === "offline" && isActive(domain.state)) {
+    throw new VirtError(
+      "DOMAIN_RUNNING",
+      `guest "${domain.name}" runs: an offline migration moves only the definition of one that is off`,
+    );
+  }
+}
+
 /** Everything in the way, on both sides, found without changing anything. */
 export async function examineBoth(
   c: MigrationContext,
@@ -22,14 +48,7 @@ export async function examineBoth(
   destinationUri: string,
   call: Call,
 ): Promise<Preflight> {
-  const here = await need(c.driver, "migrationSource", "examine")(plan, call);
-  const own = c.tokens.lastGenerationOf(plan.uuid);
-  const offer: MigrationOffer = {
-    ...here.offer,
-    sourceHost: c.host,
-    sourceHostUuid: c.driver.host.info().uuid,
-    nextGeneration: generation(own + 1n),
-  };
+  const { offer, ...here } = await examineSource(c, plan, call);
   const there = await questionCall(
     c.peer(destinationUri),
     MigrationPeerServiceService.examine,
@@ -44,6 +63,25 @@ export async function examineBoth(
     offer,
     obstacles: [...here.obstacles, ...there.obstacles],
     warnings: [...here.warnings, ...there.warnings],
+  };
+}
+
+/** The guest as it is now on the source, and what stands in the way there. */
+export async function examineSource(
+  c: MigrationContext,
+  plan: MigrationPlan,
+  call: Call,
+): Promise<Preflight> {
+  const here = await need(c.driver, "migrationSource", "examine")(plan, call);
+  const own = c.tokens.lastGenerationOf(plan.uuid);
+  return {
+    ...here,
+    offer: {
+      ...here.offer,
+      sourceHost: c.host,
+      sourceHostUuid: c.driver.host.info().uuid,
+      nextGeneration: generation(own + 1n),
+    },
   };
 }
 

@@ -1,13 +1,16 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { migrationModule } from "@virtmesh/agent/migration/module";
 import {
   MigrateDomainRequest,
   MigrationMode,
   MigrationServiceService,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
+import { OperationServiceService } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import { ownCall } from "@virtmesh/core/call";
 import { need } from "@virtmesh/core/driver/driver";
 import { domainUuid } from "@virtmesh/core/ids";
 import { unaryCall } from "@virtmesh/kit/grpc-client";
+import { SILENCE_MS } from "@virtmesh/agent/migration/peer-link";
 import { Scope } from "@virtmesh/kit/scope";
 import { startNats } from "@virtmesh/lab/nats";
 import { connectMesh } from "@virtmesh/mesh/connection";
@@ -75,5 +78,42 @@ describe("a migration that waits for another change of its guest", () => {
     );
     expect((await a.client.wait(name)).result?.$case).toBe("response");
     expect(b.driver.domains.find(UUID)?.state).toBe("paused");
+  });
+});
+
+describe("a destination that has to wait for a guest before it can take it", () => {
+  it("is waited for by the source, however long that is", async () => {
+    await using hosts = await twoHosts();
+    const { a, b } = hosts;
+    await a.client.start("web");
+    const there = b.agent.context.queue;
+    const hold = await there.acquire({ uuid: UUID }, { verb: "change" }, ownCall());
+    const { name } = await a.client.migrate("web", b.uri, "first");
+    // Longer than either side takes silence for the other's end.
+    await delay(SILENCE_MS * 1.5);
+    hold[Symbol.dispose]();
+    expect((await a.client.wait(name)).result?.$case).toBe("response");
+    expect(b.driver.domains.find(UUID)?.state).toBe("running");
+  });
+
+  it("keeps nothing of it when the source has given up by then", async () => {
+    await using hosts = await twoHosts();
+    const { a, b } = hosts;
+    await a.client.start("web");
+    const there = b.agent.context.queue;
+    const hold = await there.acquire({ uuid: UUID }, { verb: "change" }, ownCall());
+    const { name } = await a.client.migrate("web", b.uri, "first");
+    await delay(SILENCE_MS * 1.2);
+    await unaryCall(
+      a.channel,
+      OperationServiceService.cancelOperation,
+      { uri: a.uri, name },
+      { signal: AbortSignal.timeout(15_000) },
+    );
+    hold[Symbol.dispose]();
+    expect((await a.client.wait(name)).result?.$case).toBe("error");
+    await there.whenFree(UUID);
+    expect(there.holderOf(UUID)).toBeUndefined();
+    expect(a.driver.domains.find(UUID)?.state).toBe("running");
   });
 });

@@ -67,27 +67,8 @@ async function* session(
   const { message } = first.value;
   checkPeer(migrations, c, message?.$case === "prepare" ? message.value.sourceHost : undefined);
   const id = first.value.migrationId as MigrationId;
-  let lost: (why: string) => void = () => undefined;
-  let hear: (request: SessionRequest) => void = () => undefined;
-  using link = new PeerLink<SessionResponse, SessionRequest>({
-    silenceMs: migrations.context.silenceMs,
-    heartbeat: { message: { $case: "heartbeat", value: {} } },
-    onMessage: (m) => hear(m),
-    onLost: (why) => lost(why),
-  });
-  let runner: DestinationRunner | undefined;
-  try {
-    runner =
-      message?.$case === "prepare"
-        ? await migrations.accept(offerFromWire(message.value), first.value.uri, link, c)
-        : migrations.incoming(id);
-  } catch (e) {
-    // Refused for good, and journalled so: to the source that is a promise.
-    const { reason, message: text } = VirtError.from(e);
-    yield { message: { $case: "failed", value: { reason, message: text, promise: true } } };
-    return;
-  }
-  if (runner === undefined) {
+  let runner = message?.$case === "prepare" ? undefined : migrations.incoming(id);
+  if (message?.$case !== "prepare" && runner === undefined) {
     // Nothing live: what the journal says is all there is, and what it does not know it will never run.
     const standing = await migrations.standing(id, true, c.signal);
     yield standing === "resumed" || standing === "lost"
@@ -95,15 +76,44 @@ async function* session(
       : { message: { $case: "discarded", value: { leftovers: [] } } };
     return;
   }
-  hear = (m) => runner.hear(m);
-  lost = (why) => runner.lost(link, why);
-  if (message?.$case !== "prepare") {
-    runner.attach(link);
-    runner.hear(first.value);
-  }
+  const early: SessionRequest[] = [];
+  let gone: string | undefined;
+  using link = new PeerLink<SessionResponse, SessionRequest>({
+    silenceMs: migrations.context.silenceMs,
+    heartbeat: { message: { $case: "heartbeat", value: {} } },
+    onMessage: (m) => (runner === undefined ? void early.push(m) : runner.hear(m)),
+    onLost: (why) => {
+      gone = why;
+      runner?.lost(link, why);
+    },
+  });
+  /** It may have to wait for the guest: the source is heard meanwhile, and hears that there is somebody. */
+  const take = async (): Promise<void> => {
+    try {
+      if (message?.$case === "prepare")
+        runner = await migrations.accept(offerFromWire(message.value), first.value.uri, link, c);
+      else {
+        runner?.attach(link);
+        runner?.hear(first.value);
+      }
+    } catch (e) {
+      // Refused for good, and journalled so: to the source that is a promise.
+      const { reason, message: text } = VirtError.from(e);
+      link.send({ message: { $case: "failed", value: { reason, message: text, promise: true } } });
+      link[Symbol.dispose]();
+      return;
+    }
+    for (const m of early) runner?.hear(m);
+    if (gone !== undefined) runner?.lost(link, gone);
+  };
+  const taken = take();
   // It never throws, and ends with this call at the latest.
   void link.listen({ [Symbol.asyncIterator]: () => incoming });
-  yield* link.outgoing;
+  try {
+    yield* link.outgoing;
+  } finally {
+    await taken;
+  }
 }
 
 /** Only agents talk here, each for its own host. @throws NOT_PERMITTED */

@@ -374,8 +374,12 @@ end:
        :: dAlive = 1; if :: d == d_preparing -> says(1, f_prepared); d = d_prepared; prepared_ = session :: else fi
        :: d == d_preparing && faults > 0 -> faults--; says(1, f_prepareFailed); d = d_promising; work = w_promise
        fi }
-  :: atomic { dUp && dLive && work == w_resuming -> dj = j_resuming; says(1, f_journalled);
-       work = (d == d_resuming -> w_resume : w_none) }
+  :: atomic { dUp && dLive && work == w_resuming ->
+       if
+       :: dj = j_resuming; says(1, f_journalled); work = (d == d_resuming -> w_resume : w_none)
+       /* Its disk is full: it has not accepted. */
+       :: d == d_resuming && faults > 0 -> faults--; says(1, f_commandFailed); work = w_none; setbackThere()
+       fi }
   :: atomic { dUp && dLive && work == w_resume && d == d_resuming && !confirming ->
        if
        :: dAlive -> drun = 1; everRan = 1; checkRun(); says(1, f_running); d = d_running; work = w_resumed; resumed_ = session

@@ -66,7 +66,7 @@ mtype:fact = {
   f_loadedPartly, f_complete, f_recoverable, f_running, f_resumeFailed, f_incomingFailed, f_discarded,
   f_sourceDecided, f_sourceAborted, f_sourceLost, f_sourceRecovers, f_sourceGone, f_promiseDemanded,
   /* both */
-  f_postcopyActive, f_postcopyPaused, f_journalled, f_recordDestination, f_recordSource };
+  f_postcopyActive, f_postcopyPaused, f_journalled, f_recordDestination, f_recordSource, f_commandFailed };
 mtype:record = { r_undecided, r_source, r_destination };
 mtype:link = { l_held, l_flowing, l_broken, l_sent, l_ended };
 mtype:work = { w_none, w_resuming, w_resume, w_ran, w_pulling, w_resumed, w_lost, w_promise, w_discard, w_abandon };
@@ -372,8 +372,13 @@ active proctype Destination() {
 end:
   do
   /* ---- effects, one after the other ---- */
-  :: atomic { dUp && dLive && work == w_resuming -> dj = j_resuming; says(f_journalled); accepted = 1;
-       work = (has > 0 -> w_resume : w_none); if :: has == 0 -> accepted_ = session :: else fi }
+  :: atomic { dUp && dLive && work == w_resuming ->
+       if
+       :: dj = j_resuming; says(f_journalled); accepted = 1;
+          work = (has > 0 -> w_resume : w_none); if :: has == 0 -> accepted_ = session :: else fi
+       /* Its disk is full: it has not accepted. */
+       :: d == d_resuming && faults > 0 -> faults--; says(f_commandFailed); setbackThere()
+       fi }
   :: atomic { dUp && dLive && work == w_resume && d == d_resuming ->
        work = w_none;
        if

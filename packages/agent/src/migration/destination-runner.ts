@@ -24,6 +24,7 @@ import { pointOf } from "./fault-points.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { recordTimeoutMs } from "./record-hand.ts";
+import { surely } from "./surely.ts";
 import { endpointsToWire, standingToWire } from "./wire.ts";
 
 const WITHDRAW_AGAIN_MS = 500;
@@ -239,15 +240,19 @@ export class DestinationRunner implements AsyncDisposable {
       case "closeExports":
         return this.#incoming?.closeExports(this.#call);
       case "journal":
-        await this.#journal.append(effect.entry);
+        // What can still be given up is; a promise, or what the guest has become, must be written.
+        if (effect.entry === "begun" || effect.entry === "resuming") await this.#journal.append(effect.entry);
+        else await this.#surely(`writing "${effect.entry}"`, () => this.#journal.append(effect.entry));
         return this.tell({ fact: "journalled", entry: effect.entry });
       case "resume":
         return this.#incoming?.resume(this.#call);
       case "adopt":
-        return this.#c.tokens.adopt(plan.uuid, effect.generation);
+        return this.#surely("taking the run token", () => this.#c.tokens.adopt(plan.uuid, effect.generation));
       case "discard": {
-        const leftovers = (await this.#incoming?.discard(this.#call)) ?? [];
-        return this.tell({ fact: "discarded", leftovers });
+        const leftovers = await this.#surely("ending the incoming guest", async () =>
+          this.#incoming?.discard(this.#call),
+        );
+        return this.tell({ fact: "discarded", leftovers: leftovers ?? [] });
       }
       case "withdraw":
         return this.#withdraw();
@@ -337,11 +342,18 @@ export class DestinationRunner implements AsyncDisposable {
     this.#link?.send({ message });
   }
 
+  #surely<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    const migration = this.header.offer.plan.id;
+    return surely(this.#c, { migration, doing }, this.#call.signal, work);
+  }
+
   async #finish(): Promise<void> {
-    await this.#journal.append("ended", this.#state.phase);
+    const { phase } = this.#state;
+    // Before it has ended: nobody does this again, and the source may have forgotten the guest by now.
+    if (phase === "running" && this.#incoming?.alive === false)
+      await this.#surely("defining the guest", async () => this.#incoming?.settleCrashed(this.#call));
+    await this.#surely("writing down the end", () => this.#journal.append("ended", phase));
     await this.#journal[Symbol.asyncDispose]();
-    if (this.#state.phase === "running" && this.#incoming?.alive === false)
-      await this.#incoming.settleCrashed(this.#call);
     this.#incoming?.close();
     this.#onEnd();
     this.#c.news.ended(

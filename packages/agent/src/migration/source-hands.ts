@@ -11,6 +11,7 @@ import type { DestinationPeer } from "./destination-peer.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
 import { closeRecord, fence, RecordHand } from "./record-hand.ts";
 import type { Timers } from "./timers.ts";
+import { surely } from "./surely.ts";
 import { offerToWire } from "./wire.ts";
 
 /** How long a destination that was told to give up may take to say that it did. */
@@ -126,7 +127,7 @@ export class SourceHands {
       case "closeRecord":
         return closeRecord(this.#c, header);
       case "fence":
-        await journal.append("fencing");
+        await this.#surely("writing down that it is to be fenced", () => journal.append("fencing"));
         return fence(this.#c, header);
       case "askPeer":
         return peer.ask(effect.demandPromise, () => this.#needsAnswer());
@@ -138,10 +139,12 @@ export class SourceHands {
         if (outgoing?.end !== undefined) return outgoing.end(call);
         return this.#w.tell(GONE);
       case "surrender":
-        this.#surrendering = this.#c.tokens.surrender(plan.uuid, {
-          host: parseConnectionUri(header.destinationUri).host,
-          generation: nextGeneration,
-        });
+        this.#surrendering = this.#surely("giving up the run token", () =>
+          this.#c.tokens.surrender(plan.uuid, {
+            host: parseConnectionUri(header.destinationUri).host,
+            generation: nextGeneration,
+          }),
+        );
         return this.#surrendering;
       case "retire":
         return this.#retire();
@@ -151,6 +154,11 @@ export class SourceHands {
       case "finish":
         return this.#w.finish();
     }
+  }
+
+  #surely(doing: string, work: () => Promise<void>): Promise<void> {
+    const { header, call } = this.#w;
+    return surely(this.#c, { migration: header.offer.plan.id, doing }, call.signal, work);
   }
 
   #knownEndpoints(): Endpoints {

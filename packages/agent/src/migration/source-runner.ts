@@ -24,6 +24,7 @@ import { fenceNow } from "./record-hand.ts";
 import { SourceHands, type SourceWork } from "./source-hands.ts";
 import { SourceLimits } from "./source-limits.ts";
 import { SourceProgress } from "./source-progress.ts";
+import { surely } from "./surely.ts";
 import { Timers } from "./timers.ts";
 
 /** How long a destination may take, when all is decided, to become free for the next change. */
@@ -316,7 +317,9 @@ export class SourceRunner implements AsyncDisposable {
     // Once it has ended nobody does this again: a guest whose token stayed here could be started a second time.
     await this.#hands.surrendered;
     const outcome = this.#outcomeOf(this.#state);
-    await this.#journal.append("ended", outcome.outcome === "moved" ? "moved" : outcome.message);
+    const note = outcome.outcome === "moved" ? "moved" : outcome.message;
+    const what = { migration: this.header.offer.plan.id, doing: "writing down the end" };
+    await surely(this.#c, what, this.#call.signal, () => this.#journal.append("ended", note));
     await this.#journal[Symbol.asyncDispose]();
     this.#letGo();
     this.#c.news.ended(this.header, "source", outcome);

@@ -78,6 +78,9 @@ export function resuming(state: In<"resuming">, fact: DestinationFact): Destinat
     case "recordUnknown":
       return stay(state);
     case "commandFailed":
+      // Not accepted, for want of room on the disk perhaps: it has not run, and what was made for it takes room too.
+      if (fact.effect === "journal" && !state.journalled)
+        return discard({ failure: fact.reason, message: fact.message });
       return fact.effect === "resume"
         ? endedHere(state, { failure: fact.reason, message: fact.message })
         : stay(state);

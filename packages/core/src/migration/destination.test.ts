@@ -80,6 +80,20 @@ function after(...facts: readonly DestinationFact[]) {
 
 const effects = (...facts: readonly DestinationFact[]) => after(...facts).effects.map((e) => e.effect);
 
+describe("a destination that cannot write down the decision", () => {
+  it("gives the guest back, which it has never run, and does not leave it standing still on the source", () => {
+    const full = {
+      fact: "commandFailed",
+      effect: "journal",
+      reason: "HOST_SETUP",
+      message: "disk full",
+    } as const;
+    expect(after(DECIDED, full).state.phase).toBe("discarding");
+    expect(effects(DECIDED, full)).toEqual(["discard"]);
+    expect(after(DECIDED, JOURNALLED, full).state.phase).toBe("resuming");
+  });
+});
+
 describe("a destination whose QEMU ends after the decision", () => {
   const DIED: DestinationFact = { fact: "incomingFailed", message: "killed" };
   const ALL: DestinationState = { phase: "loaded", withdrawing: false };

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { EventFeed } from "@virtmesh/agent/guests/event-feed";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { Scope } from "@virtmesh/kit/scope";
+import { untilAborted } from "@virtmesh/mesh/abort";
 import type { MeshLogger } from "@virtmesh/mesh/logger";
 import { withoutOldDevice } from "../hotplug/device-change.ts";
 import { releaseHostSide } from "../hotplug/release.ts";
@@ -48,7 +49,7 @@ export class Attendant implements AsyncDisposable {
         const restarts = rebooting || guest.definition.onPoweroff === "restart";
         if (restarts && shutdown === "guest" && !resetting) {
           resetting = true;
-          this.#background(guest, () => reset(guest).finally(() => (resetting = false)));
+          this.#background(guest, (signal) => reset(guest, signal).finally(() => (resetting = false)));
         }
         if (wasRebooting && !rebooting) this.#background(guest, () => powersOff(guest));
         wasRebooting = rebooting;
@@ -88,7 +89,7 @@ export class Attendant implements AsyncDisposable {
     this.#background(guest, () => releaseHostSide(guest, before, gone, this.#o.site));
   }
 
-  #background(guest: Guest, work: () => Promise<void>): void {
+  #background(guest: Guest, work: (signal: AbortSignal) => Promise<void>): void {
     this.#scope.run(work, (e) => {
       if (guest.instance && !guest.instance.process.hasExited) {
         this.#o.logger.error({ domain: guest.name, err: e }, "a guest could not be kept up with");
@@ -113,14 +114,24 @@ export class Attendant implements AsyncDisposable {
   }
 }
 
+type Rebooting = Pick<Guest, "qmp" | "mayGoOn" | "exited" | "execute">;
+
 /** The second half of a reboot: the guest has powered off, which only stopped its CPUs. */
-async function reset(guest: Guest): Promise<void> {
+export async function reset(guest: Rebooting, signal: AbortSignal): Promise<void> {
   const told = Promise.withResolvers<void>();
   using _ = guest.qmp.onEvent(({ event }) => (event === "RESET" ? told.resolve() : undefined));
-  await guest.mayGoOn;
+  await mayGoOn(guest, signal);
   await guest.execute("system_reset", undefined);
   await Promise.race([told.promise, guest.exited]);
+  // A migration may have come to where they must not.
+  await mayGoOn(guest, signal);
   await guest.execute("cont", undefined);
+}
+
+/** Its end counts too: then there is nothing left to do. */
+async function mayGoOn(guest: Rebooting, signal: AbortSignal): Promise<void> {
+  await Promise.race([guest.mayGoOn, guest.exited, untilAborted(signal)]);
+  signal.throwIfAborted();
 }
 
 /** The next power-off of the guest does what its definition says. */

@@ -144,6 +144,7 @@ export class Guest {
     const { running } = this;
     running.setMigration(migration);
     await running.flush();
+    if (migration === undefined) this.goOn();
   }
 
   /** Its CPUs must stand still until `goOn`, whatever else would let them go on. */

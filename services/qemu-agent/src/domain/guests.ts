@@ -259,6 +259,8 @@ export class Guests extends Roster implements AsyncDisposable {
     if (how === "incoming") this.registerIncoming(guest);
     else if (!known) this.register(guest);
     this.#take(guest, instance);
+    // Where it is to go on is not known before its migration has been taken up.
+    if (instance.migration?.side === "out") guest.standStill();
     if (how === "guest") instance.announce();
     return guest;
   }

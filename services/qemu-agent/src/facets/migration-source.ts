@@ -151,6 +151,7 @@ export class MigrationSource implements MigrationSourceFacet {
         exited: daemon.exited.then(() => "what copied it has ended"),
         expectJob: () => undefined,
         forgetJob: () => undefined,
+        standStill: () => undefined,
         kill: end,
         released: async () => undefined,
         retire: async (undefine) => {
@@ -175,6 +176,7 @@ export class MigrationSource implements MigrationSourceFacet {
       ),
       expectJob: (job) => guest.jobs.expect(job),
       forgetJob: (id) => guest.jobs.forget(id),
+      standStill: () => guest.standStill(),
       retire: (undefine) => this.#retire(guest, offer, undefine),
       kill: () => guest.kill(),
       released: () => guest.markMigrating(undefined),

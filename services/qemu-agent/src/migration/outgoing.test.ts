@@ -1,6 +1,7 @@
 import { sampleOffer } from "@virtmesh/agent/migration/sample-offer";
 import { ownCall } from "@virtmesh/core/call";
 import type { QmpConnection } from "../qmp/connection.ts";
+import type { SourceHypervisorFact } from "@virtmesh/core/migration/facts";
 import { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent, QmpEventListener } from "../qmp/events.ts";
 import { QemuOutgoing } from "./outgoing.ts";
@@ -9,11 +10,11 @@ import type { SourceGuest } from "./source-guest.ts";
 const { plan } = sampleOffer();
 const OFFER = sampleOffer({ plan: { ...plan, tls: false, postcopy: { afterPasses: 0 } }, disks: [] });
 
-function guestOf(qmp: QmpConnection): SourceGuest {
+function guestOf(qmp: QmpConnection, standStill = (): void => undefined): SourceGuest {
   const nothing = async (): Promise<void> => undefined;
   return {
     ...{ qmp, exited: Promise.withResolvers<string>().promise },
-    ...{ kill: nothing, retire: nothing, released: nothing },
+    ...{ kill: nothing, retire: nothing, released: nothing, standStill },
     ...{ expectJob: () => undefined, forgetJob: () => undefined },
   };
 }
@@ -117,5 +118,47 @@ describe("a migration of which QEMU does not answer any more", () => {
     await outgoing.rollBack({ linkLost: false }, ownCall());
     expect(asked.slice(0, 3)).toEqual(["query-status", "query-yank", "yank"]);
     expect(told).toEqual(["rolledBack"]);
+  });
+});
+
+describe("a guest that powers off to reboot on its way out", () => {
+  function sending() {
+    const asked: string[] = [];
+    const facts: SourceHypervisorFact[] = [];
+    let tell: QmpEventListener = () => undefined;
+    const qmp = {
+      execute: async (command: string): Promise<unknown> => {
+        asked.push(command);
+        return {};
+      },
+      onEvent: (listener: QmpEventListener): Disposable => {
+        tell = listener;
+        return { [Symbol.dispose]: () => undefined };
+      },
+      closed: Promise.withResolvers<never>().promise,
+    } as unknown as QmpConnection;
+    const guest = guestOf(qmp, () => void asked.push("stand still"));
+    const outgoing = new QemuOutgoing(OFFER, guest, undefined, (fact) => facts.push(fact));
+    const powersOff = (): void =>
+      tell({ event: "SHUTDOWN", data: { guest: true, reason: "guest-shutdown" }, timeMs: 0 } as QmpEvent);
+    const endpoints = { memoryAddress: "tcp:b:1", exports: [], hypervisorVersion: "7.2.0", tlsHostname: "" };
+    return { asked, facts, powersOff, send: () => outgoing.sendMemory(endpoints, ownCall()) };
+  }
+
+  it("is not let go on by its reboot once memory is sent: that could be behind what was copied", async () => {
+    const { asked, send } = sending();
+    await send();
+    expect(asked.slice(-2)).toEqual(["stand still", "migrate"]);
+  });
+
+  it("ends the migration while memory is sent, and not while only disks are copied", async () => {
+    const { facts, powersOff, send } = sending();
+    powersOff();
+    expect(facts).toEqual([]);
+    await send();
+    powersOff();
+    expect(facts).toEqual([
+      { fact: "memoryFailed", message: "the guest powered off, to reboot or for good" },
+    ]);
   });
 });

@@ -41,6 +41,7 @@ export class QemuOutgoing implements OutgoingMigration {
   /** Mirrors that are being started. */
   #starting: Promise<void> | undefined;
   #rolling: Promise<void> | undefined;
+  #isSending = false;
   /** Memory has begun to flow. */
   readonly #flowing = Promise.withResolvers<void>();
   /** Why its process has ended. */
@@ -111,6 +112,9 @@ export class QemuOutgoing implements OutgoingMigration {
         { signal: c.signal },
       ),
     ]);
+    // The second half of a reboot would let them go on, perhaps at the switch-over, behind what was copied.
+    this.#guest.standStill();
+    this.#isSending = true;
     await qmp.execute("migrate", { uri: endpoints.memoryAddress }, { signal: c.signal });
   }
 
@@ -267,6 +271,9 @@ export class QemuOutgoing implements OutgoingMigration {
       for (const fact of this.#mirrors.observe(event)) if (fact.fact === "mirrorFailed") this.#sink(fact);
       return;
     }
+    // What has powered off cannot be let run on another host: it is reset, or ends, here.
+    if (event.event === "SHUTDOWN" && event.data.reason === "guest-shutdown" && this.#isSending)
+      this.#sink({ fact: "memoryFailed", message: "the guest powered off, to reboot or for good" });
     if (event.event === "BLOCK_IO_ERROR") {
       this.#sink({
         fact: "guestIoError",

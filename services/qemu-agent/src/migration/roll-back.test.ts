@@ -46,3 +46,26 @@ describe("breaking the connections of a migration", () => {
     ]);
   });
 });
+
+describe("a guest whose migration is undone", () => {
+  it.each([
+    ["postmigrate", true],
+    ["paused", true],
+    ["shutdown", false],
+    ["guest-panicked", false],
+  ])("in the state %s is told to go on: %s", async (status, expected) => {
+    const asked: string[] = [];
+    const answers: Readonly<Record<string, unknown>> = {
+      ...{ "query-migrate": {}, "query-status": { status, running: false } },
+      ...{ "query-jobs": [], "query-named-block-nodes": [], "query-migrate-capabilities": [] },
+    };
+    const execute = async (command: string): Promise<unknown> => {
+      asked.push(command);
+      return answers[command] ?? {};
+    };
+    const qmp = { execute } as unknown as QmpConnection;
+    await rollBack.all({ qmp, jobs: new Map(), wasRunning: true, tlsObject: undefined }, false);
+    expect(asked.includes("cont")).toBe(expected);
+    expect(asked).toContain("migrate-set-parameters");
+  });
+});

@@ -1,5 +1,5 @@
 import { VirtError } from "@virtmesh/core/errors";
-import type { MigrationStatus, YankInstance } from "../qmp/commands.ts";
+import type { MigrationStatus, RunState, YankInstance } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/events.ts";
@@ -98,11 +98,14 @@ async function endMemory(job: Undoing): Promise<boolean> {
   return (await forced) !== undefined;
 }
 
+/** In these QEMU refuses to let a guest go on: it has ended by itself, and waits for a reset. */
+const OVER: ReadonlySet<RunState> = new Set(["shutdown", "internal-error", "guest-panicked"]);
+
 /** A cancelled switch-over resumes by itself; one that had sent everything (`postmigrate`) does not. */
 async function goOn({ qmp, wasRunning }: Undoing): Promise<void> {
   if (!wasRunning) return;
-  const { running } = await qmp.execute("query-status");
-  if (!running) await qmp.execute("cont");
+  const { running, status } = await qmp.execute("query-status");
+  if (!running && !OVER.has(status)) await qmp.execute("cont");
 }
 
 async function endMirrors(job: Undoing): Promise<void> {

@@ -8,6 +8,8 @@ export interface SourceGuest {
   readonly exited: Promise<string>;
   expectJob(job: ExpectedJob): void;
   forgetJob(id: string): void;
+  /** From here on its CPUs go on by the hand of its migration alone, until it is `released`. */
+  standStill(): void;
   /** Ends the process; the guest runs elsewhere. Removes the definition too if asked. */
   retire(undefine: boolean): Promise<void>;
   /** Ends the process at once: a crash. */

@@ -13,7 +13,6 @@ import { VirtError } from "@virtmesh/core/errors";
 import type { MigrationId } from "@virtmesh/core/ids";
 import { rankOf } from "@virtmesh/core/traffic/line";
 import { bidi, type ServiceEntry, serverStream, unary } from "@virtmesh/kit/grpc-server";
-import type { DestinationRunner } from "./destination-runner.ts";
 import type { Migrations } from "./migrations.ts";
 import { PeerLink } from "./peer-link.ts";
 import { examineDestination } from "./preflight.ts";

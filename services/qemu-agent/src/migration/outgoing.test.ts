@@ -140,7 +140,7 @@ describe("a guest that powers off to reboot on its way out", () => {
     const guest = guestOf(qmp, () => void asked.push("stand still"));
     const outgoing = new QemuOutgoing(OFFER, guest, undefined, (fact) => facts.push(fact));
     const powersOff = (): void =>
-      tell({ event: "SHUTDOWN", data: { guest: true, reason: "guest-shutdown" }, timeMs: 0 } as QmpEvent);
+      tell({ event: "SHUTDOWN", data: { guest: true, reason: "guest-shutdown" }, timeMs: 0 });
     const endpoints = { memoryAddress: "tcp:b:1", exports: [], hypervisorVersion: "7.2.0", tlsHostname: "" };
     return { asked, facts, powersOff, send: () => outgoing.sendMemory(endpoints, ownCall()) };
   }

@@ -24,7 +24,8 @@ of it: who runs, every block of its disks, what was left behind. docs/fault-matr
   --live         with the seed of a cell: run it anew with the same choices instead
   --json         a JSON line for each cell and round, on standard output
   --report       writes docs/fault-matrix.md, from this run and what was kept of earlier ones
-  --parallel N   how many cells are run at once, each on hosts of its own (default: one a core)
+  --parallel N   how many cells are run at once, each on hosts of its own (default: three for two cores, as most of a
+                 cell is waiting)
   --long         what stands still or is swallowed does so for 30 seconds instead of 3.5
 
 Ctrl-C lets the cells that run come to their end. Needs root; installs what is missing with apt-get. Ends with code 1 when a cell fails.
@@ -36,7 +37,7 @@ async function main(argv: readonly string[]): Promise<number> {
     options: {
       only: { type: "string" },
       rounds: { type: "string", default: "1" },
-      parallel: { type: "string", default: String(availableParallelism()) },
+      parallel: { type: "string", default: String(Math.ceil(availableParallelism() * 1.5)) },
       seed: { type: "string" },
       json: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
@@ -80,7 +81,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const recordings = new Recordings();
   // Guests outlive their agents: what was begun is brought to its end, and its hosts are taken down.
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+  // npm passes on what the terminal has sent to all: the second is none of its own.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
   const beganMs = performance.now();
   const results = await runMatrix(cells, {
     rounds,

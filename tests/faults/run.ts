@@ -45,7 +45,7 @@ export async function runMatrix(
 
   async function play(stages: Stages, { cell, round }: Turn): Promise<void> {
     const chance = new Chance(options.exactly === true ? seed : seedOf(seed, cell.name, round));
-    const stage = await stages.ready();
+    const stage = await stages.ready(options.progress);
     const result = await runCell(stage, cell, chance, options);
     results.push(result);
     await options.recordings.keep(result, join(stage.mesh.dir, "log"));

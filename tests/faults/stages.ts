@@ -6,8 +6,14 @@ import { Stage } from "./lab/stage.ts";
 export class Stages implements AsyncDisposable {
   #stage: Stage | undefined;
 
-  async ready(): Promise<Stage> {
-    this.#stage ??= await Stage.start();
+  /** Made anew once if they do not come up: a whole round must not end by that. */
+  async ready(progress: (text: string) => void = () => undefined): Promise<Stage> {
+    try {
+      this.#stage ??= await Stage.start();
+    } catch (e) {
+      progress(`the hosts did not come up, and are made anew: ${messageOf(e)}`);
+      this.#stage = await Stage.start();
+    }
     return this.#stage;
   }
 

@@ -28,6 +28,11 @@ const esx: DriverKind = {
   guestsReact: true,
   disks: { bus: "scsi", first: "sda", second: "sdb" },
   volumeSuffix: ".vmdk",
+  deviceChange: {
+    before: cardXml(""),
+    after: cardXml("<link state='down'/>"),
+    shows: "<link state='down'/>",
+  },
   createDriver: ({ logger }) => {
     const { host, port, ca, user, password } = server;
     const config = { endpoint: { host, port, ca }, credentials: { user, password }, path: "" };
@@ -45,6 +50,10 @@ const esx: DriverKind = {
     </devices>
   </domain>`,
 };
+
+function cardXml(link: string): string {
+  return `<interface type='bridge'><mac address='00:50:56:00:00:07'/><source bridge='VM Network'/>${link}</interface>`;
+}
 
 function diskXml(target: string, path: string): string {
   return `<disk type='file'><source file='${path}'/><target dev='${target}' bus='scsi'/></disk>`;

@@ -25,7 +25,7 @@ import { type Channel, connect } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
 import { startNats } from "@virtmesh/lab/nats";
 import { grpcClient, type MeshClient, PATIENCE_MS } from "./client.ts";
-import type { DiskNames, Subject, SubjectKind } from "./contract/subject.ts";
+import type { DeviceChange, DiskNames, Subject, SubjectKind } from "./contract/subject.ts";
 import { directClient } from "./direct-client.ts";
 
 /** The guests of a driver as the suites need them. */
@@ -39,6 +39,8 @@ export interface GuestsKind {
   /** A disk of that name for such a guest. */
   diskXml(target: string, dir: string): Promise<string>;
   snapshotXml?(xml: string): string;
+  /** A device that changes, if not a disk that gets a serial number. */
+  readonly deviceChange?: DeviceChange;
   /** How names of its disk images end, if not in `.img`. */
   readonly volumeSuffix?: string;
   /** Where a disk of its guests can lie that is not there yet, if its host is another machine. */
@@ -74,7 +76,14 @@ export type OpenGateway = (
 const HOST = "host-a";
 type GuestsOfSubject = Pick<
   Subject,
-  "disks" | "guestXml" | "diskXml" | "volumeSuffix" | "newPath" | "snapshotXml" | "guestsReact"
+  | "disks"
+  | "guestXml"
+  | "diskXml"
+  | "deviceChange"
+  | "volumeSuffix"
+  | "newPath"
+  | "snapshotXml"
+  | "guestsReact"
 >;
 
 const VIRTIO_DISKS: DiskNames = { bus: "virtio", first: "vda", second: "vdb" };
@@ -153,11 +162,18 @@ function guestsIn(kind: GuestsKind, dir: string): GuestsOfSubject {
     disks: kind.disks ?? VIRTIO_DISKS,
     guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
     diskXml: (target) => kind.diskXml(target, dir),
+    deviceChange: async () => kind.deviceChange ?? (await serialOf(kind, dir)),
     volumeSuffix: kind.volumeSuffix ?? ".img",
     newPath: (name) => kind.newPath?.(name) ?? join(dir, `${name}.save`),
     ...(kind.snapshotXml === undefined ? {} : { snapshotXml: (xml) => kind.snapshotXml?.(xml) ?? xml }),
     guestsReact: kind.guestsReact,
   };
+}
+
+async function serialOf(kind: GuestsKind, dir: string): Promise<DeviceChange> {
+  const before = await kind.diskXml((kind.disks ?? VIRTIO_DISKS).second, dir);
+  const shows = "<serial>changed</serial>";
+  return { before, after: before.replace("</disk>", `${shows}</disk>`), shows };
 }
 
 interface Opened {

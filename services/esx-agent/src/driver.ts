@@ -1,8 +1,8 @@
-import { OneDefinitionDevices } from "@virtmesh/agent/guests/one-definition-devices";
 import type { Driver } from "@virtmesh/core/driver/driver";
 import { type MeshLogger, silentLogger } from "@virtmesh/mesh/logger";
 import { EsxConversion } from "./facets/conversion.ts";
 import { configurable } from "./facets/configure.ts";
+import { EsxDevices } from "./facets/devices.ts";
 import { EsxDomains } from "./facets/domains.ts";
 import { EsxGuestInfo } from "./facets/guest-info.ts";
 import { EsxHost } from "./facets/host.ts";
@@ -47,7 +47,7 @@ function facetsOf(server: EsxServer, path: string): Driver {
     serves: [path === "" ? { scheme: "esx", path: "/" } : { scheme: "vpx", path: `/${path}` }],
     host: new EsxHost(server),
     domains: new EsxDomains(server),
-    devices: new OneDefinitionDevices(configurable(server)),
+    devices: new EsxDevices(configurable(server)),
     resources: new EsxResources(configurable(server)),
     snapshots: new EsxSnapshots(server),
     guestInfo: new EsxGuestInfo(server),

@@ -127,14 +127,12 @@ export function deviceContract(kind: SubjectKind): void {
 
     needs("devices.attach", "devices.update")("change where they are", async () => {
       const { uri } = subject();
-      await attach({ config: true });
-      const xml = (await subject().diskXml(subject().disks.second)).replace(
-        "</disk>",
-        "<serial>changed</serial></disk>",
-      );
-      const request = UpdateDeviceRequest.fromPartial({ uri, domain: name, xml, config: true });
+      const { before, after, shows } = await subject().deviceChange();
+      await attach({ xml: before, config: true });
+      expect(await guests.xml(name, { inactive: true })).not.toContain(shows);
+      const request = UpdateDeviceRequest.fromPartial({ uri, domain: name, xml: after, config: true });
       await change(subject(), D.updateDevice, request);
-      expect(await guests.xml(name, { inactive: true })).toContain("<serial>changed</serial>");
+      expect(await guests.xml(name, { inactive: true })).toContain(shows);
     });
   });
 }

@@ -19,12 +19,20 @@ export interface Subject extends AsyncDisposable {
   readonly patienceMs: number;
   /** A path on the host where no file is. */
   newPath(name: string): string;
+  /** A device that can be attached to such a guest, how it can change where it is, and what its definition says then. */
+  deviceChange(): Promise<DeviceChange>;
   /** How names of this hypervisor's disk images end: `.img`, `.vmdk`, ... */
   readonly volumeSuffix: string;
   /** The definition made into one of which snapshots can be taken, where it is not. */
   snapshotXml?(xml: string): string;
   /** Whether guests have somebody inside who hears the power button; a guest without a kernel has not. */
   readonly guestsReact: boolean;
+}
+
+export interface DeviceChange {
+  readonly before: string;
+  readonly after: string;
+  readonly shows: string;
 }
 
 export interface DiskNames {

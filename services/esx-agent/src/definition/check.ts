@@ -65,7 +65,11 @@ function keptBy(given: IdentifiedDomain): IdentifiedDomain {
 
 function cardKept(nic: Interface): readonly Interface[] {
   const model = nic.model !== undefined && nic.model in NIC_MODELS ? nic.model : "e1000";
-  const common = { ...(nic.mac === undefined ? {} : { mac: { address: nic.mac.address } }), model };
+  const common = {
+    ...(nic.mac === undefined ? {} : { mac: { address: nic.mac.address } }),
+    ...(nic.link === undefined ? {} : { link: nic.link }),
+    model,
+  };
   switch (nic.type) {
     case "bridge":
       return [{ type: "bridge", ...common, source: { bridge: nic.source?.bridge ?? "" } } as Interface];

@@ -1,4 +1,4 @@
-import { bigAt, childrenOf, numberAt, textAt, at, type VimNode } from "../vim/node.ts";
+import { bigAt, childrenOf, flagAt, numberAt, textAt, at, type VimNode } from "../vim/node.ts";
 import type { DiskPlace } from "./disk-places.ts";
 
 /** vSphere's types of SCSI controllers by libvirt's model. */
@@ -34,6 +34,9 @@ export interface Controller {
 export interface PlacedDisk {
   readonly key: number;
   readonly type: string;
+  /** The server's own name for it. */
+  readonly label: string;
+  readonly controllerKey: number;
   readonly place: DiskPlace;
   readonly device: "disk" | "cdrom";
   /** `[datastore] folder/file`; empty for an empty drive and for one that is no file. */
@@ -47,9 +50,12 @@ export interface PlacedDisk {
 export interface PlacedNic {
   readonly key: number;
   readonly type: string;
+  readonly label: string;
   readonly model: NicModel | undefined;
   readonly mac: string;
   readonly backing: VimNode | undefined;
+  /** The cable is plugged in when the guest starts. */
+  readonly connected: boolean;
 }
 
 /** The devices of a configuration that a definition speaks of. */
@@ -93,6 +99,8 @@ function diskOf(device: VimNode, controllers: readonly Controller[]): readonly P
     {
       key: keyOf(device),
       type: device.type,
+      label: labelOf(device),
+      controllerKey: owner.key,
       place: { bus: owner.bus, controller: owner.number, unit: numberAt(device, "unitNumber") ?? 0 },
       device: device.type === "VirtualCdrom" ? "cdrom" : "disk",
       file,
@@ -107,8 +115,17 @@ function nicOf(device: VimNode): readonly PlacedNic[] {
   if (mac === undefined) return [];
   const model = modelOf(NIC_MODELS, device.type);
   return [
-    { key: keyOf(device), type: device.type, model, mac: mac.toLowerCase(), backing: at(device, "backing") },
+    {
+      ...{ key: keyOf(device), type: device.type, label: labelOf(device), model },
+      mac: mac.toLowerCase(),
+      backing: at(device, "backing"),
+      connected: flagAt(device, "connectable", "startConnected") !== false,
+    },
   ];
+}
+
+function labelOf(device: VimNode): string {
+  return textAt(device, "deviceInfo", "label") ?? "";
 }
 
 function keyOf(device: VimNode): number {

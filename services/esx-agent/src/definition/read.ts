@@ -67,7 +67,11 @@ function controllerDevice({ bus, number, model }: Controller): readonly Controll
 }
 
 function interfaceDevice(nic: PlacedNic): readonly Interface[] {
-  const common = { mac: { address: nic.mac }, ...(nic.model === undefined ? {} : { model: nic.model }) };
+  const common = {
+    mac: { address: nic.mac },
+    ...(nic.model === undefined ? {} : { model: nic.model }),
+    ...(nic.connected ? {} : { link: "down" as const }),
+  };
   const { backing } = nic;
   switch (backing?.type) {
     case "VirtualEthernetCardNetworkBackingInfo":

@@ -109,8 +109,8 @@ function unplugged(definition: DomainDefinition, now: Hardware): readonly VimObj
   const { disks, interfaces } = definition.devices;
   const numbers = scsiNumbers(definition);
   const gone = [
-    ...now.disks.filter((disk) => !disk.other && !disks.some((wanted) => isSameDisk(wanted, disk))),
-    ...now.nics.filter((nic) => !interfaces.some((wanted) => isSameNic(wanted, nic))),
+    ...now.disks.filter((disk) => !disk.other && !disks.some((wanted) => staysDisk(wanted, disk))),
+    ...now.nics.filter((nic) => !interfaces.some((wanted) => staysNic(wanted, nic))),
     ...now.controllers.filter(({ bus, number }) => bus === "scsi" && !numbers.includes(number)),
   ];
   return gone.map(({ key, type }) => ({ operation: "remove", device: { $type: type, key } }));
@@ -148,15 +148,36 @@ function plugged(definition: DomainDefinition, now: Hardware, removed: readonly 
   };
   for (const controller of scsiNumbers(definition)) ownerOf({ bus: "scsi", controller, unit: 0 });
   for (const disk of disks) {
-    if (now.disks.some((there) => isSameDisk(disk, there))) continue;
+    if (now.disks.some((there) => staysDisk(disk, there))) continue;
     const place = placeOfDisk(definition, disk);
     add(diskDevice(disk, next--, ownerOf(place).key, place.unit));
   }
   for (const nic of interfaces) {
-    if (!now.nics.some((there) => isSameNic(nic, there))) add(nicDevice(nic, next--));
+    if (!now.nics.some((there) => staysNic(nic, there))) add(nicDevice(nic, next--));
   }
-  const deviceChange = [...removed, ...added];
+  const deviceChange = [...removed, ...edited(definition, now), ...added];
   return deviceChange.length === 0 ? {} : { deviceChange };
+}
+
+/** Drives with another medium, and cards that are connected otherwise. */
+function edited({ devices }: DomainDefinition, now: Hardware): readonly VimObject[] {
+  const drives = now.disks.flatMap((there) => {
+    const wanted = devices.disks.find((disk) => staysDisk(disk, there));
+    if (wanted === undefined || isSameFile(wanted, there)) return [];
+    return [editOf(there, diskDevice(wanted, there.key, there.controllerKey, there.place.unit))];
+  });
+  const cards = now.nics.flatMap((there) => {
+    const wanted = devices.interfaces.find((nic) => staysNic(nic, there));
+    if (wanted === undefined || isSameNic(wanted, there)) return [];
+    return [editOf(there, { ...nicDevice(wanted, there.key), $type: there.type })];
+  });
+  return [...drives, ...cards];
+}
+
+/** Servers take a device that is edited with the description that it has, which they write anew. */
+function editOf({ label }: { readonly label: string }, { $type, key, ...rest }: VimObject): VimObject {
+  const deviceInfo = { $type: "Description", label, summary: "" };
+  return { operation: "edit", device: { $type, key, deviceInfo, ...rest } as VimObject };
 }
 
 function scsiModel({ devices }: DomainDefinition, number: number): ScsiModel {
@@ -200,9 +221,13 @@ function nicDevice(nic: Interface, key: number): VimObject {
   const model = nic.model !== undefined && nic.model in NIC_MODELS ? (nic.model as NicModel) : "e1000";
   return {
     ...{ $type: NIC_MODELS[model], key, backing: nicBacking(nic) },
-    connectable: { startConnected: true, allowGuestControl: true, connected: true },
+    connectable: { startConnected: isUp(nic), allowGuestControl: true, connected: isUp(nic) },
     ...{ addressType: "manual", macAddress: nic.mac?.address },
   };
+}
+
+function isUp({ link }: Interface): boolean {
+  return link !== "down";
 }
 
 function nicBacking(nic: Interface): VimObject {
@@ -217,13 +242,22 @@ function nicBacking(nic: Interface): VimObject {
   return { $type: "VirtualEthernetCardNetworkBackingInfo", deviceName: network };
 }
 
-function isSameDisk(wanted: Disk, there: PlacedDisk): boolean {
-  return (
+/** It is there, perhaps with another medium. */
+function staysDisk(wanted: Disk, there: PlacedDisk): boolean {
+  const isIt =
     wanted.target.dev === targetOf(there.place) &&
     wanted.target.bus === there.place.bus &&
-    wanted.device === there.device &&
-    (sourcePath(wanted) ?? "") === there.file
-  );
+    wanted.device === there.device;
+  return isIt && (there.device === "cdrom" || isSameFile(wanted, there));
+}
+
+function isSameFile(wanted: Disk, there: PlacedDisk): boolean {
+  return (sourcePath(wanted) ?? "") === there.file;
+}
+
+/** It is there, perhaps connected otherwise. */
+function staysNic(wanted: Interface, there: PlacedNic): boolean {
+  return wanted.mac?.address.toLowerCase() === there.mac && (wanted.model ?? there.model) === there.model;
 }
 
 function isSameNic(wanted: Interface, there: PlacedNic): boolean {
@@ -233,9 +267,5 @@ function isSameNic(wanted: Interface, there: PlacedNic): boolean {
     wanted.type === "vds"
       ? is("portgroupKey", wanted.source.portgroupid)
       : wanted.type === "bridge" && is("deviceName", wanted.source?.bridge);
-  return (
-    isThere &&
-    wanted.mac?.address.toLowerCase() === there.mac &&
-    (wanted.model ?? there.model) === there.model
-  );
+  return isThere && isUp(wanted) === there.connected && staysNic(wanted, there);
 }

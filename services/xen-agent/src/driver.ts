@@ -68,7 +68,7 @@ async function create(config: XenDriverConfig, scope: Scope): Promise<Driver> {
       configOf: (definition) => configOf(definition, host),
       dumpPath: ({ name }) => join(DUMPS, `${name}-${Date.now()}.core`),
       store: () => watch.store,
-      onLooked: (signal) => host.refresh(signal),
+      onOthers: (signal) => host.refresh(signal),
     }),
   );
   const onDamaged = (err: VirtError): void => logger.error({ err }, "a file was left aside");

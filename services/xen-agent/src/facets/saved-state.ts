@@ -2,13 +2,13 @@ import { rm } from "node:fs/promises";
 import type { Call } from "@virtmesh/core/call";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { ResumeState, SavedState, SavedStateFacet } from "@virtmesh/core/driver/saved-state";
-import { VirtError } from "@virtmesh/core/errors";
+import { messageOf, systemCode, VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { identified } from "@virtmesh/agent/guests/definition";
 import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import { Guest } from "../guests/guest.ts";
 import type { Guests } from "../guests/guests.ts";
-import { refusal } from "../guests/launch.ts";
+import { destroyDomain, refusal } from "../guests/launch.ts";
 import type { ManagedSaves } from "../saved/managed-saves.ts";
 import { checkNew, finish, readSaved } from "../saved/saved-file.ts";
 import { xl } from "../xl/xl.ts";
@@ -86,18 +86,36 @@ export class XenSavedState implements SavedStateFacet {
       }
       await checkNew(path);
       c.signal.throwIfAborted();
+      const xml = formatDomain(run.definition, { secure: true });
       try {
-        await xl(["save", String(run.id), path]);
+        // It stands still until all of it is on the disk: until then it can go on.
+        await xl(["save", "-p", String(run.id), path]);
       } catch (e) {
         // It runs on; xl leaves what it has written.
         await rm(path, { force: true });
-        throw refusal(`guest "${guest.name}" could not be saved`, guest.name, e);
+        throw notSaved(guest, path, e);
       }
-      await finish(path, {
-        xml: formatDomain(run.definition, { secure: true }),
-        running: resume !== "paused",
-      });
+      try {
+        await finish(path, { xml, running: resume !== "paused" });
+      } catch (e) {
+        await rm(path, { force: true });
+        await xl(["unpause", String(run.id)]);
+        throw notSaved(guest, path, e);
+      }
+      await destroyDomain(run.id);
       await this.#guests.during(guest, c, () => this.#guests.saved(guest, run));
     });
   }
+}
+
+/** It runs on as it was. */
+function notSaved({ name }: Guest, path: string, cause: unknown): VirtError {
+  const isFull = systemCode(cause) === "ENOSPC" || /No space left on device/.test(messageOf(cause));
+  if (!isFull) return refusal(`guest "${name}" could not be saved and runs on`, name, cause);
+  return new VirtError(
+    "NO_SPACE",
+    `guest "${name}" could not be saved and runs on: there is no room for its memory at ${path}`,
+    { resource: { type: "domain", name } },
+    { cause },
+  );
 }

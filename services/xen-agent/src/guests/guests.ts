@@ -33,7 +33,7 @@ export interface GuestsOptions {
   /** @throws when XenStore is away */
   readonly store: () => XenStore;
   /** Domains have come or gone, and the host's memory with them. */
-  readonly onLooked: (signal: AbortSignal) => Promise<void>;
+  readonly onOthers: (signal: AbortSignal) => Promise<void>;
   readonly logger: MeshLogger;
 }
 
@@ -55,6 +55,8 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
   readonly #scope = new Scope();
   #looking = false;
   #lookAgain = false;
+  /** Numbers of the domains that were there at the last look. */
+  #there = "";
 
   constructor(options: GuestsOptions) {
     super("guest", options.definitions);
@@ -301,7 +303,10 @@ export class Guests extends KeptGuests<Guest> implements AsyncDisposable {
         (err) => this.#o.logger.error({ err, domain: guest.name }, "a guest that ended could not be seen to"),
       );
     }
-    await this.#o.onLooked(signal);
+    const there = [...rows.keys()].join();
+    if (there === this.#there) return;
+    await this.#o.onOthers(signal);
+    this.#there = there;
   }
 
   async #carryOut(guest: Guest, run: Run, act: Act): Promise<void> {

@@ -45,7 +45,8 @@ export async function checkNew(path: string): Promise<void> {
 export async function finish(path: string, saved: SavedGuest): Promise<void> {
   {
     await using file = await open(path, "a");
-    await file.write(encodeFooter(saved));
+    // All of it: one write may take a part of it when a disk is full, and says so only by a number.
+    await file.writeFile(encodeFooter(saved));
     await file.sync();
   }
   await using folder = await open(dirname(path), "r");

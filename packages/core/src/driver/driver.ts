@@ -74,6 +74,8 @@ export type Driver = {
   readonly name: string;
   /** Connection URIs it serves on this host, without the host: scheme and path. */
   readonly serves: readonly { readonly scheme: string; readonly path: string }[];
+  /** Why it lacks a method that people will look for, and what to use instead: by `facet.method`. */
+  readonly instead?: Readonly<Record<string, string>>;
 } & Pick<Facets, "host" | "domains"> &
   Partial<Facets> &
   AsyncDisposable;
@@ -89,7 +91,9 @@ export function need<F extends keyof Facets, M extends keyof Facets[F] & string>
   const object: object | undefined = (driver as Partial<Facets>)[facet];
   const found: unknown = object === undefined ? undefined : Reflect.get(object, method);
   if (typeof found !== "function") {
-    throw new VirtError("UNSUPPORTED", `the ${driver.name} driver has no ${facet}.${method}`, {
+    const instead = driver.instead?.[`${facet}.${method}`];
+    const why = instead === undefined ? "" : `: ${instead}`;
+    throw new VirtError("UNSUPPORTED", `the ${driver.name} driver has no ${facet}.${method}${why}`, {
       metadata: { driver: driver.name, facet, method },
     });
   }

@@ -5,17 +5,16 @@ import { join } from "node:path";
 import { collectClasses, type Page, readPage } from "@virtmesh/hyperv-simulator/schema/extract";
 
 /** Of the classes about Windows itself only these. */
-const WINDOWS = new Set(
-  [
-    "ComputerSystem",
-    "ComputerSystemProcessor",
-    "ComputerSystemProduct",
-    "OperatingSystem",
-    "Processor",
-    "LogicalDisk",
-    "NetworkAdapter",
-  ].map((name) => `Win32_${name}`),
-);
+const WINDOWS = new Set([
+  "CIM_DataFile",
+  "Win32_ComputerSystem",
+  "Win32_ComputerSystemProcessor",
+  "Win32_ComputerSystemProduct",
+  "Win32_LogicalDisk",
+  "Win32_NetworkAdapter",
+  "Win32_OperatingSystem",
+  "Win32_Processor",
+]);
 
 const [checkout] = process.argv.slice(2);
 if (checkout === undefined) throw new Error("name the folder of a checkout of MicrosoftDocs/win32");

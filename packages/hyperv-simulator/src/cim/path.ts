@@ -5,7 +5,7 @@ export type Namespace = "root/virtualization/v2" | "root/cimv2";
 
 /** Classes about Windows itself are in one namespace, all others in that of Hyper-V. */
 export function namespaceOf(className: string): Namespace {
-  return /^win32_/i.test(className) ? "root/cimv2" : "root/virtualization/v2";
+  return /^(win32_|cim_datafile$)/i.test(className) ? "root/cimv2" : "root/virtualization/v2";
 }
 
 export function reference(className: string, keys: Readonly<Record<string, KeyValue>>): Reference {

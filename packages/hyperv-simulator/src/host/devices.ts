@@ -1,3 +1,4 @@
+import { writeEmbedded } from "../cim/embedded.ts";
 import type { Reference } from "../cim/value.ts";
 import { type Context, guestReference } from "./context.ts";
 
@@ -11,6 +12,9 @@ const DEVICES: Readonly<Record<string, string>> = {
   Msvm_SyntheticDisplayController: "",
   Msvm_VideoHead: "02F8A362-C508-423F-8E3E-84D640FCB4DC\\0",
 };
+
+/** Msvm_KvpExchangeDataItem.Source: filled in by the guest of itself. */
+const INTRINSIC = 2;
 
 /** What says whether it has contact with the system in the guest. */
 const COMPONENTS = ["Msvm_ShutdownComponent", "Msvm_HeartbeatComponent", "Msvm_KvpExchangeComponent"];
@@ -55,6 +59,16 @@ export function showContact(context: Context, id: string, isRunning: boolean): v
   for (const className of COMPONENTS) {
     context.repository.update(deviceReference(className, id), { OperationalStatus: status });
   }
+}
+
+/** What the system in a guest tells of itself; nothing when it does not run. */
+export function showTold(context: Context, id: string, told: Readonly<Record<string, string>>): void {
+  const items = Object.entries(told).map(([Name, Data]) =>
+    writeEmbedded({ className: "Msvm_KvpExchangeDataItem", values: { Name, Data, Source: INTRINSIC } }),
+  );
+  context.repository.update(deviceReference("Msvm_KvpExchangeComponent", id), {
+    GuestIntrinsicExchangeItems: items,
+  });
 }
 
 export function removeDevices(context: Context, id: string): void {

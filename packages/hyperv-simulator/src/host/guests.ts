@@ -14,7 +14,7 @@ import {
   valueText,
 } from "../cim/value.ts";
 import { type Context, guestReference, pathText, say, settingReference } from "./context.ts";
-import { addDevices, removeDevices, showContact } from "./devices.ts";
+import { addDevices, removeDevices, showContact, showTold } from "./devices.ts";
 import { addGuestNetwork, removeResource, showAddresses } from "./guest-network.ts";
 import { DISK_FORMAT, DISK_TYPE } from "./disks.ts";
 import { ENABLED_STATE, type GuestState, guestState } from "./guest-state.ts";
@@ -172,9 +172,10 @@ export function enterState(context: Context, id: string, state: GuestState, requ
   const [port] = resourcesOf(context, settingsOf(id)).filter(
     (r) => numberOf(r, "ResourceType") === RESOURCES.nic.type,
   );
-  const said =
-    context.seed.guests.find(({ name }) => name === textOf(before, "ElementName"))?.addresses ?? [];
-  if (port !== undefined) showAddresses(context, referenceTo(port), state === "running" ? said : []);
+  const known = context.seed.guests.find(({ name }) => name === textOf(before, "ElementName"));
+  const { addresses = [], tells = {} } = state === "running" ? (known ?? {}) : {};
+  if (port !== undefined) showAddresses(context, referenceTo(port), addresses);
+  showTold(context, id, tells);
   context.repository.update(settingsOf(id), { IsSaved: state === "saved" });
 }
 

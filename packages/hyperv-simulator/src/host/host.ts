@@ -3,6 +3,7 @@ import { Repository } from "../cim/repository.ts";
 import { type Instance, NEVER, textOf } from "../cim/value.ts";
 import type { Context } from "./context.ts";
 import { Disks } from "./disks.ts";
+import { addDrives, filesIn } from "./files.ts";
 import { addFurniture } from "./furniture.ts";
 import { enterState, isGuest, seedGuest } from "./guests.ts";
 import type { GuestState } from "./guest-state.ts";
@@ -23,7 +24,7 @@ export class Host implements Context, Disposable {
   readonly repository: Repository;
   readonly seed: Seed;
   readonly timers = new Timers();
-  readonly disks = new Disks();
+  readonly disks: Disks;
   readonly jobs: Jobs;
   /** Hosts that guests can really migrate to, by their names. */
   readonly neighbours = new Map<string, Host>();
@@ -36,6 +37,8 @@ export class Host implements Context, Disposable {
     this.seed = seed;
     this.#settings = patchSettings(DEFAULT_SETTINGS, patch);
     this.repository = new Repository(withUptime);
+    this.disks = new Disks(filesIn(this.repository, seed));
+    addDrives(this.repository, seed);
     this.jobs = new Jobs({
       ...{ repository: this.repository, timers: this.timers, locale: seed.locale },
       settings: () => this.#settings,

@@ -21,6 +21,8 @@ export interface SeedGuest {
   readonly notes?: string;
   /** What the system in it says of its first port, while it runs. */
   readonly addresses?: readonly string[];
+  /** What it tells of itself while it runs, by the keys of Msvm_KvpExchangeDataItem. */
+  readonly tells?: Readonly<Record<string, string>>;
 }
 
 export interface SeedSwitch {
@@ -58,6 +60,7 @@ export const DEFAULT_SEED: Seed = {
       disks: [{ path: "C:\\VMs\\web-1.vhdx" }],
       macs: ["00155D010101"],
       addresses: ["192.0.2.11"],
+      tells: { FullyQualifiedDomainName: "web-1.example.org", OSName: "Windows Server 2022 Standard" },
     },
     { name: "db-1", state: "off", memoryMiB: 2048, generation: 2 },
   ],

@@ -1,6 +1,6 @@
 import { writeEmbedded } from "../cim/embedded.ts";
 import { numberOf, textOf } from "../cim/value.ts";
-import { type Disk, DISK_FORMAT, DISK_TYPE } from "../host/disks.ts";
+import { type Disk, DISK_FORMAT, DISK_TYPE, fileBytes } from "../host/disks.ts";
 import { RETURN, Refusal, type Work } from "../host/jobs.ts";
 import { type Answer, DONE, type MethodCall, needText } from "./method.ts";
 import { readSettings } from "./settings-text.ts";
@@ -83,7 +83,7 @@ export function getVirtualHardDiskState(call: MethodCall): Answer {
     .some((r) => textOf(r, "HostResource").toLowerCase() === disk.path.toLowerCase());
   const text = writeEmbedded({
     className: "Msvm_VirtualHardDiskState",
-    values: { FileSize: 4 * MIB, InUse: isInUse, Alignment: 1, FragmentationPercentage: 0 },
+    values: { FileSize: fileBytes(disk), InUse: isInUse, Alignment: 1, FragmentationPercentage: 0 },
   });
   return { ...DONE, output: { State: text } };
 }

@@ -1,6 +1,7 @@
 import type { CimClass } from "../schema/classes.ts";
 import { initiateReboot, initiateShutdown, requestStateChange } from "./computer-system.ts";
 import { getErrorEx, killJob, requestJobState } from "./concrete-job.ts";
+import { deleteFile } from "./data-file.ts";
 import {
   convertVirtualHardDisk,
   createVirtualHardDisk,
@@ -26,6 +27,7 @@ interface Entry {
 }
 
 const METHODS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
+  CIM_DataFile: { Delete: { method: deleteFile } },
   Msvm_ComputerSystem: { RequestStateChange: { method: requestStateChange, isJob: true } },
   Msvm_ShutdownComponent: {
     InitiateShutdown: { method: initiateShutdown },

@@ -4,7 +4,7 @@ import type { Msvm } from "../msvm/types.ts";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { HostNames, SystemSettings } from "../settings/model.ts";
 import { definitionOf } from "../settings/read.ts";
-import { type Power, powerOf } from "./power.ts";
+import { isSettled, type Power, powerOf } from "./power.ts";
 
 export type System = Msvm<"Msvm_ComputerSystem">;
 
@@ -45,10 +45,18 @@ export function factsOf(system: System, settings: SystemSettings, names: HostNam
   };
 }
 
-/** The same guest as an event has told it: on its way from one state to another it is what it was. */
+/** The same guest as an event has told it. */
 export function withSystem(facts: Facts, system: System): Facts {
   const power = powerOf(system.EnabledState) ?? facts.power;
-  return { ...facts, system, power, stateTimeMs: stateTimeOf(system), onTimeMs: onTimeOf(system) };
+  const now = { ...facts, system, power, stateTimeMs: stateTimeOf(system), onTimeMs: onTimeOf(system) };
+  return livingAs(facts, now);
+}
+
+/** On its way from one state to another a guest is what it was, and how long it was that is nothing to go by. */
+export function livingAs(before: Facts | undefined, now: Facts): Facts {
+  if (before === undefined || isSettled(now.system.EnabledState)) return now;
+  const { power, stateTimeMs, onTimeMs } = before;
+  return { ...now, power, stateTimeMs, onTimeMs };
 }
 
 /** An event that was on its way while something newer was read. */

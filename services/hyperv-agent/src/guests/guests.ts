@@ -2,7 +2,7 @@ import { EventFeed } from "@virtmesh/agent/guests/event-feed";
 import type { Call } from "@virtmesh/core/call";
 import { VirtError } from "@virtmesh/core/errors";
 import { type DomainUuid, parseUuid } from "@virtmesh/core/ids";
-import { type Facts, isOlder, type System, withSystem } from "./facts.ts";
+import { type Facts, isOlder, livingAs, type System, withSystem } from "./facts.ts";
 import { Guest } from "./guest.ts";
 import { happenings, type Intent } from "./story.ts";
 
@@ -31,6 +31,9 @@ export class Guests {
   readonly #held = new Map<DomainUuid, Facts | undefined>();
   /** Guests on their way between hosts: what is known of them stays. */
   readonly #frozen = new Map<DomainUuid, Frozen>();
+  #readings = 0;
+  /** The last reading that counted, by Hyper-V's own GUID. */
+  readonly #latest = new Map<string, number>();
   #known = false;
 
   all(): readonly Guest[] {
@@ -134,21 +137,33 @@ export class Guests {
     for (const frozen of this.#frozen.values())
       if (frozen.news !== undefined && !keys.has(frozen.news.key))
         frozen.news = { ...frozen.news, facts: undefined };
+    for (const key of this.#latest.keys()) if (!keys.has(key)) this.#latest.delete(key);
     this.#known = true;
     this.#look();
   }
 
-  /** One guest, as it was read just now; undefined when it is gone. */
-  read(key: string, facts: Facts | undefined): void {
-    this.#set(key.toUpperCase(), facts, false);
-    this.#look();
+  /**
+   * Somebody begins to read a guest, and calls what this gives with what it was; undefined when it is gone. What began
+   * earlier and took longer may be older than what is known, and does not count then.
+   */
+  beginReading(key: string): (facts: Facts | undefined) => void {
+    const own = key.toUpperCase();
+    this.#readings += 1;
+    const number = this.#readings;
+    return (facts) => {
+      if ((this.#latest.get(own) ?? 0) > number) return;
+      this.#latest.set(own, number);
+      this.#set(own, facts, false);
+      this.#look();
+    };
   }
 
   /** The state of a guest as an event tells it. */
   told(system: System): void {
     const guest = this.byKey(system.Name ?? "");
     if (guest === undefined || isOlder(system, guest.facts.system)) return;
-    this.read(guest.key, withSystem(guest.facts, system));
+    this.#set(guest.key, withSystem(guest.facts, system), false);
+    this.#look();
   }
 
   #look(): void {
@@ -162,13 +177,15 @@ export class Guests {
     return [...this.#frozen.values()].find(({ news }) => news?.key === key);
   }
 
-  #set(key: string, facts: Facts | undefined, reconciled: boolean, intent?: Intent): void {
-    const frozen = this.#frozenOf(key, facts);
+  #set(key: string, told: Facts | undefined, reconciled: boolean, intent?: Intent): void {
+    const known = this.#guests.get(key);
+    const frozen = this.#frozenOf(key, told);
+    const last = frozen?.news === undefined ? known?.facts : frozen.news.facts;
+    const facts = told && livingAs(last, told);
     if (frozen !== undefined) {
       frozen.news = { key, facts, reconciled };
       return;
     }
-    const known = this.#guests.get(key);
     // Somebody took our line out of its notes: to everybody else it is another guest from now on.
     if (known !== undefined && facts !== undefined && facts.definition.uuid !== known.uuid) {
       this.#set(key, undefined, reconciled);

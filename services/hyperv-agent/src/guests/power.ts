@@ -1,6 +1,8 @@
 /** What a guest is in when it is in nothing that passes. */
 export type Power = "off" | "running" | "paused" | "saved";
 
+const SHUTTING_DOWN = 4;
+
 /**
  * EnabledState of Msvm_ComputerSystem; undefined while it goes from one to another, and for what nobody documents. The
  * large numbers are those that Hyper-V had first, and that its documentation still names.
@@ -9,7 +11,7 @@ export function powerOf(enabledState: number | undefined): Power | undefined {
   switch (enabledState) {
     // Shutting down is what a guest does that still runs.
     case 2:
-    case 4:
+    case SHUTTING_DOWN:
       return "running";
     case 3:
       return "off";
@@ -22,6 +24,11 @@ export function powerOf(enabledState: number | undefined): Power | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whether a guest stays in it. */
+export function isSettled(enabledState: number | undefined): boolean {
+  return enabledState !== SHUTTING_DOWN && powerOf(enabledState) !== undefined;
 }
 
 /** RequestedState of RequestStateChange. */

@@ -29,6 +29,7 @@ const hyperv: DriverKind = {
       credentials: { scheme: "basic", ...LOGIN },
       ...{ logger, signal, stateDir },
     }),
+  volumeSuffix: ".vhdx",
   diskXml: async (target) => diskXml(target),
   newPath: (name) => `D:\\moved\\${name}-${crypto.randomUUID()}.vhdx`,
   guestXml: async (name, uuid) => `<domain type='hyperv'>

@@ -11,6 +11,7 @@ import { HypervMigrationDestination } from "./facets/migration-destination.ts";
 import { HypervMigrationSource } from "./facets/migration-source.ts";
 import { HypervSavedState } from "./facets/saved-state.ts";
 import { HypervSnapshots } from "./facets/snapshots.ts";
+import { HypervStorage } from "./facets/storage.ts";
 import { HypervServer } from "./server.ts";
 import type { Credentials } from "./wsman/connection.ts";
 import type { Endpoint } from "./wsman/http.ts";
@@ -45,6 +46,12 @@ function facetsOf(server: HypervServer, stateDir: string): Driver {
   return {
     name: "hyperv",
     serves: [{ scheme: "hyperv", path: "/" }],
+    instead: {
+      "domains.openConsole":
+        "Hyper-V gives the consoles of its guests to its own viewer only; use vmconnect on Windows or an RDP client at port 2179 of the host, or a screenshot",
+      "storage.upload": "WMI does not take what is in a disk; copy files to the host's folder by SMB",
+      "storage.download": "WMI does not hand out what is in a disk; copy files from the host's folder by SMB",
+    },
     host: new HypervHost(server),
     domains: new HypervDomains(server),
     devices: new OneDefinitionDevices(configurable(server)),
@@ -52,6 +59,7 @@ function facetsOf(server: HypervServer, stateDir: string): Driver {
     snapshots: new HypervSnapshots(server),
     guestInfo: new HypervGuestInfo(server),
     savedState: new HypervSavedState(server),
+    storage: new HypervStorage(server),
     diskMoves: new HypervDiskMoves(server, stateDir),
     migrationSource: new HypervMigrationSource(server),
     migrationDestination: new HypervMigrationDestination(server),

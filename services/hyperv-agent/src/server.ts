@@ -26,6 +26,9 @@ import type { Reference } from "./wsman/values.ts";
 const DEGRADED_MS = 10_000;
 const DEGRADED_JOBS_MS = 1_000;
 
+/** RequestedState of a job, of whatever class: end in order. */
+const TERMINATE = 4;
+
 interface Connected {
   readonly session: MsvmSession;
   readonly host: HostFacts;
@@ -130,6 +133,17 @@ export class HypervServer implements EventSink, AsyncDisposable {
     await this.ask(what, (session, options) => this.#jobs.follow(session, job, options, watcher), c);
   }
 
+  /** Asks a job to end before its time. Whether it does is seen by how it ends. */
+  async stopJob(job: Reference, c: Call): Promise<void> {
+    try {
+      const input = { RequestedState: TERMINATE };
+      await this.session.call("Msvm_MigrationJob", job, "RequestStateChange", input, { signal: c.signal });
+    } catch (e) {
+      c.signal.throwIfAborted();
+      this.logger.info({ why: messageOf(e) }, "a job of the host could not be stopped");
+    }
+  }
+
   /** What happens to instances of a class from here on; where the host tells nothing, each second may be something. */
   async changesOf(what: string, className: ClassName, c: Call): Promise<Changes> {
     const found = await this.ask(what, (session, { signal }) => probeClass(session, className, signal), c);
@@ -169,8 +183,9 @@ export class HypervServer implements EventSink, AsyncDisposable {
 
   /** Reads a guest anew: after a change of its settings, and after any change when the host tells nothing by itself. */
   async refresh(key: string, signal: AbortSignal): Promise<void> {
+    const read = this.guests.beginReading(key);
     await this.#learnSwitches(signal);
-    this.guests.read(key, await readOne(this.session, key, this.#names, { signal }));
+    read(await readOne(this.session, key, this.#names, { signal }));
   }
 
   /** Resolves when the host has told that a guest is as it should be; where it tells nothing, it is asked. */
@@ -198,7 +213,7 @@ export class HypervServer implements EventSink, AsyncDisposable {
     // What somebody waits for may just have ended, and WMI tells that of jobs later than of guests.
     this.#jobs.askAgain();
     const key = system.Name ?? "";
-    if (kind === "deleted") return this.guests.read(key, undefined);
+    if (kind === "deleted") return this.guests.beginReading(key)(undefined);
     const known = this.guests.byKey(key);
     // One that has come back from another host may lie elsewhere now.
     const isNew = known === undefined || kind === "created";

@@ -136,6 +136,40 @@ describe("the guests of a Hyper-V host", () => {
     expect(domains.find(uuid)).toMatchObject({ state: "shutoff", stateReason: "shutdown" });
   });
 
+  it("reboot when they are asked to, and say so", async () => {
+    await using hyperv = await Fronted.open();
+    const { uuid, startTimeMs } = hyperv.guest("web");
+    await need(hyperv.driver, "domains", "reboot")(uuid, call);
+    await hyperv.heard(lifecycle("web", "rebooted"));
+    expect(hyperv.lifeOf("web")).toEqual(["rebooted"]);
+    expect(hyperv.guest("web")).toMatchObject({ state: "running", startTimeMs });
+  });
+
+  it("tell of the system in them, when its services do", async () => {
+    const tells = {
+      FullyQualifiedDomainName: "web.example.org",
+      OSName: "Debian GNU/Linux",
+      OSMajorVersion: "12",
+    };
+    const guests = [
+      { name: "web", state: "running" as const, tells },
+      { name: "mute", state: "running" as const },
+    ];
+    await using hyperv = await Fronted.open({}, { guests });
+    const system = need(hyperv.driver, "guestInfo", "system");
+    expect(await system(hyperv.guest("web").uuid, call)).toMatchObject({
+      ...{ hostname: "web.example.org", osName: "Debian GNU/Linux", osVersion: "12" },
+    });
+    await expect(system(hyperv.guest("mute").uuid, call)).rejects.toMatchObject({
+      reason: "GUEST_AGENT_SILENT",
+    });
+  });
+
+  it("have no console, and what to use instead is said", async () => {
+    await using hyperv = await Fronted.open();
+    expect(() => need(hyperv.driver, "domains", "openConsole")).toThrow("vmconnect");
+  });
+
   it("keep their title, their metadata and the UUID that they were given", async () => {
     await using hyperv = await Fronted.open();
     const { domains } = hyperv.driver;

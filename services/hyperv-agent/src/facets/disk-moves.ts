@@ -4,7 +4,7 @@ import type { DiskMove, DiskMoved, DiskMoveFacet, DiskMoveRun } from "@virtmesh/
 import { VirtError } from "@virtmesh/core/errors";
 import type { Guest } from "../guests/guest.ts";
 import { formatOf, isFreePath, isPathOfDisk } from "../images/images.ts";
-import { moveStorage, moveUnderWay, stopMove } from "../migration/move.ts";
+import { moveStorage, moveUnderWay } from "../migration/move.ts";
 import type { JobWatcher } from "../msvm/jobs.ts";
 import type { HypervServer } from "../server.ts";
 import { hardwareOf, type PlacedDisk } from "../settings/hardware.ts";
@@ -105,7 +105,7 @@ export class HypervDiskMoves implements DiskMoveFacet {
     const totalBytes = this.#server.sampler.sizeOf(from);
     let job: Reference | undefined;
     const stop = (): void => {
-      if (job !== undefined && run.cancel.aborted) void stopMove(this.#server, job, c);
+      if (job !== undefined && run.cancel.aborted) void this.#server.stopJob(job, c);
     };
     const watcher: JobWatcher = {
       begun: (begun) => {

@@ -1,5 +1,5 @@
 import type { Call } from "@virtmesh/core/call";
-import { messageOf, VirtError } from "@virtmesh/core/errors";
+import { VirtError } from "@virtmesh/core/errors";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import { sourcePath } from "@virtmesh/documents/domain/devices/disk";
 import type { Facts } from "../guests/facts.ts";
@@ -19,8 +19,7 @@ const SERVICE = "Msvm_VirtualSystemMigrationService";
 const TYPE = { guest: 32_768, storage: 32_769, staged: 32_770, guestAndStorage: 32_771 } as const;
 const TCP = 5;
 
-/** RequestedState of a job: end in order. JobState: up to here it is under way. */
-const TERMINATE = 4;
+/** JobState: up to here it is under way. */
 const ENDED = 7;
 
 /** A guest by what Hyper-V calls it, and by what people do. */
@@ -152,17 +151,6 @@ export async function moveUnderWay(
   return found?.InstanceID === undefined
     ? undefined
     : settingReference("Msvm_MigrationJob", found.InstanceID);
-}
-
-/** Asks a move to stop. Whether it does is seen by how it ends. */
-export async function stopMove(server: HypervServer, job: Reference, c: Call): Promise<void> {
-  try {
-    const input = { RequestedState: TERMINATE };
-    await server.session.call("Msvm_MigrationJob", job, "RequestStateChange", input, { signal: c.signal });
-  } catch (e) {
-    c.signal.throwIfAborted();
-    server.logger.info({ why: messageOf(e) }, "a move of a guest could not be stopped");
-  }
 }
 
 /** @throws MIGRATION_BLOCKED for an offer that does not come from a Hyper-V host */

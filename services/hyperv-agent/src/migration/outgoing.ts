@@ -5,7 +5,7 @@ import type { Endpoints } from "@virtmesh/core/migration/endpoints";
 import type { SourceHypervisorFact } from "@virtmesh/core/migration/facts";
 import type { HypervServer } from "../server.ts";
 import type { Reference } from "../wsman/values.ts";
-import { look, type Moving, moveUnderWay, originOf, sendGuest, stopMove } from "./move.ts";
+import { type Moving, moveUnderWay, originOf, sendGuest } from "./move.ts";
 import { destinationPlaces } from "./places.ts";
 
 /** How long a guest that is sent home may take to come, its disks with it. */
@@ -52,7 +52,7 @@ export class HypervOutgoing implements OutgoingMigration {
     const watcher = {
       begun: (job: Reference): void => {
         this.#job = job;
-        if (this.#calledOff.signal.aborted) void stopMove(this.#server, job, ownCall(this.#server.signal));
+        if (this.#calledOff.signal.aborted) void this.#server.stopJob(job, ownCall(this.#server.signal));
       },
       progress: (percent: number) => (this.#percent = Math.max(this.#percent, percent)),
     };
@@ -79,14 +79,12 @@ export class HypervOutgoing implements OutgoingMigration {
     this.#calledOff.abort();
     const job = this.#job ?? (await moveUnderWay(this.#server, this.#guest, c));
     if (job !== undefined) {
-      await stopMove(this.#server, job, c);
+      await this.#server.stopJob(job, c);
       await this.#server.follow("a move that was called off", job, c).catch(() => c.signal.throwIfAborted());
     }
     await this.#moving;
-    const { guests } = this.#server;
-    const facts = await look(this.#server, this.#guest, c);
-    guests.read(this.#guest.key, facts);
-    await guests.until(this.#offer.plan.uuid, (told) => told !== undefined, c, HOME_MS);
+    await this.#server.refresh(this.#guest.key, c.signal);
+    await this.#server.guests.until(this.#offer.plan.uuid, (told) => told !== undefined, c, HOME_MS);
     this.#hold[Symbol.dispose]();
     this.#sink({ fact: "rolledBack" });
   }

@@ -77,12 +77,17 @@ export class MsvmSession {
     wql: string,
     options: CallOptions,
   ): Promise<readonly Msvm<C>[]> {
-    const namespace = className.startsWith("Win32_") ? "root/cimv2" : VIRTUALIZATION;
+    const namespace = namespaceOf(className);
     const found: Msvm<C>[] = [];
     for await (const each of this.client.query(wmiUri(namespace, "*"), wql, options))
       found.push(readMsvm(className, each));
     return found;
   }
+}
+
+/** Classes about Windows itself are in one namespace, all others in that of Hyper-V. */
+function namespaceOf(className: ClassName): string {
+  return /^(Win32_|CIM_DataFile$)/.test(className) ? "root/cimv2" : VIRTUALIZATION;
 }
 
 function returnValue(answer: Instance): number {
@@ -110,6 +115,11 @@ export function plannedReference(name: string): Reference {
     resourceUri: wmiUri(VIRTUALIZATION, "Msvm_PlannedComputerSystem"),
     selectors: { CreationClassName: "Msvm_PlannedComputerSystem", Name: name },
   };
+}
+
+/** A file by its path, which Windows writes in lower case. */
+export function fileReference(path: string): Reference {
+  return { resourceUri: wmiUri(namespaceOf("CIM_DataFile"), "CIM_DataFile"), selectors: { Name: path } };
 }
 
 export function settingReference(className: ClassName, instanceId: string): Reference {

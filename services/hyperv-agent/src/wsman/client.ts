@@ -84,17 +84,6 @@ export class WsmanClient implements Disposable {
     return readInstance(this.#needed(answer, action));
   }
 
-  /** Writes properties of an instance; those not named stay. */
-  async put(
-    { resourceUri, selectors }: Reference,
-    properties: Readonly<Record<string, Value>>,
-    options: CallOptions,
-  ): Promise<void> {
-    const className = resourceUri.slice(resourceUri.lastIndexOf("/") + 1);
-    const body = `<p:${className}>${writeValues(properties)}</p:${className}>`;
-    await this.exchange({ action: `${NS.transfer}/Put`, resourceUri, selectors, body }, options);
-  }
-
   /** Calls a method; the answer's properties are its out parameters and `ReturnValue`. */
   async invoke(
     { resourceUri, selectors }: Reference,

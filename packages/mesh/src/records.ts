@@ -87,7 +87,8 @@ export class MigrationRecords {
     return this.#orUnknown<"source">(`fencing migration ${id}`, bounds, async (session) => {
       for (;;) {
         const { record, revision } = await readRecord(session, id);
-        if (standingOf(record) === "source") return "source";
+        // By the generation alone a destination that comes back tells this from its own withdrawal.
+        if (record && standingOf(record) === "source" && record.generation >= generation) return "source";
         const value = encode({
           ...(record ?? MigrationRecord.fromPartial({ id })),
           decision: Decision.DECISION_SOURCE,

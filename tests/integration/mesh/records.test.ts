@@ -117,6 +117,16 @@ describe("MigrationRecords", () => {
     expect(await records.read(lost)).toBe("source");
   });
 
+  it("fences also what says source already: by its generation a destination that comes back knows that it is fenced", async () => {
+    await using nats = await startNats();
+    await using mesh = await connected(nats.url);
+    const { records, id } = await opened(mesh);
+    await records.decide(id, "source", TWO);
+    expect(await records.fence(id, generation(4n))).toBe("source");
+    expect((await records.get(id))?.record.generation).toBe(4n);
+    expect(await records.fence(id, generation(4n))).toBe("source");
+  });
+
   it("fences a decision that is still on its way", async () => {
     await using nats = await startNats();
     await using slow = await connected(nats.url);

@@ -73,6 +73,15 @@ describe("run tokens of an agent that works alone", () => {
     expect(await guard.ensure(uuid, false, call)).toBe(3n);
   });
 
+  it("do not come back by the late end of an older migration, when the guest has moved away since", async () => {
+    await using guard = await alone();
+    const uuid = newDomainUuid();
+    await guard.bump(uuid, generation(3n));
+    await guard.surrender(uuid, { host: "host-b", generation: generation(4n) });
+    await guard.bump(uuid, generation(3n));
+    await expect(guard.ensure(uuid, false, call)).rejects.toMatchObject({ reason: "RUN_TOKEN_ELSEWHERE" });
+  });
+
   it("are forgotten with the guest", async () => {
     await using guard = await alone();
     const uuid = newDomainUuid();

@@ -111,8 +111,10 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
     return this.#holdAndTell(uuid, won);
   }
 
-  bump(uuid: string, kept: Generation): Promise<void> {
-    return this.#holdAndTell(uuid, kept);
+  async bump(uuid: string, kept: Generation): Promise<void> {
+    // Said late, again at a restart perhaps, of a guest that has moved on since.
+    if (this.lastGenerationOf(uuid) > kept) return;
+    await this.#holdAndTell(uuid, kept);
   }
 
   async takeBack(uuid: string, raised: Generation, from: string): Promise<void> {

@@ -36,6 +36,8 @@ export interface RunTokens {
    * host to end first of all what it still has of the guest. @throws RUN_TOKEN_UNREACHABLE
    */
   takeBack(uuid: string, generation: Generation, from: string): Promise<void>;
+  /** Whether NATS knows of that, when it could not say so or the agent was killed meanwhile. @throws RUN_TOKEN_UNREACHABLE */
+  hasTakenBack(uuid: string, generation: Generation): Promise<boolean>;
   /** The source has won a migration that had counted up: it keeps the guest under a later generation. */
   bump(uuid: string, generation: Generation): Promise<void>;
 }

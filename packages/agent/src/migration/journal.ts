@@ -21,8 +21,14 @@ export interface JournalHeader {
   readonly trace: string;
 }
 
-/** Beside the machines' own entries: a fence still to be put up, one that stands, a record that was closed, and the end. */
-export type JournalEntry = SourceEntry | DestinationEntry | "fencing" | "fenced" | "closed" | "ended";
+/**
+ * Beside the machines' own entries: an operator's taking back that NATS may have heard of, a fence still to be put up, one
+ * that stands, a record that was closed, and the end.
+ */
+export type JournalEntry =
+  | SourceEntry
+  | DestinationEntry
+  | ("takingBack" | "fencing" | "fenced" | "closed" | "ended");
 
 export interface JournalLine {
   readonly entry: JournalEntry;

@@ -267,7 +267,8 @@ export class Migrations implements AsyncDisposable {
       this.#news.watchedBy(plan.id, op);
       await outgoing.share();
       const last = lastOf<SourceEntry>(file, SOURCE_ENTRIES);
-      await this.#guard(runner, () => runner.resume(last?.entry ?? "begun", last?.note));
+      const mayBeTakenBack = has("takingBack") && last?.entry !== "aborting";
+      await this.#guard(runner, () => runner.resume(last?.entry ?? "begun", last?.note, mayBeTakenBack));
       return this.#conclude(outgoing, op.signal);
     });
   }

@@ -56,10 +56,15 @@ function ownGeneration(header: JournalHeader): Generation {
   return generation(header.offer.nextGeneration - 1n);
 }
 
+/** Under which the guest comes back from a destination that it was decided for. */
+export function raisedGeneration(header: JournalHeader): Generation {
+  return generation(header.offer.nextGeneration + 1n);
+}
+
 /** After a promise of the destination: the record says source from here on, through any outage of NATS. */
 export async function fence(c: MigrationContext, header: JournalHeader): Promise<void> {
-  const { plan, nextGeneration } = header.offer;
-  const raised = generation(nextGeneration + 1n);
+  const { plan } = header.offer;
+  const raised = raisedGeneration(header);
   await c.tokens.bump(plan.uuid, raised);
   while ((await c.records.fence(plan.id, raised, { signal: c.signal })) !== "source") {
     await delay(AGAIN_MS, undefined, { signal: c.signal });
@@ -69,8 +74,8 @@ export async function fence(c: MigrationContext, header: JournalHeader): Promise
 
 /** The same, once and now. @throws EVENTS_UNAVAILABLE when NATS does not answer */
 export async function fenceNow(c: MigrationContext, header: JournalHeader): Promise<Generation> {
-  const { plan, nextGeneration } = header.offer;
-  const raised = generation(nextGeneration + 1n);
+  const { plan } = header.offer;
+  const raised = raisedGeneration(header);
   const said = await c.records.fence(plan.id, raised, { timeoutMs: recordTimeoutMs(c), signal: c.signal });
   if (said === "source") return raised;
   throw new VirtError(

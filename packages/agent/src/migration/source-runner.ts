@@ -3,6 +3,7 @@ import { need } from "@virtmesh/core/driver/driver";
 import type { OutgoingMigration, Tuning } from "@virtmesh/core/driver/migration";
 import type { Endpoints } from "@virtmesh/core/migration/endpoints";
 import { messageOf, type Reason, VirtError } from "@virtmesh/core/errors";
+import type { Generation } from "@virtmesh/core/ids";
 import type { SourceFact } from "@virtmesh/core/migration/facts";
 import type { Progress } from "@virtmesh/core/migration/progress";
 import { beginSource, restartSource, stepSource } from "@virtmesh/core/migration/source";
@@ -20,7 +21,7 @@ import type { MigrationContext, Outcome } from "./context.ts";
 import { pointOf } from "./fault-points.ts";
 import { DestinationPeer } from "./destination-peer.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
-import { fenceNow } from "./record-hand.ts";
+import { fenceNow, raisedGeneration } from "./record-hand.ts";
 import { SourceHands, type SourceWork } from "./source-hands.ts";
 import { SourceLimits } from "./source-limits.ts";
 import { SourceProgress } from "./source-progress.ts";
@@ -119,7 +120,8 @@ export class SourceRunner implements AsyncDisposable {
   }
 
   /** Takes it up again after a restart of the agent. */
-  async resume(entry: SourceEntry, note?: string): Promise<void> {
+  async resume(entry: SourceEntry, note?: string, mayBeTakenBack = false): Promise<void> {
+    this.#deaf = mayBeTakenBack;
     if (this.#isOpened()) {
       const reopen = need(this.#c.driver, "migrationSource", "reopen");
       // What the hypervisor shows is heard behind the beginning.
@@ -135,6 +137,7 @@ export class SourceRunner implements AsyncDisposable {
     if (this.#outgoing !== undefined) this.#progress.sample(this.#outgoing, this.#call);
     if (this.#isGone)
       this.tell({ fact: "sourceExited", message: "its process was gone when the agent came back" });
+    if (mayBeTakenBack) void this.#findOut("").catch((err: unknown) => this.#stopped(err));
   }
 
   /** A driver has work to do here: of a guest that is off without disks to copy, nothing but its definition moves. */
@@ -183,20 +186,50 @@ export class SourceRunner implements AsyncDisposable {
 
   /**
    * An operator has made sure that the destination is off. Nothing it may say counts any more; the guest goes on here
-   * as soon as record and run token say so. @throws EVENTS_UNAVAILABLE, RUN_TOKEN_UNREACHABLE: then nothing has changed
+   * as soon as record and run token say so. @throws EVENTS_UNAVAILABLE, RUN_TOKEN_UNREACHABLE: then nothing has changed,
+   * or it is found out as soon as NATS answers that it has
    */
   async takeBack(actor: string): Promise<void> {
-    const { uuid } = this.header.offer.plan;
     this.#deaf = true;
+    let raised: Generation;
     try {
-      const raised = await fenceNow(this.#c, this.header);
-      await this.#c.tokens.takeBack(uuid, raised, parseConnectionUri(this.header.destinationUri).host);
+      raised = await fenceNow(this.#c, this.header);
+      // Before the run token says so: from then on a destination that comes back ends the guest, whatever became of it.
+      await this.#journal.append("takingBack");
     } catch (e) {
-      this.#deaf = false;
-      this.#take({ fact: "peerLost", message: "it was not heard while the guest was to be taken back" });
+      this.#hearAgain();
+      throw e;
+    }
+    try {
+      const { host } = parseConnectionUri(this.header.destinationUri);
+      await this.#c.tokens.takeBack(this.header.offer.plan.uuid, raised, host);
+    } catch (e) {
+      void this.#findOut(actor).catch((err: unknown) => this.#stopped(err));
       throw e;
     }
     this.tell({ fact: "takenBack", actor });
+  }
+
+  #hearAgain(): void {
+    this.#deaf = false;
+    this.#take({ fact: "peerLost", message: "it was not heard while the guest was to be taken back" });
+  }
+
+  /** Whether the guest was taken back: until that is known, nothing that the destination says counts. */
+  async #findOut(actor: string): Promise<void> {
+    const { id, uuid } = this.header.offer.plan;
+    const what = { migration: id, doing: "finding out whether the guest was taken back" };
+    const isOurs = await surely(this.#c, what, this.#call.signal, () =>
+      this.#c.tokens.hasTakenBack(uuid, raisedGeneration(this.header)),
+    );
+    if (isOurs) return this.tell({ fact: "takenBack", actor });
+    this.#hearAgain();
+  }
+
+  /** Only with the agent itself: the next one goes on from the journal. */
+  #stopped(err: unknown): void {
+    if (this.#call.signal.aborted) return;
+    this.#c.logger.error({ migration: this.header.offer.plan.id, err }, "a migration stands still");
   }
 
   /** Changes limits, from what they are now. */

@@ -169,6 +169,8 @@ describe("run tokens of a guest that a migration holds while NATS comes back", (
   });
 });
 
+const FENCED = { migrationId: "", fencedHosts: ["host-b"] };
+
 describe("the run token of a guest that goes and comes back at once", () => {
   /** The bucket as it is, with an answer to a release that waits. */
   class Bucket {
@@ -268,5 +270,17 @@ describe("the run token of a guest that goes and comes back at once", () => {
     await guard.reconcile({ known: () => [], isActive: () => false, whenFree: () => undefined });
     expect(bucket.token?.host).toBe("");
     expect(guard.held()).toEqual([]);
+  });
+
+  it("is held again when NATS has heard that it was taken back, and not when it has not", async () => {
+    const bucket = new Bucket(Promise.resolve());
+    await using guard = await guardOn(bucket, () => true);
+    const uuid = newDomainUuid();
+    expect(await guard.hasTakenBack(uuid, generation(3n))).toBe(false);
+    bucket.token = { ...{ domainUuid: uuid, host: "host-a", hypervisor: "test" }, generation: 3n, ...FENCED };
+    expect(await guard.hasTakenBack(uuid, generation(4n))).toBe(false);
+    expect(guard.generationOf(uuid)).toBe(0n);
+    expect(await guard.hasTakenBack(uuid, generation(3n))).toBe(true);
+    expect(guard.generationOf(uuid)).toBe(3n);
   });
 });

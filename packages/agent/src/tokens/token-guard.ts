@@ -126,6 +126,13 @@ export class TokenGuard implements RunTokens, AsyncDisposable {
     await this.#hold(uuid, raised, true);
   }
 
+  async hasTakenBack(uuid: string, raised: Generation): Promise<boolean> {
+    const stored = await this.#options.owners?.read(uuid as DomainUuid);
+    if (stored === undefined || !this.#isOurs(stored) || stored.generation < raised) return false;
+    await this.#hold(uuid, stored.generation, true);
+    return true;
+  }
+
   async surrender(
     uuid: string,
     to?: { readonly host: string; readonly generation: Generation },

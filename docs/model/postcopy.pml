@@ -45,6 +45,9 @@
 #ifndef FORGET_LOSS
 #define FORGET_LOSS 0               /* a source that is started again does not know any more that the guest is lost */
 #endif
+#ifndef CALL_UNKNOWN_WHOLE
+#define CALL_UNKNOWN_WHOLE 0        /* a guest that died before it was known to be whole is told as moved */
+#endif
 #ifndef ONLY_SAFE
 #define ONLY_SAFE 0                 /* what must never happen is looked for, and not whether all comes to its end */
 #endif
@@ -364,7 +367,10 @@ inline endedThere() {
   if
   :: !mayHaveRun || PROMISE_AFTER_CONT -> setbackThere()
   :: else -> d = d_running; open = 0;
-     if :: has == 1 -> loses() :: else -> resumed_ = session; work = w_resumed fi
+     /* Started again, it may not have heard yet what had come: then it is not known to have been whole. */
+     if :: has == 1 || (has == 0 && !CALL_UNKNOWN_WHOLE) -> loses()
+        :: else -> assert(came == 2); resumed_ = session; work = w_resumed   /* what is told as moved was whole */
+     fi
   fi
 }
 

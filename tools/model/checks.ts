@@ -98,6 +98,7 @@ export const SEEDED_FAULTS: readonly ModelCheck[] = [
   caughtInPostcopy("a broken link ends the guest", "ABANDON_ON_BROKEN_LINK", 1, "!(sAlive)"),
   caughtInPostcopy("a guest that is whole is ended unasked", "ABANDON_UNASKED", 2, "came<2"),
   caughtInPostcopy("a restart forgets that the guest is lost", "FORGET_LOSS", 2, "heardLost"),
+  caughtInPostcopy("a guest of unknown memory is told as moved", "CALL_UNKNOWN_WHOLE", 2, "came==2"),
   caughtInPostcopy("a promise is not heard while memory comes", "IGNORE_PROMISE", 1, undefined),
   caughtInPostcopy("a broken link is not tried again", "NEVER_RECOVER", 1, undefined),
 ];

@@ -54,7 +54,7 @@ export function resuming(state: In<"resuming">, fact: DestinationFact): Destinat
     case "resumeFailed":
       return endedHere(state, { failure: "MIGRATION_FAILED", message: fact.message });
     case "incomingFailed":
-      return endedHere(fact.mayHaveRun === true ? { ...state, mayHaveRun: "whole" } : state, {
+      return endedHere(fact.mayHaveRun === true ? { mayHaveRun: "whole", ...state } : state, {
         failure: "MIGRATION_FAILED",
         message: fact.message,
       });
@@ -155,6 +155,7 @@ function confirming(
 /** It will not go on here. Only one that has never run may run where it came from: that is what is promised. */
 function endedHere(state: In<"resuming">, why: Why): DestinationStep {
   if (state.mayHaveRun === undefined) return discard(why);
+  // After a restart its hypervisor may not have said yet what had come: then it is not known to have been whole.
   const isWhole = state.has === "all" || (state.has === "nothing" && state.mayHaveRun === "whole");
   return isWhole ? crashedHere(state.generation) : lostGuest(why.message, state.generation);
 }

@@ -36,6 +36,21 @@ describe("a destination whose agent was killed and started again", () => {
     expect(effects.map((e) => e.effect)).toEqual(["tellResumed", "journal", "adopt", "finish"]);
   });
 
+  it.each([
+    ["nothing", "lost"],
+    ["part", "lost"],
+    ["all", "resumed"],
+  ])(
+    "says of a post-copy whose QEMU ends later, when it has shown %s of the memory, that it is %s",
+    (has, journalled) => {
+      const restarted = restartDestination("resuming", NEXT, { alive: true, postcopy: true });
+      const record = { fact: "recordDestination", generation: NEXT } as const;
+      const confirmed = stepDestination({ ...restarted.state, has } as DestinationState, record);
+      const { effects } = stepDestination(confirmed.state, { fact: "incomingFailed", message: "killed" });
+      expect(effects).toContainEqual({ effect: "journal", entry: journalled });
+    },
+  );
+
   it.each([true, false])(
     "ends what an operator took back meanwhile, whether it is there (%s) or not",
     (alive) => {

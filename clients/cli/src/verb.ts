@@ -1,8 +1,8 @@
 import { VirtError } from "@virtmesh/core/errors";
 import type { Session } from "./session.ts";
 
-/** What a word on the command line stands for: shell completion asks the mesh or the disk for it. */
-export type Completes = "domain" | "uri" | "file" | "operation" | "pool" | "volume" | "none";
+/** What a word on the command line stands for: shell completion asks the mesh, or for files the shell, for it. */
+export type Completes = "domain" | "uri" | "file" | "operation" | "pool" | "volume" | "none" | "guest-disk";
 
 export interface VerbArgument {
   /** As help shows it: `domain`, `file`. */

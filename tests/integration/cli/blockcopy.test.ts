@@ -57,6 +57,16 @@ describe("blockcopy on the command line", () => {
     expect(await cli.ok("domblklist", "keeper")).toContain("/old/keeper.qcow2");
   });
 
+  it("completes the disks that the guest has", async () => {
+    await running("typed");
+    const complete = async (...words: string[]): Promise<string> =>
+      (await cli.run(["__complete", "--", "blockcopy", ...words])).out;
+    expect(await complete("typed", "")).toBe("vda\n");
+    expect(await complete(`${HOST}/typed`, "v")).toBe("vda\n");
+    expect(await complete("typed", "sd")).toBe("");
+    expect(await complete("nobody", "")).toBe("");
+  });
+
   it("cancels on Ctrl-C, and says where the disk is", async () => {
     await running("slow", SLOW);
     using copy = cli.start(["blockcopy", "slow", "vda", "/new/slow.qcow2", "--pivot"]);

@@ -40,8 +40,13 @@ describe("completion", () => {
     expect(complete("vol-upload", "--pool", "data", "web", "")).toMatchObject({ ask: "file" });
   });
 
-  it("asks for a guest, then for a file, where a disk is moved", () => {
+  it("asks for a guest, then for its disks and a file, where a disk is moved", () => {
     expect(complete("blockcopy", "we")).toMatchObject({ ask: "domain", prefix: "we" });
+    expect(complete("blockcopy", "--pivot", "web", "v")).toMatchObject({
+      ask: "guest-disk",
+      domain: "web",
+      prefix: "v",
+    });
     expect(complete("blockcopy", "web", "vda", "/fast/")).toMatchObject({ ask: "file", prefix: "/fast/" });
     expect(complete("blockcopy", "web", "vda", "/fast/a", "--format", "q").words).toEqual(["qcow2"]);
   });

@@ -6,6 +6,8 @@ export interface Completion {
   readonly ask: Completes;
   /** What is written so far of the word. */
   readonly prefix: string;
+  /** The guest that is named before it; undefined without one. */
+  readonly domain: string | undefined;
   /** `-c` of the command line so far; undefined without one. */
   readonly connect: string | undefined;
   /** `--pool` of it. */
@@ -34,7 +36,7 @@ export function completeWords(
   const prefix = words.at(-1) ?? "";
   const values = new Map<string, string>();
   let verb: Verb | undefined;
-  let position = 0;
+  const given: string[] = [];
   let pending: VerbOption | undefined;
   for (const word of words.slice(0, -1)) {
     const options = [...(verb?.options ?? []), ...globals];
@@ -46,12 +48,13 @@ export function completeWords(
       if (option !== undefined && namesOf(option).takesValue) pending = option;
     } else if (verb === undefined) {
       verb = verbs.find((v) => v.name === word || v.aliases?.includes(word));
-    } else position++;
+    } else given.push(word);
   }
   const answer = (offered: readonly string[], ask: Completes = "none"): Completion => ({
     words: offered.filter((word) => word.startsWith(prefix)).sort((a, b) => a.localeCompare(b)),
     ask,
     prefix,
+    domain: given[(verb?.args ?? []).findIndex((arg) => arg.completes === "domain")],
     connect: values.get("-c"),
     pool: values.get("--pool"),
     gateway: values.get("--gateway"),
@@ -62,6 +65,6 @@ export function completeWords(
     return answer([...(verb?.options ?? []), ...globals].flatMap((o) => namesOf(o).names));
   if (verb === undefined) return answer(verbs.filter((v) => v.hidden !== true).map((v) => v.name));
   const args = verb.args ?? [];
-  const arg = args[position] ?? (args.at(-1)?.variadic === true ? args.at(-1) : undefined);
+  const arg = args[given.length] ?? (args.at(-1)?.variadic === true ? args.at(-1) : undefined);
   return answer(arg?.choices ?? [], arg?.completes ?? "none");
 }

@@ -1,6 +1,7 @@
+import { DomainServiceService, GetDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { isUriPattern } from "@virtmesh/core/uri";
 import { formatAddress } from "../target.ts";
-import { listAll, type Session } from "../session.ts";
+import { listAll, resolveTarget, type Session } from "../session.ts";
 import { listPools, listVolumes, resolvePool } from "../storage.ts";
 import { listAgents } from "../verbs/fleet.ts";
 import { listOperations } from "../verbs/operations.ts";
@@ -16,6 +17,8 @@ export async function candidates(session: Session, completion: Completion): Prom
       return [":files"];
     case "domain":
       return (await domainNames(session, completion.prefix.includes("://"))).filter(fits);
+    case "guest-disk":
+      return (await diskTargets(session, completion.domain)).filter(fits);
     case "uri":
       return [...new Set((await listAgents(session, "")).flatMap((agent) => agent.uris))].sort().filter(fits);
     case "pool":
@@ -28,6 +31,16 @@ export async function candidates(session: Session, completion: Completion): Prom
     case "operation":
       return (await listOperations(session, "")).operations.map((o) => o.name).filter(fits);
   }
+}
+
+async function diskTargets(session: Session, domain: string | undefined): Promise<readonly string[]> {
+  if (domain === undefined) return [];
+  const target = await resolveTarget(session, domain);
+  const { disks } = await session.rpc.unary(
+    DomainServiceService.getDomain,
+    GetDomainRequest.fromPartial(target),
+  );
+  return disks.map((disk) => disk.target);
 }
 
 async function domainNames(session: Session, withConnection: boolean): Promise<readonly string[]> {

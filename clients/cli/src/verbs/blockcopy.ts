@@ -32,7 +32,7 @@ export const blockcopy: Verb = {
   summary: "move a disk of a running guest to other storage of its host",
   args: [
     DOMAIN_ARGUMENT,
-    { name: "disk", help: "name in the guest: vda", completes: "none" },
+    { name: "disk", help: "name in the guest: vda", completes: "guest-disk" },
     { name: "path", help: "where the new image is made; must not exist", completes: "file" },
   ],
   options: [

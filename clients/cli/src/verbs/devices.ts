@@ -57,7 +57,7 @@ export const blockjob: Verb = {
   summary: "the work on a guest's disks: list it, or stop one",
   args: [
     DOMAIN_ARGUMENT,
-    { name: "disk", help: "only this disk (or job)", optional: true, completes: "none" },
+    { name: "disk", help: "only this disk (or job)", optional: true, completes: "guest-disk" },
   ],
   options: [{ flags: "--abort", help: "ask the job of that disk to stop" }],
   async run(session, given) {

@@ -77,7 +77,7 @@ export const detachDisk: Verb = {
   name: "detach-disk",
   group: "Devices and screens",
   summary: "take a disk away from a guest, which must let go of it",
-  args: [DOMAIN_ARGUMENT, TARGET],
+  args: [DOMAIN_ARGUMENT, { ...TARGET, completes: "guest-disk" }],
   options: DEVICE_OPTIONS,
   async run(session, given) {
     const target = given.arg(1);
@@ -108,7 +108,7 @@ export const changeMedia: Verb = {
   summary: "put a medium into a drive of a guest, or take it out",
   args: [
     DOMAIN_ARGUMENT,
-    { name: "target", help: "name of the drive (sda), or the image in it" },
+    { name: "target", help: "name of the drive (sda), or the image in it", completes: "guest-disk" },
     { name: "source", help: "image on the guest's host", optional: true },
   ],
   options: [

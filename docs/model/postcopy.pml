@@ -405,9 +405,9 @@ end:
        work = (d == d_running -> w_resumed : w_none); open = (d == d_pulling && dStranded) }
   :: atomic { dUp && dLive && work == w_lost -> dj = j_lost; work = w_none; dLive = 0; dj = j_ended; open = 0 }
   :: atomic { dUp && dLive && work == w_resumed -> dj = j_resumed; work = w_none; dLive = 0; dj = j_ended; open = 0 }
-  :: atomic { dUp && dLive && work == w_none && open && d == d_pulling -> open = 0;
-       if :: dGone -> work = w_abandon
-          :: !dGone && dAlive && link == l_broken -> door = 1; says(f_recoverable); recoverable_ = session
+  :: atomic { dUp && dLive && work == w_none && open && (d == d_pulling || d == d_resuming) -> open = 0;
+       if :: dGone && d == d_pulling -> work = w_abandon
+          :: !(dGone && d == d_pulling) && dAlive && link == l_broken -> door = 1; says(f_recoverable); recoverable_ = session
           :: else fi }
   :: atomic { dUp && dLive && work == w_abandon && d == d_pulling ->
        work = w_none;
@@ -445,7 +445,8 @@ end:
        says(f_postcopyActive); dStranded = 0; open = 0 }
   :: atomic { dUp && dLive && (d == d_resuming || d == d_pulling) && decided_ -> decided_ = 0;
        if :: d == d_resuming && accepted && has == 0 && !confirming -> accepted_ = session :: else fi }
-  :: atomic { dUp && dLive && recovers_ -> recovers_ = 0; says(f_sourceRecovers); open = (d == d_pulling) }
+  :: atomic { dUp && dLive && recovers_ -> recovers_ = 0; says(f_sourceRecovers);
+       open = (d == d_pulling || (d == d_resuming && mayHaveRun && !confirming && accepted)) }
   :: atomic { dUp && dLive && gone_ -> gone_ = 0; says(f_sourceGone); dGone = 1;
        if
        :: d == d_pulling && dStranded -> open = 1

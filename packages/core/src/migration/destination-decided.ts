@@ -64,14 +64,17 @@ export function resuming(state: In<"resuming">, fact: DestinationFact): Destinat
       return state.journalled && state.has === "nothing"
         ? { state, effects: [{ effect: "tellAccepted" }] }
         : stay(state);
+    // Started again, its hypervisor may hang on memory that it lacks, and say nothing before it gets that.
+    case "sourceRecovers":
+      return state.mayHaveRun === "partly" ? { state, effects: [{ effect: "openRecovery" }] } : stay(state);
+    case "recoverable":
+      return { state, effects: [{ effect: "tellRecoverable", address: fact.address }] };
     case "prepared":
     case "prepareFailed":
     case "discarded":
-    case "recoverable":
     case "sourceAborted":
     case "sourceLost":
     case "sourceRetired":
-    case "sourceRecovers":
     case "promiseDemanded":
     case "recordDestination":
     case "recordSource":

@@ -51,6 +51,17 @@ describe("a destination whose agent was killed and started again", () => {
     },
   );
 
+  it("opens a door though its hypervisor has said nothing yet: it may hang on memory that it lacks", () => {
+    const record = { fact: "recordDestination", generation: NEXT } as const;
+    const wants = (postcopy: boolean) => {
+      const restarted = restartDestination("resuming", NEXT, { alive: true, postcopy });
+      const confirmed = stepDestination(restarted.state, record);
+      return stepDestination(confirmed.state, { fact: "sourceRecovers" }).effects;
+    };
+    expect(wants(true)).toEqual([{ effect: "openRecovery" }]);
+    expect(wants(false)).toEqual([]);
+  });
+
   it.each([true, false])(
     "ends what an operator took back meanwhile, whether it is there (%s) or not",
     (alive) => {

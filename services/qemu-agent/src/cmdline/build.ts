@@ -150,6 +150,9 @@ function processArguments({ definition, capabilities, runtime, args }: BuildCont
     wait: false,
   });
   args.options("-mon", undefined, { chardev: "charmonitor", id: "monitor", mode: "control" });
+  if (runtime.recoveryPipe === undefined) return;
+  args.options("-chardev", "pipe", { id: "charrecovery", path: runtime.recoveryPipe });
+  args.options("-mon", undefined, { chardev: "charrecovery", id: "recovery", mode: "control" });
 }
 
 /**

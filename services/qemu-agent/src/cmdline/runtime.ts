@@ -33,6 +33,8 @@ export interface Runtime {
   readonly directory: string;
   /** Waits for `migrate-incoming` instead of starting from the firmware. */
   readonly incoming: boolean;
+  /** Where the pipe of a second monitor lies, for orders out of band; without it there is none. */
+  readonly recoveryPipe?: string;
   /** By place in `devices.interfaces`; needed for those that are taps on the host. */
   readonly taps: ReadonlyMap<number, Tap>;
   /** Whether cards of a tap use the host's vhost-net when the definition leaves it open. */

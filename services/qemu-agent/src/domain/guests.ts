@@ -151,7 +151,11 @@ export class Guests extends Roster implements AsyncDisposable {
    */
   async startIncoming(
     definition: IdentifiedDomain,
-    options: { readonly migrationId: MigrationId; readonly signal: AbortSignal },
+    options: {
+      readonly migrationId: MigrationId;
+      readonly postcopy: boolean;
+      readonly signal: AbortSignal;
+    },
   ): Promise<Guest> {
     this.checkFree(definition.uuid, definition.name);
     if (this.get(definition.uuid)?.instance) {
@@ -163,6 +167,7 @@ export class Guests extends Roster implements AsyncDisposable {
       await this.#launch(guest, definition, {
         signal: options.signal,
         incoming: { id: options.migrationId, side: "in" },
+        recovery: options.postcopy,
       });
       return guest;
     } catch (e) {
@@ -288,6 +293,7 @@ export class Guests extends Roster implements AsyncDisposable {
     options: {
       readonly signal: AbortSignal;
       readonly incoming?: { readonly id: MigrationId; readonly side: "in" };
+      readonly recovery?: boolean;
     },
   ): Promise<Instance> {
     await this.#cleaning.get(guest.uuid);

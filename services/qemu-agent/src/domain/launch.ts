@@ -16,6 +16,7 @@ import { endHelpers, startHelpers } from "../helpers/start-helpers.ts";
 import { HandedSocket } from "../process/handed-socket.ts";
 import { LogFile } from "../process/log-file.ts";
 import { QemuProcess, type SpawnOptions } from "../process/qemu-process.ts";
+import { RecoveryPipe } from "../process/recovery-pipe.ts";
 import type { QmpObserver } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
 import type { InstanceMigration } from "../state/instance-status.ts";
@@ -58,6 +59,8 @@ export interface LaunchOptions {
   readonly signal: AbortSignal;
   /** Waits for a migration instead of starting from the firmware. */
   readonly incoming?: InstanceMigration;
+  /** It may come to lack memory, and must then hear orders though its main loop hangs. */
+  readonly recovery?: boolean;
 }
 
 const STARTING: Situation = { state: "paused", reason: "starting-up", rebooting: false, begun: false };
@@ -160,10 +163,13 @@ async function start(
   const found = withFirmware(definition, machine, await hostFirmware(), variables);
   const live = withAllotment(found, site, allotment);
   await makeVariables(live);
+  const recovery = options.recovery === true ? new RecoveryPipe(directory) : undefined;
+  await recovery?.make(options.signal);
   const runtime = await runtimeOf(live, site, {
     allotment,
     accelerator,
     incoming: options.incoming !== undefined,
+    ...(recovery === undefined ? {} : { recoveryPipe: recovery.path }),
   });
   await makeMemoryFolders(live, site.memoryDir);
   const argv = [
@@ -201,6 +207,7 @@ async function start(
   instance.save();
   try {
     const qmp = await instance.connect(options.signal, GREETING_TIMEOUT_MS);
+    await recovery?.agree();
     const commands = settleCommands(live, options.incoming !== undefined);
     await Promise.all(commands.map((c) => qmp.execute(c.execute, c.arguments as never)));
     // Its pid is durable before its CPUs run: an agent that is killed now is followed by one that finds it.

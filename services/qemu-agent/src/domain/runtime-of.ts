@@ -20,13 +20,14 @@ interface Start {
   readonly allotment: Allotment;
   readonly accelerator: "kvm" | "tcg";
   readonly incoming: boolean;
+  readonly recoveryPipe?: string;
 }
 
 /** What the command line is told of this host and of what was allotted to the guest. */
 export async function runtimeOf(
   definition: IdentifiedDomain,
   site: RuntimeSite,
-  { allotment, accelerator, incoming }: Start,
+  { allotment, accelerator, incoming, recoveryPipe }: Start,
 ): Promise<Runtime> {
   const { directory, taps, consoles, secondNodes, startTimeMs } = allotment;
   const discDrives = await discDrivesOf(definition);
@@ -36,6 +37,7 @@ export async function runtimeOf(
     qmpFd: FIRST_INHERITED_FD,
     directory,
     incoming,
+    ...(recoveryPipe === undefined ? {} : { recoveryPipe }),
     taps: tapsByPlace(definition, taps),
     vhost: false,
     ...screens(definition, site, allotment),

@@ -25,6 +25,7 @@ import { imageObstacles } from "../migration/images.ts";
 import { QemuIncoming } from "../migration/incoming.ts";
 import { IncomingRecords } from "../migration/incoming-record.ts";
 import type { LeftImages } from "../migration/left-images.ts";
+import { RecoveryPipe } from "../process/recovery-pipe.ts";
 import { openImage, StorageDaemon } from "../process/storage-daemon.ts";
 
 export interface MigrationDestinationOptions {
@@ -103,12 +104,8 @@ export class MigrationDestination implements MigrationDestinationFacet {
     // Of a guest that is off its definition is all that comes: nothing of it is here, and it may have been decided.
     const mayBeLeft = made !== undefined || offer.plan.mode === "offline";
     if (guest?.instance === undefined && !mayBeLeft) return undefined;
-    return QemuIncoming.reopen(
-      offer,
-      this.#site,
-      guest?.instance === undefined ? undefined : this.#waiting(guest, offer),
-      sink,
-    );
+    const waiting = guest?.instance === undefined ? undefined : this.#waiting(guest, offer);
+    return QemuIncoming.reopen(offer, this.#site, { guest: waiting, made }, sink);
   }
 
   /** It runs here already, and lacks memory. */
@@ -133,6 +130,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
   async #start(offer: MigrationOffer, c: Call): Promise<WaitingGuest> {
     const guest = await this.#o.guests.startIncoming(definitionOf(offer), {
       migrationId: offer.plan.id,
+      postcopy: offer.plan.postcopy !== undefined,
       signal: c.signal,
     });
     return this.#waiting(guest, offer);
@@ -173,6 +171,7 @@ export class MigrationDestination implements MigrationDestinationFacet {
         return adopted.qmp;
       },
       connected: guest.running.connected,
+      recovery: new RecoveryPipe(guest.running.allotment.directory),
       onQmpEvent: (listener) => guest.onQmpEvent(listener),
       exited: guest.exited.then(({ code, signal }) =>
         signal === undefined ? `code ${code ?? "unknown"}` : `signal ${signal}`,

@@ -7,7 +7,7 @@ import { hold } from "../process/qemu-process.ts";
 import type { Leftover } from "./leftovers.ts";
 
 /** What an agent and its QEMU make in a guest's folder, beside sockets. */
-const GUEST_FILES = /^(?:status\.json(?:\.new)?|qemu\.pid|[0-9a-f-]{36}\.png)$/;
+const GUEST_FILES = /^(?:status\.json(?:\.new)?|qemu\.pid|recovery\.(?:in|out)|[0-9a-f-]{36}\.png)$/;
 const DAEMON_FOLDER = /^storage-\w{6}$/;
 const DAEMON_FILES = /^log$/;
 
@@ -50,7 +50,8 @@ async function removeFolder(
   try {
     for (const name of await readdir(what)) {
       const found = await lstat(join(what, name));
-      if (!found.isSocket() && !(found.isFile() && ours.test(name)))
+      const made = found.isFile() || found.isFIFO() || found.isSymbolicLink();
+      if (!found.isSocket() && !(made && ours.test(name)))
         return left(kind, what, `it holds ${name}, which no agent makes`);
     }
     await rm(what, { recursive: true, force: true });

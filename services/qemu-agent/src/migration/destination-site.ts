@@ -3,6 +3,7 @@ import type { MigrationOffer } from "@virtmesh/core/driver/migration";
 import type { PortRange } from "../host/ports.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
 import type { QmpEventListener } from "../qmp/events.ts";
+import type { RecoveryPipe } from "../process/recovery-pipe.ts";
 import type { IncomingRecords } from "./incoming-record.ts";
 
 /** What the destination's half needs of a guest that waits for its memory. */
@@ -11,6 +12,8 @@ export interface WaitingGuest {
   readonly qmp: QmpConnection;
   /** Resolves when its QEMU has answered this agent. */
   readonly connected: Promise<void>;
+  /** Takes orders while it does not answer. Undefined of a process that has no memory. */
+  readonly recovery?: Pick<RecoveryPipe, "order">;
   onQmpEvent(listener: QmpEventListener): Disposable;
   /** Resolves with why, when its process has ended. */
   readonly exited: Promise<string>;

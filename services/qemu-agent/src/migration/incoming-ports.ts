@@ -1,5 +1,6 @@
 import { messageOf } from "@virtmesh/core/errors";
 import type { DestinationSite } from "./destination-site.ts";
+import { memoryAddress } from "./memory-address.ts";
 
 const PORT_ATTEMPTS = 8;
 
@@ -31,15 +32,32 @@ export class IncomingPorts {
 
   /** The same, at an address for memory as QEMU writes it. */
   async listenAt(listen: (uri: string) => Promise<unknown>): Promise<string> {
-    const uri = (port: number): string => `tcp:${bracketed(this.#site.dataAddress)}:${port}`;
-    return uri(await this.listen((port) => listen(uri(port))));
+    return this.#uri(await this.listen((port) => listen(this.#uri(port))));
+  }
+
+  /** Such an address on which nobody listens yet. */
+  async free(): Promise<string> {
+    const port = await this.#site.ports.allot(this.#site.dataAddress, this.#name);
+    this.#taken.push(port);
+    return this.#uri(port);
+  }
+
+  /** Takes one up that was taken before a restart. @returns false when somebody else has it by now */
+  claim(port: number): boolean {
+    try {
+      this.#site.ports.reserve(port, this.#name);
+    } catch {
+      return false;
+    }
+    this.#taken.push(port);
+    return true;
+  }
+
+  #uri(port: number): string {
+    return memoryAddress(this.#site.dataAddress, port);
   }
 
   giveBack(): void {
     for (const port of this.#taken.splice(0)) this.#site.ports.release(port, this.#name);
   }
-}
-
-function bracketed(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
 }

@@ -12,6 +12,7 @@ import { awaitEvent } from "./await-event.ts";
 import type { DestinationSite, WaitingGuest } from "./destination-site.ts";
 import { createImages } from "./images.ts";
 import { openEnds } from "./incoming-ends.ts";
+import type { Made } from "./incoming-record.ts";
 import { IncomingPorts } from "./incoming-ports.ts";
 import { type FileIdentity, removeMadeImages } from "./made-images.ts";
 import { RecoveryDoor } from "./recovery-door.ts";
@@ -41,15 +42,17 @@ export class QemuIncoming implements IncomingMigration {
     }
   }
 
-  /** Takes one up after a restart of the agent; `guest` is undefined when its process is gone. */
+  /** Takes one up after a restart of the agent; `guest` is undefined when its process is gone, `made` what was written down. */
   static reopen(
     offer: MigrationOffer,
     site: DestinationSite,
-    guest: WaitingGuest | undefined,
+    found: { readonly guest: WaitingGuest | undefined; readonly made: Made | undefined },
     sink: Sink,
   ): QemuIncoming {
+    const { guest, made } = found;
     const incoming = new QemuIncoming(offer, site, sink);
     incoming.#reopened = true;
+    if (made?.door !== undefined) incoming.#door.found(made.door);
     if (guest !== undefined) {
       incoming.#take(guest);
       // A guest that stands still on memory it lacks may keep its QEMU from answering, until it has that.

@@ -7,7 +7,8 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import { verifyWritten } from "@virtmesh/lab/guest/verify";
 import { refusal, short, Watching } from "./guests.ts";
-import { breakMemoryLink } from "./memory-link.ts";
+import { hangsOnMemory } from "./hung-qemu.ts";
+import { breakMemoryLink, isConnecting, swallowAnswers } from "./memory-link.ts";
 import { BLOCK_BYTES, GUEST, hypervisorOf, MIB, tuning, TwoHosts } from "./two-hosts.ts";
 
 const P = MigrationPhase;
@@ -104,6 +105,32 @@ describe("post-copy between two hosts", () => {
     await Promise.all([hosts.a.agent.restart(), hosts.b.agent.restart()]);
     await hosts.b.namespace?.heal();
     await hosts.mesh.complete();
+    await hosts.end(name);
+    await moved();
+  }, 120_000);
+
+  it("goes on when the connection broke while the destination's agent was away, though its QEMU hangs and answers nobody", async () => {
+    const name = await pulling();
+    await hosts.b.agent.kill("SIGKILL");
+    await breakMemoryLink(hosts.a);
+    await hosts.reaches(name, P.MIGRATION_PHASE_STRANDED);
+    await hangsOnMemory(hosts.b, 128 * MIB);
+    await hosts.b.agent.restart();
+    await hosts.mesh.complete();
+    await hosts.end(name);
+    await moved();
+  }, 120_000);
+
+  it("makes one connection though its agent is killed while QEMU waits for an answer that a network swallows", async () => {
+    const name = await pulling();
+    const answers = await swallowAnswers(hosts.b, hosts.a);
+    await Promise.all([breakMemoryLink(hosts.a), breakMemoryLink(hosts.b)]);
+    await isConnecting(hosts.a);
+    await hosts.a.agent.kill("SIGKILL");
+    await hosts.a.agent.restart();
+    await hosts.mesh.complete();
+    await hosts.reaches(name, P.MIGRATION_PHASE_STRANDED);
+    await answers.heal();
     await hosts.end(name);
     await moved();
   }, 120_000);

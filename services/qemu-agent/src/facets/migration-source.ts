@@ -22,6 +22,7 @@ import { withSparePorts } from "../hotplug/spare-ports.ts";
 import { completed } from "../domain/completed.ts";
 import type { Guest } from "../domain/guest.ts";
 import type { Guests } from "../domain/guests.ts";
+import { tcpSocketsOf } from "../host/tcp-sockets.ts";
 import { runTool } from "@virtmesh/agent/machine/run-tool";
 import type { LeftImages } from "../migration/left-images.ts";
 import { movedDefinition } from "../migration/moved-definition.ts";
@@ -149,6 +150,7 @@ export class MigrationSource implements MigrationSourceFacet {
       {
         qmp: daemon.qmp,
         exited: daemon.exited.then(() => "what copied it has ended"),
+        isConnecting: async () => false,
         expectJob: () => undefined,
         forgetJob: () => undefined,
         standStill: () => undefined,
@@ -174,6 +176,7 @@ export class MigrationSource implements MigrationSourceFacet {
       exited: guest.exited.then(({ code, signal }) =>
         signal === undefined ? `QEMU ended with code ${code ?? "unknown"}` : `QEMU was ended by ${signal}`,
       ),
+      isConnecting: (port) => isConnecting(guest.running.process.pid, port),
       expectJob: (job) => guest.jobs.expect(job),
       forgetJob: (id) => guest.jobs.forget(id),
       standStill: () => guest.standStill(),
@@ -252,6 +255,14 @@ export class MigrationSource implements MigrationSourceFacet {
       }),
     );
   }
+}
+
+/** What a process has connected to there, or waits for anywhere: one whose guest has left waits for nothing else. */
+async function isConnecting(pid: number, port: number): Promise<boolean> {
+  const sockets = await tcpSocketsOf(pid);
+  return sockets.some(
+    ({ state, remotePort }) => state === "connecting" || (state === "connected" && remotePort === port),
+  );
 }
 
 /** What the images of a guest that is off hold. */

@@ -15,7 +15,7 @@ function guestOf(qmp: QmpConnection, standStill = (): void => undefined): Source
   return {
     ...{ qmp, exited: Promise.withResolvers<string>().promise },
     ...{ kill: nothing, retire: nothing, released: nothing, standStill },
-    ...{ expectJob: () => undefined, forgetJob: () => undefined },
+    ...{ expectJob: () => undefined, forgetJob: () => undefined, isConnecting: async () => false },
   };
 }
 
@@ -24,6 +24,8 @@ function broken() {
   const listeners = new Set<QmpEventListener>();
   const asked: string[] = [];
   let status = "postcopy-paused";
+  /** Its kernel waits for an answer of the other host. */
+  const connecting = { now: false };
   const turn = (next: string): void => {
     status = next;
     const event = { event: "MIGRATION", data: { status }, timeMs: 0 } as QmpEvent;
@@ -43,8 +45,9 @@ function broken() {
     },
     closed: Promise.withResolvers<never>().promise,
   } as unknown as QmpConnection;
-  const outgoing = new QemuOutgoing(OFFER, guestOf(qmp), undefined, () => undefined);
-  return { outgoing, asked, turn, resume: () => outgoing.resumePostcopy("tcp:b:2", ownCall()) };
+  const guest = { ...guestOf(qmp), isConnecting: async () => connecting.now };
+  const outgoing = new QemuOutgoing(OFFER, guest, undefined, () => undefined);
+  return { outgoing, asked, turn, connecting, resume: () => outgoing.resumePostcopy("tcp:b:2", ownCall()) };
 }
 
 describe("a broken post-copy that is offered a new connection", () => {
@@ -69,6 +72,16 @@ describe("a broken post-copy that is offered a new connection", () => {
     await outgoing.reconcile();
     await resume();
     expect(asked).toEqual([]);
+  });
+
+  it("makes none while one is on its way that an agent before it asked for, and one when that was given up", async () => {
+    const { asked, connecting, resume } = broken();
+    connecting.now = true;
+    await resume();
+    expect(asked).toEqual([]);
+    connecting.now = false;
+    await resume();
+    expect(asked).toEqual(["migrate"]);
   });
 
   it("makes another when that has broken too", async () => {

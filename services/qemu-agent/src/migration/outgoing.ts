@@ -64,7 +64,7 @@ export class QemuOutgoing implements OutgoingMigration {
     this.#isOff = offer.plan.mode === "offline";
     this.#targets = offer.disks.filter((d) => d.copy).map((d) => d.target);
     this.#mirrors = new MirrorWatch(new Map(this.#targets.map((t) => [jobId(offer, t), t])));
-    this.#link = new PostcopyLink(guest.qmp);
+    this.#link = new PostcopyLink(guest);
     this.#hearing = guest.qmp.onEvent((event) => this.#hear(event));
     void guest.exited.then((message) => {
       this.#exited = message;

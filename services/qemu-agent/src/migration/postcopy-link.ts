@@ -2,6 +2,8 @@ import type { Call } from "@virtmesh/core/call";
 import type { MigrationStatus } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
 import { awaitEvent } from "./await-event.ts";
+import { portOf } from "./memory-address.ts";
+import type { SourceGuest } from "./source-guest.ts";
 
 const BREAK_TIMEOUT_MS = 5_000;
 /** The agents reach each other when it is tried, so the other host answers in milliseconds, if only to refuse. */
@@ -10,11 +12,13 @@ const TRY_AT_MOST_MS = 10_000;
 /** The connection over which a source sends the rest of a post-copy's memory: made anew when it broke. */
 export class PostcopyLink {
   readonly #qmp: QmpConnection;
+  readonly #isConnecting: SourceGuest["isConnecting"];
   /** Until then, by a clock that does not jump, the connection asked for last may come about, and what is said over it first. */
   #tryingUntilMs = 0;
 
-  constructor(qmp: QmpConnection) {
+  constructor({ qmp, isConnecting }: Pick<SourceGuest, "qmp" | "isConnecting">) {
     this.#qmp = qmp;
+    this.#isConnecting = isConnecting;
   }
 
   /** What QEMU shows to an agent that was started anew: the one before it may have asked for a connection just now. */
@@ -30,8 +34,8 @@ export class PostcopyLink {
   async mend(address: string, c: Call): Promise<MigrationStatus | undefined> {
     const { status } = await this.#qmp.execute("query-migrate", undefined, { signal: c.signal });
     if (status !== "postcopy-recover" && status !== "postcopy-paused") return status;
-    // QEMU dies of a second connection while it makes one, or when one that was just made is broken and another asked
-    // for at once. It does not say when it has given one up.
+    // QEMU dies of a second connection while it makes one (migrate_fd_connect: !s->cleanup_bh), or when one that was just
+    // made is broken and another asked for at once. It does not say when it has given one up.
     if (performance.now() < this.#tryingUntilMs) return undefined;
     // One that hangs, in a network that swallows everything, makes room for the next try.
     if (status === "postcopy-recover") {
@@ -39,6 +43,12 @@ export class PostcopyLink {
       return undefined;
     }
     this.#tryingUntilMs = performance.now() + TRY_AT_MOST_MS;
+    // In a network that swallows everything the kernel goes on trying for two minutes, also for an agent that is not there
+    // any more, and QEMU shows nothing of it.
+    if (await this.#isConnecting(portOf(address))) {
+      this.#tryingUntilMs = 0;
+      return undefined;
+    }
     await this.#qmp.execute("migrate", { uri: address, resume: true }, { signal: c.signal });
     return undefined;
   }

@@ -6,6 +6,8 @@ export interface SourceGuest {
   readonly qmp: QmpConnection;
   /** Resolves with why, when its process has ended. */
   readonly exited: Promise<string>;
+  /** Its process waits for somebody to answer it, or has just been answered on that port of another host. */
+  isConnecting(port: number): Promise<boolean>;
   expectJob(job: ExpectedJob): void;
   forgetJob(id: string): void;
   /** From here on its CPUs go on by the hand of its migration alone, until it is `released`. */

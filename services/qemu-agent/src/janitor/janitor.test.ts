@@ -3,14 +3,18 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { JournalFile } from "@virtmesh/agent/migration/journal";
+import { sampleOffer } from "@virtmesh/agent/migration/sample-offer";
 import { createLogger } from "@virtmesh/kit/logger";
 import { createMetrics } from "@virtmesh/kit/metrics";
-import type { MigrationId } from "@virtmesh/core/ids";
+import type { DomainUuid, MigrationId } from "@virtmesh/core/ids";
 import { IncomingRecords } from "../migration/incoming-record.ts";
 import { makeEmptyFile } from "../migration/made-images.ts";
 import { sweepIncoming } from "./incoming-images.ts";
 import { reportLeftovers } from "./leftovers.ts";
+import { ownGuest } from "./own-processes.ts";
 import { sweepDaemonFolders, sweepGuestFolders } from "./run-folders.ts";
+import { hasPromised } from "./stray-processes.ts";
 import { sweepUnfinishedFiles } from "./unfinished-files.ts";
 
 let dir = "";
@@ -38,19 +42,27 @@ async function folder(parent: string, name: string, files: readonly string[]): P
 
 const sorted = async (path: string): Promise<readonly string[]> => (await readdir(path)).toSorted();
 
+const nobody = (): boolean => false;
+
 describe("folders of guests that do not run", () => {
   it("go when only an agent and its QEMU made what is in them", async () => {
     await folder(dir, randomUUID(), ["status.json", "status.json.new", "qemu.pid"]);
     await folder(dir, randomUUID(), []);
-    const swept = await sweepGuestFolders(dir, () => false);
+    const swept = await sweepGuestFolders(dir, nobody, nobody);
     expect(swept.map(({ outcome }) => outcome)).toEqual(["removed", "removed"]);
     expect(await readdir(dir)).toEqual([]);
+  });
+
+  it("stay when a QEMU says that it runs in them, though its sockets are gone", async () => {
+    const path = await folder(dir, randomUUID(), ["status.json"]);
+    const [swept] = await sweepGuestFolders(dir, nobody, (uuid) => path.endsWith(uuid));
+    expect(swept).toMatchObject({ what: path, outcome: "left" });
   });
 
   it("stay when their guest runs", async () => {
     const uuid = randomUUID();
     await folder(dir, uuid, ["status.json"]);
-    expect(await sweepGuestFolders(dir, (each) => each === uuid)).toEqual([]);
+    expect(await sweepGuestFolders(dir, (each) => each === uuid, nobody)).toEqual([]);
     expect(await readdir(dir)).toEqual([uuid]);
   });
 
@@ -59,7 +71,7 @@ describe("folders of guests that do not run", () => {
     await listen(join(alive, "alive.sock"));
     const foreign = await folder(dir, randomUUID(), ["status.json", "notes.txt"]);
     const other = await folder(dir, "my-backups", ["status.json"]);
-    const swept = await sweepGuestFolders(dir, () => false);
+    const swept = await sweepGuestFolders(dir, nobody, nobody);
     expect(new Map(swept.map(({ what, outcome, why }) => [what, `${outcome}: ${why}`]))).toEqual(
       new Map([
         [alive, "left: a QEMU runs in it, and its status cannot be read; end it by hand"],
@@ -68,6 +80,48 @@ describe("folders of guests that do not run", () => {
       ]),
     );
     expect(await readdir(dir)).toHaveLength(3);
+  });
+});
+
+describe("a QEMU that runs without a folder", () => {
+  const UUID = "6a1b0c5e-3f0e-4c40-9d3a-0d3f1f2a9b11" as DomainUuid;
+  const argv = ["qemu-system-x86_64", "-name", "guest=a,,b,debug-threads=on", "-incoming", "defer"];
+
+  it.each([
+    [`/run/v/qemu/${UUID}/qemu.pid`, { uuid: UUID, name: "a,b", incoming: true }],
+    [`/run/other/qemu/${UUID}/qemu.pid`, undefined],
+    [`/run/v/qemu/${UUID}/x/qemu.pid`, undefined],
+    ["/run/v/qemu/mine/qemu.pid", undefined],
+  ])("is ours only by a pidfile where an agent has one: %s", (pidfile, guest) => {
+    expect(ownGuest([...argv, "-pidfile", pidfile], "/run/v/qemu")).toEqual(guest);
+  });
+
+  it.each([
+    ["that migration's promise", {}, true],
+    ["one of another guest", { uuid: randomUUID() }, false],
+    ["that of an earlier migration", { startedMs: 60_000 }, false],
+    ["that of a later one", { startedMs: 1_000 }, false],
+    ["one that was not waiting for a migration", { incoming: false }, false],
+  ])("is ended by nothing but the promise of the migration it was started for: %s", (_, change, ends) => {
+    const { plan } = sampleOffer();
+    const offer = sampleOffer({ plan: { ...plan, uuid: UUID } });
+    const journal = {
+      header: { side: "destination", offer },
+      lines: [
+        { entry: "begun", atMs: 10_000 },
+        { entry: "promised", atMs: 20_000 },
+      ],
+    } as unknown as JournalFile;
+    const { startedMs, ...stray } = { uuid: UUID, incoming: true, startedMs: 12_000, ...change };
+    expect(hasPromised(journal, stray, startedMs)).toBe(ends);
+    const resumed = {
+      ...journal,
+      lines: [
+        { entry: "begun", atMs: 10_000 },
+        { entry: "resuming", atMs: 20_000 },
+      ],
+    };
+    expect(hasPromised(resumed as JournalFile, stray, startedMs)).toBe(false);
   });
 });
 

@@ -4,7 +4,10 @@ import type { Guests } from "../domain/guests.ts";
 import { IncomingRecords } from "../migration/incoming-record.ts";
 import { sweepIncoming } from "./incoming-images.ts";
 import type { Leftover } from "./leftovers.ts";
-import { sweepDaemonFolders, sweepGuestFolders } from "./run-folders.ts";
+import { sweepExports } from "./left-exports.ts";
+import { ownProcesses } from "./own-processes.ts";
+import { namesIn, sweepDaemonFolders, sweepGuestFolders } from "./run-folders.ts";
+import { sweepStrayProcesses } from "./stray-processes.ts";
 import { sweepUnfinishedFiles } from "./unfinished-files.ts";
 
 export interface JanitorSite {
@@ -33,8 +36,20 @@ export async function sweep({
       .flatMap((definition) => imageUsers(definition))
       .map(({ path }) => path),
   );
+  const known = new Set(here.map((g) => g.instance?.process.pid));
+  const others = (await ownProcesses(guestsDir)).filter(({ pid }) => !known.has(pid));
+  const folders = new Set(await namesIn(guestsDir));
   const found = await Promise.all([
-    sweepGuestFolders(guestsDir, (uuid) => running.has(uuid)),
+    sweepGuestFolders(
+      guestsDir,
+      (uuid) => running.has(uuid),
+      (uuid) => others.some((other) => other.uuid === uuid),
+    ),
+    sweepStrayProcesses(
+      others.filter(({ uuid }) => !folders.has(uuid)),
+      stateDir,
+    ),
+    sweepExports(here),
     sweepDaemonFolders(runDir),
     sweepIncoming(stateDir, new IncomingRecords(stateDir), (path) => images.has(path)),
     sweepUnfinishedFiles(stateDir),

@@ -3,8 +3,16 @@ import type { MeshLogger } from "@virtmesh/mesh/logger";
 
 /** Something that is there and that nothing written down speaks of. */
 export interface Leftover {
-  readonly kind: "run-folder" | "storage-daemon" | "incoming-record" | "image" | "unfinished-file" | "tap";
-  /** A path, or the name of a device. */
+  readonly kind:
+    | "run-folder"
+    | "storage-daemon"
+    | "incoming-record"
+    | "image"
+    | "unfinished-file"
+    | "tap"
+    | "process"
+    | "export";
+  /** A path, or the name of what is no file. */
   readonly what: string;
   /** `left`: it only looks like ours, or cannot be removed. */
   readonly outcome: "removed" | "left";

@@ -15,6 +15,8 @@ const DAEMON_FILES = /^log$/;
 export async function sweepGuestFolders(
   guestsDir: string,
   runs: (uuid: string) => boolean,
+  /** A QEMU that is not taken up says that it runs in the folder of that guest. */
+  isClaimed: (uuid: string) => boolean,
 ): Promise<readonly Leftover[]> {
   const names = (await namesIn(guestsDir)).filter((name) => !runs(name));
   const swept = await Promise.all(
@@ -22,7 +24,7 @@ export async function sweepGuestFolders(
       const what = join(guestsDir, name);
       if (parseUuid(name) !== name) return left("run-folder", what, "no agent makes a folder of that name");
       using held = holding(await hold(alivePath(what)));
-      if (held.isHeld)
+      if (held.isHeld || isClaimed(name))
         return left("run-folder", what, "a QEMU runs in it, and its status cannot be read; end it by hand");
       return await removeFolder("run-folder", what, GUEST_FILES, "no guest runs in it");
     }),

@@ -7,6 +7,12 @@ import type { IncomingPorts } from "./incoming-ports.ts";
 import { capabilitiesOf, parametersOf } from "./parameters.ts";
 import { addTlsObject } from "./tls-files.ts";
 
+const EXPORT = "export-";
+
+export function isOwnExport({ type, id }: { readonly type: string; readonly id: string }): boolean {
+  return type === "nbd" && id.startsWith(EXPORT);
+}
+
 /** Opens what the source connects to: one port for all disks, and one for memory unless the guest is off. */
 export async function openEnds(
   qmp: QmpConnection,
@@ -50,7 +56,7 @@ async function serveDisks(
     targets.map((target) =>
       qmp.execute("block-export-add", {
         type: "nbd",
-        id: `export-${target}`,
+        id: `${EXPORT}${target}`,
         "node-name": formatNodeName(target),
         name: target,
         writable: true,

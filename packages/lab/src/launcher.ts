@@ -173,8 +173,8 @@ export class Launcher {
     const logFile = await this.#logFile(name);
     const machine = scope.own(
       await XenMachine.start({
-        ...{ name, address, namespace, dir: shared, shared: [join(dir, "tls")], disk: sharedDisk },
-        signal: scope.signal,
+        ...{ name, address, namespace, dir: shared, disk: sharedDisk, signal: scope.signal },
+        shared: tlsDir === undefined ? [] : [join(dir, "tls")],
         ports: [...Object.values(ports), ...(namespace ? MIGRATION_PORTS : [])],
       }),
     );

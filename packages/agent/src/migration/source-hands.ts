@@ -9,7 +9,7 @@ import { parseConnectionUri } from "@virtmesh/core/uri";
 import type { MigrationContext } from "./context.ts";
 import type { DestinationPeer } from "./destination-peer.ts";
 import type { JournalHeader, MigrationJournal } from "./journal.ts";
-import { closeRecord, fence, RecordHand } from "./record-hand.ts";
+import { closeRecord, fence, raisedGeneration, RecordHand } from "./record-hand.ts";
 import type { Timers } from "./timers.ts";
 import { surely } from "./surely.ts";
 import { offerToWire } from "./wire.ts";
@@ -60,7 +60,7 @@ export class SourceHands {
   readonly #record: RecordHand;
   /** The next try to mend a post-copy. */
   #recovering: Disposable | undefined;
-  #surrendering: Promise<void> = Promise.resolve();
+  #settling: Promise<void> = Promise.resolve();
 
   constructor(c: MigrationContext, work: SourceWork) {
     this.#c = c;
@@ -68,9 +68,9 @@ export class SourceHands {
     this.#record = new RecordHand(c, work.header);
   }
 
-  /** Resolves when the run token is given up, if it was to be. */
-  get surrendered(): Promise<void> {
-    return this.#surrendering;
+  /** Resolves when this host's run token is given up or counted up, if it was to be. */
+  get tokenSettled(): Promise<void> {
+    return this.#settling;
   }
 
   async carryOut(effect: SourceEffect): Promise<void> {
@@ -127,7 +127,11 @@ export class SourceHands {
       case "closeRecord":
         return closeRecord(this.#c, header);
       case "fence":
-        await this.#surely("writing down that it is to be fenced", () => journal.append("fencing"));
+        this.#settling = this.#surely("writing down that it is to be fenced", async () => {
+          await journal.append("fencing");
+          await this.#c.tokens.bump(plan.uuid, raisedGeneration(header));
+        });
+        await this.#settling;
         return fence(this.#c, header);
       case "askPeer":
         return peer.ask(effect.demandPromise, () => this.#needsAnswer());
@@ -139,13 +143,13 @@ export class SourceHands {
         if (outgoing?.end !== undefined) return outgoing.end(call);
         return this.#w.tell(GONE);
       case "surrender":
-        this.#surrendering = this.#surely("giving up the run token", () =>
+        this.#settling = this.#surely("giving up the run token", () =>
           this.#c.tokens.surrender(plan.uuid, {
             host: parseConnectionUri(header.destinationUri).host,
             generation: nextGeneration,
           }),
         );
-        return this.#surrendering;
+        return this.#settling;
       case "retire":
         return this.#retire();
       case "startPatience":

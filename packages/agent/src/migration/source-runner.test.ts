@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtError } from "@virtmesh/core/errors";
@@ -24,13 +25,18 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 /** A source whose destination is off, and whose record and run token are written as NATS would. */
-async function source(nats: { readonly takeBack: () => Promise<void>; readonly hasTakenBack: boolean }) {
+async function source(nats: {
+  readonly takeBack: () => Promise<void>;
+  readonly hasTakenBack: boolean;
+  readonly bump?: () => Promise<void>;
+  readonly onEnd?: () => void;
+}) {
   const nothing = (): undefined => undefined;
   const c = {
     ...{ host: hostName("host-a"), journalDir: dir, stallMs: 0, driver: {} },
     tokens: {
       ...{ takeBack: nats.takeBack, hasTakenBack: async () => nats.hasTakenBack },
-      bump: async () => undefined,
+      bump: nats.bump ?? (async () => undefined),
     },
     records: { fence: async () => "source" },
     peer: () => {
@@ -39,7 +45,7 @@ async function source(nats: { readonly takeBack: () => Promise<void>; readonly h
     onChance: () => ({ [Symbol.dispose]: nothing }),
     logger: createLogger({ service: "test", level: "silent" }),
     signal: new AbortController().signal,
-    news: { began: nothing, heard: nothing, ended: nothing, progressed: nothing },
+    news: { began: nothing, heard: nothing, ended: nats.onEnd ?? nothing, progressed: nothing },
   } as unknown as MigrationContext;
   return new SourceRunner(c, header, await MigrationJournal.create(dir, header));
 }
@@ -54,6 +60,21 @@ describe("a guest that an operator takes back while NATS does not answer", () =>
     await runner.resume("decided");
     await expect(runner.takeBack("admin")).rejects.toMatchObject({ reason: "RUN_TOKEN_UNREACHABLE" });
     expect(await runner.done).toMatchObject({ outcome: "stayed", guestLost: false });
+  });
+
+  it("is not free for its next migration before its token was counted up, which that would count from", async () => {
+    const order: string[] = [];
+    await using runner = await source({
+      ...{ takeBack: async () => undefined, hasTakenBack: true, onEnd: () => void order.push("ended") },
+      bump: async () => {
+        await delay(50);
+        order.push("counted up");
+      },
+    });
+    await runner.resume("decided");
+    await runner.takeBack("admin");
+    await runner.done;
+    expect(order.slice(0, 2)).toEqual(["counted up", "ended"]);
   });
 
   it("is written down before NATS can hear of it", async () => {

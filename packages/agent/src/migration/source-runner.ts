@@ -347,8 +347,9 @@ export class SourceRunner implements AsyncDisposable {
     // Who hears that it is over may change the guest there at once: the destination must have let go of it.
     await this.#peer.through(THROUGH_MS);
     if (this.#over.signal.aborted) return;
-    // Once it has ended nobody does this again: a guest whose token stayed here could be started a second time.
-    await this.#hands.surrendered;
+    // Once it has ended nobody does this again: a guest whose token stayed here could be started a second time, and its
+    // next migration would be decided under the generation of this one.
+    await this.#hands.tokenSettled;
     const outcome = this.#outcomeOf(this.#state);
     const note = outcome.outcome === "moved" ? "moved" : outcome.message;
     const what = { migration: this.header.offer.plan.id, doing: "writing down the end" };

@@ -47,10 +47,10 @@ describe("the watch over mirrors", () => {
   it("does not take a job that concluded by itself for a copy", () => {
     const w = watch();
     w.observe(ready);
-    w.observe(completed());
-    expect(w.observe(turned("concluded"))).toEqual([
+    expect(w.observe(completed())).toEqual([
       { fact: "mirrorFailed", disk: "vda", message: "the copy ended before it was told to" },
     ]);
+    expect(w.observe(turned("concluded"))).toEqual([]);
   });
 
   it("does not take a job that vanished for a copy", () => {
@@ -85,5 +85,17 @@ describe("the watch over mirrors", () => {
       { fact: "mirrorFailed", disk: "vda", message: "the copy is not there any more" },
     ]);
     expect(watch().reconcile([{ ...job, status: "ready" }])).toEqual([{ fact: "mirrorReady", disk: "vda" }]);
+  });
+
+  it("does not take for a copy what somebody else ended at the last moment, while the guest still wrote", () => {
+    const watch = new MirrorWatch(new Map([[JOB, "vda"]]));
+    const before = watch.observe({ event: "BLOCK_JOB_COMPLETED", data, ...at });
+    watch.concluding();
+    const after = watch.observe({
+      event: "JOB_STATUS_CHANGE",
+      data: { id: JOB, status: "concluded" },
+      ...at,
+    });
+    expect([...before, ...after].map((f) => f.fact)).toEqual(["mirrorFailed"]);
   });
 });

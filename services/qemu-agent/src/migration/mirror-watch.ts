@@ -87,6 +87,7 @@ export class MirrorWatch {
   #completed(id: string, error: string | undefined): readonly SourceHypervisorFact[] {
     if (!this.#known(id)) return [];
     if (error !== undefined) return this.#failed(id, error);
+    if (!this.#concluding) return this.#failed(id, "the copy ended before it was told to");
     this.#standing.set(id, "completed");
     return [];
   }

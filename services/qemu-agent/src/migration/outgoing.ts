@@ -112,7 +112,7 @@ export class QemuOutgoing implements OutgoingMigration {
         { signal: c.signal },
       ),
     ]);
-    // The second half of a reboot would let them go on, perhaps at the switch-over, behind what was copied.
+    // The second half of a reboot would let them go on: refused in the switch-over, and done right behind it (postmigrate).
     this.#guest.standStill();
     this.#isSending = true;
     await qmp.execute("migrate", { uri: endpoints.memoryAddress }, { signal: c.signal });

@@ -1,9 +1,12 @@
 import type { DomainStats } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { clean } from "./table.ts";
 
-/** The statistics of one guest as `virsh domstats` prints them (names and units of virConnectGetAllDomainStats), with an empty line after. */
+/**
+ * The statistics of one guest as `virsh domstats` prints them (names and units of virConnectGetAllDomainStats), with an empty
+ * line after. What the hypervisor does not tell is left out.
+ */
 export function statsLines(stats: DomainStats, withConnection: boolean): readonly string[] {
-  const values: [string, string | number | bigint][] = [
+  const values: [string, string | number | bigint | undefined][] = [
     ["state.state", stats.state],
     ["cpu.time", stats.cpuTimeNs],
     ["vcpu.current", stats.vcpus],
@@ -40,5 +43,8 @@ export function statsLines(stats: DomainStats, withConnection: boolean): readonl
     );
   });
   const title = `Domain: '${clean(stats.name)}'${withConnection ? ` on ${clean(stats.uri)}` : ""}`;
-  return [title, ...values.map(([name, value]) => `  ${name}=${clean(String(value))}`), ""];
+  const lines = values.flatMap(([name, value]) =>
+    value === undefined ? [] : [`  ${name}=${clean(String(value))}`],
+  );
+  return [title, ...lines, ""];
 }

@@ -68,6 +68,16 @@ describe("the metrics of guests", () => {
     );
   });
 
+  it("show nothing for what the hypervisor does not tell, and 0 for a 0 that it tells", () => {
+    const [disk] = STATS.blocks;
+    const blocks = disk === undefined ? [] : [{ ...disk, readTimeNs: undefined, flushRequests: 0n }];
+    const written = lines(domainMetricsText([{ ...STATS, cpuTimeNs: undefined, blocks }], [], "a"));
+    expect(written.filter((line) => /cpu_time|read_time/.test(line))).toEqual([]);
+    expect(written).toContain(
+      `libvirt_domain_block_stats_flush_requests_total{${GUEST},target_device="vda"} 0`,
+    );
+  });
+
   it("show a migration as a job, without a time that nobody can tell", () => {
     const job = {
       uuid,

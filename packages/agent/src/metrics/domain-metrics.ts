@@ -1,4 +1,4 @@
-import type { BlockStats, DomainStats, InterfaceStats } from "@virtmesh/core/driver/domains";
+import type { BlockStats, DomainStats, InterfaceStats, Told } from "@virtmesh/core/driver/domains";
 import { wireDomainState } from "../convert/enums.ts";
 import type { JobInfo } from "./migration-metrics.ts";
 
@@ -28,6 +28,15 @@ const counter = <T>(name: string, help: string, read: Row<T>["read"]): Row<T> =>
   read,
 });
 
+/** What the hypervisor does not tell is not shown. */
+function told(value: Told): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
+
+function seconds(ns: Told): number | undefined {
+  return ns === undefined ? undefined : Number(ns) / NS;
+}
+
 export const GUEST_ROWS: readonly Row<DomainStats>[] = [
   gauge("libvirt_domain_info_state", "State of the guest (virDomainState)", (s) => wireDomainState(s.state)),
   gauge("libvirt_domain_info_vstate", "State of the guest (virDomainState)", (s) => wireDomainState(s.state)),
@@ -36,10 +45,8 @@ export const GUEST_ROWS: readonly Row<DomainStats>[] = [
   ),
   gauge("libvirt_domain_info_memory_usage_bytes", "Memory the guest has now", (s) => Number(s.memoryBytes)),
   gauge("libvirt_domain_info_virtual_cpus", "Virtual CPUs of the guest", (s) => s.vcpus),
-  counter(
-    "libvirt_domain_info_cpu_time_seconds_total",
-    "CPU time the guest used since its start",
-    (s) => Number(s.cpuTimeNs) / NS,
+  counter("libvirt_domain_info_cpu_time_seconds_total", "CPU time the guest used since its start", (s) =>
+    seconds(s.cpuTimeNs),
   ),
   gauge("libvirt_domain_memory_stats_rss_bytes", "Resident memory of the guest's hypervisor process", (s) =>
     Number(s.rssBytes),
@@ -48,74 +55,68 @@ export const GUEST_ROWS: readonly Row<DomainStats>[] = [
 
 export const BLOCK_ROWS: readonly Row<BlockStats>[] = [
   counter("libvirt_domain_block_stats_read_bytes_total", "Bytes read from the disk", (b) =>
-    Number(b.readBytes),
+    told(b.readBytes),
   ),
   counter("libvirt_domain_block_stats_read_requests_total", "Read requests to the disk", (b) =>
-    Number(b.readRequests),
+    told(b.readRequests),
   ),
-  counter(
-    "libvirt_domain_block_stats_read_time_seconds_total",
-    "Time spent in reads of the disk",
-    (b) => Number(b.readTimeNs) / NS,
+  counter("libvirt_domain_block_stats_read_time_seconds_total", "Time spent in reads of the disk", (b) =>
+    seconds(b.readTimeNs),
   ),
   counter("libvirt_domain_block_stats_write_bytes_total", "Bytes written to the disk", (b) =>
-    Number(b.writeBytes),
+    told(b.writeBytes),
   ),
   counter("libvirt_domain_block_stats_write_requests_total", "Write requests to the disk", (b) =>
-    Number(b.writeRequests),
+    told(b.writeRequests),
   ),
-  counter(
-    "libvirt_domain_block_stats_write_time_seconds_total",
-    "Time spent in writes of the disk",
-    (b) => Number(b.writeTimeNs) / NS,
+  counter("libvirt_domain_block_stats_write_time_seconds_total", "Time spent in writes of the disk", (b) =>
+    seconds(b.writeTimeNs),
   ),
   counter("libvirt_domain_block_stats_flush_requests_total", "Flush requests to the disk", (b) =>
-    Number(b.flushRequests),
+    told(b.flushRequests),
   ),
-  counter(
-    "libvirt_domain_block_stats_flush_time_seconds_total",
-    "Time spent in flushes of the disk",
-    (b) => Number(b.flushTimeNs) / NS,
+  counter("libvirt_domain_block_stats_flush_time_seconds_total", "Time spent in flushes of the disk", (b) =>
+    seconds(b.flushTimeNs),
   ),
   gauge("libvirt_domain_block_stats_capacity_bytes", "Size of the disk as the guest sees it", (b) =>
     Number(b.capacityBytes),
   ),
   gauge("libvirt_domain_block_stats_allocation", "Bytes of the disk's image that are in use", (b) =>
-    Number(b.allocationBytes),
+    told(b.allocationBytes),
   ),
   gauge("libvirt_domain_block_stats_physicalsize_bytes", "Size of the disk's image", (b) =>
-    Number(b.physicalBytes),
+    told(b.physicalBytes),
   ),
 ];
 
 export const INTERFACE_ROWS: readonly Row<InterfaceStats>[] = [
   counter("libvirt_domain_interface_stats_receive_bytes_total", "Bytes the guest received", (i) =>
-    Number(i.receiveBytes),
+    told(i.receiveBytes),
   ),
   counter("libvirt_domain_interface_stats_receive_packets_total", "Packets the guest received", (i) =>
-    Number(i.receivePackets),
+    told(i.receivePackets),
   ),
   counter("libvirt_domain_interface_stats_receive_errors_total", "Errors in receiving", (i) =>
-    Number(i.receiveErrors),
+    told(i.receiveErrors),
   ),
   counter(
     "libvirt_domain_interface_stats_receive_drops_total",
     "Packets for the guest that were dropped",
-    (i) => Number(i.receiveDrops),
+    (i) => told(i.receiveDrops),
   ),
   counter("libvirt_domain_interface_stats_transmit_bytes_total", "Bytes the guest sent", (i) =>
-    Number(i.transmitBytes),
+    told(i.transmitBytes),
   ),
   counter("libvirt_domain_interface_stats_transmit_packets_total", "Packets the guest sent", (i) =>
-    Number(i.transmitPackets),
+    told(i.transmitPackets),
   ),
   counter("libvirt_domain_interface_stats_transmit_errors_total", "Errors in sending", (i) =>
-    Number(i.transmitErrors),
+    told(i.transmitErrors),
   ),
   counter(
     "libvirt_domain_interface_stats_transmit_drops_total",
     "Packets of the guest that were dropped",
-    (i) => Number(i.transmitDrops),
+    (i) => told(i.transmitDrops),
   ),
 ];
 

@@ -6,35 +6,37 @@ import { encodeStats } from "./stats-codec.ts";
 import fc from "fast-check";
 
 const u64 = fc.oneof(fc.bigInt(0n, 1n << 20n), fc.bigInt(0n, (1n << 64n) - 1n));
+/** A number that need not be known. */
+const told = fc.option(u64, { nil: undefined });
 const text = fc.oneof(fc.string({ unit: "binary", maxLength: 300 }), fc.constant(""));
 
 const block: fc.Arbitrary<BlockStats> = fc.record({
   target: text,
   source: text,
-  readRequests: u64,
-  readBytes: u64,
-  readTimeNs: u64,
-  writeRequests: u64,
-  writeBytes: u64,
-  writeTimeNs: u64,
-  flushRequests: u64,
-  flushTimeNs: u64,
-  allocationBytes: u64,
+  readRequests: told,
+  readBytes: told,
+  readTimeNs: told,
+  writeRequests: told,
+  writeBytes: told,
+  writeTimeNs: told,
+  flushRequests: told,
+  flushTimeNs: told,
+  allocationBytes: told,
   capacityBytes: u64,
-  physicalBytes: u64,
+  physicalBytes: told,
 });
 
 const nic: fc.Arbitrary<InterfaceStats> = fc.record({
   device: text,
   mac: text,
-  receiveBytes: u64,
-  receivePackets: u64,
-  receiveErrors: u64,
-  receiveDrops: u64,
-  transmitBytes: u64,
-  transmitPackets: u64,
-  transmitErrors: u64,
-  transmitDrops: u64,
+  receiveBytes: told,
+  receivePackets: told,
+  receiveErrors: told,
+  receiveDrops: told,
+  transmitBytes: told,
+  transmitPackets: told,
+  transmitErrors: told,
+  transmitDrops: told,
 });
 
 const stats: fc.Arbitrary<DomainStats> = fc.record({
@@ -43,7 +45,7 @@ const stats: fc.Arbitrary<DomainStats> = fc.record({
   state: fc.constantFrom("running", "paused", "shutoff", "crashed"),
   stateReason: text,
   sampleTimeMs: fc.oneof(fc.constant(0), fc.nat(4_102_444_800_000)),
-  cpuTimeNs: u64,
+  cpuTimeNs: told,
   vcpus: fc.nat(4096),
   memoryBytes: u64,
   maxMemoryBytes: u64,

@@ -38,7 +38,7 @@ function writeStats(b: WireBuffer, s: DomainStats, uri: string): void {
     b.number(2, Math.trunc((s.sampleTimeMs % 1000) * 1_000_000));
     b.end(time);
   }
-  b.bigint(7, s.cpuTimeNs);
+  b.told(7, s.cpuTimeNs);
   b.number(8, s.vcpus);
   b.bigint(9, s.memoryBytes);
   b.bigint(10, s.maxMemoryBytes);
@@ -52,17 +52,17 @@ function writeBlock(b: WireBuffer, s: BlockStats): void {
   const end = b.begin(12);
   b.string(1, s.target);
   b.string(2, s.source);
-  b.bigint(3, s.readRequests);
-  b.bigint(4, s.readBytes);
-  b.bigint(5, s.readTimeNs);
-  b.bigint(6, s.writeRequests);
-  b.bigint(7, s.writeBytes);
-  b.bigint(8, s.writeTimeNs);
-  b.bigint(9, s.flushRequests);
-  b.bigint(10, s.flushTimeNs);
-  b.bigint(11, s.allocationBytes);
+  b.told(3, s.readRequests);
+  b.told(4, s.readBytes);
+  b.told(5, s.readTimeNs);
+  b.told(6, s.writeRequests);
+  b.told(7, s.writeBytes);
+  b.told(8, s.writeTimeNs);
+  b.told(9, s.flushRequests);
+  b.told(10, s.flushTimeNs);
+  b.told(11, s.allocationBytes);
   b.bigint(12, s.capacityBytes);
-  b.bigint(13, s.physicalBytes);
+  b.told(13, s.physicalBytes);
   b.end(end);
 }
 
@@ -70,14 +70,14 @@ function writeInterface(b: WireBuffer, s: InterfaceStats): void {
   const end = b.begin(13);
   b.string(1, s.device);
   b.string(2, s.mac);
-  b.bigint(3, s.receiveBytes);
-  b.bigint(4, s.receivePackets);
-  b.bigint(5, s.receiveErrors);
-  b.bigint(6, s.receiveDrops);
-  b.bigint(7, s.transmitBytes);
-  b.bigint(8, s.transmitPackets);
-  b.bigint(9, s.transmitErrors);
-  b.bigint(10, s.transmitDrops);
+  b.told(3, s.receiveBytes);
+  b.told(4, s.receivePackets);
+  b.told(5, s.receiveErrors);
+  b.told(6, s.receiveDrops);
+  b.told(7, s.transmitBytes);
+  b.told(8, s.transmitPackets);
+  b.told(9, s.transmitErrors);
+  b.told(10, s.transmitDrops);
   b.end(end);
 }
 

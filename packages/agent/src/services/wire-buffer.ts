@@ -5,7 +5,7 @@ const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
 /**
  * Writes protobuf fields straight into one buffer that grows. As proto3 has it, a field with its zero value is not
- * written.
+ * written, unless it is an optional one.
  *
  * The length of a sub-message is known only at its end, so room is kept for it and filled with a varint of just that
  * many bytes. A varint may be longer than it must be; every decoder takes it.
@@ -69,7 +69,12 @@ export class WireBuffer {
 
   /** An unsigned number of 64 bits. */
   bigint(field: number, value: bigint): void {
-    if (value === 0n) return;
+    if (value !== 0n) this.told(field, value);
+  }
+
+  /** The same for an optional field: 0 is written too. */
+  told(field: number, value: bigint | undefined): void {
+    if (value === undefined) return;
     this.#reserve(2 * MAX_VARINT_BYTES);
     this.#varint(field * 8);
     if (value <= SAFE) {

@@ -59,6 +59,9 @@ export interface GraphicsInfo {
   readonly socket: string;
 }
 
+/** A number that the hypervisor may not tell: undefined then, and never 0 for that. */
+export type Told = bigint | undefined;
+
 export interface DomainStats {
   readonly uuid: DomainUuid;
   readonly name: string;
@@ -66,7 +69,7 @@ export interface DomainStats {
   readonly stateReason: string;
   /** Milliseconds since the epoch; 0 for a guest that does not run. */
   readonly sampleTimeMs: number;
-  readonly cpuTimeNs: bigint;
+  readonly cpuTimeNs: Told;
   readonly vcpus: number;
   readonly memoryBytes: bigint;
   readonly maxMemoryBytes: bigint;
@@ -78,30 +81,30 @@ export interface DomainStats {
 export interface BlockStats {
   readonly target: string;
   readonly source: string;
-  readonly readRequests: bigint;
-  readonly readBytes: bigint;
-  readonly readTimeNs: bigint;
-  readonly writeRequests: bigint;
-  readonly writeBytes: bigint;
-  readonly writeTimeNs: bigint;
-  readonly flushRequests: bigint;
-  readonly flushTimeNs: bigint;
-  readonly allocationBytes: bigint;
+  readonly readRequests: Told;
+  readonly readBytes: Told;
+  readonly readTimeNs: Told;
+  readonly writeRequests: Told;
+  readonly writeBytes: Told;
+  readonly writeTimeNs: Told;
+  readonly flushRequests: Told;
+  readonly flushTimeNs: Told;
+  readonly allocationBytes: Told;
   readonly capacityBytes: bigint;
-  readonly physicalBytes: bigint;
+  readonly physicalBytes: Told;
 }
 
 export interface InterfaceStats {
   readonly device: string;
   readonly mac: string;
-  readonly receiveBytes: bigint;
-  readonly receivePackets: bigint;
-  readonly receiveErrors: bigint;
-  readonly receiveDrops: bigint;
-  readonly transmitBytes: bigint;
-  readonly transmitPackets: bigint;
-  readonly transmitErrors: bigint;
-  readonly transmitDrops: bigint;
+  readonly receiveBytes: Told;
+  readonly receivePackets: Told;
+  readonly receiveErrors: Told;
+  readonly receiveDrops: Told;
+  readonly transmitBytes: Told;
+  readonly transmitPackets: Told;
+  readonly transmitErrors: Told;
+  readonly transmitDrops: Told;
 }
 
 /** A definition that was read and found good, not yet acted on. */

@@ -39,10 +39,10 @@ function blockOf(disk: PlacedDisk, totals: Totals | undefined): BlockStats {
   const sum = (counter: Counter): bigint => totalOf(totals, counter, instanceOfDisk(disk));
   return {
     ...{ target: targetOf(disk.place), source: disk.file },
-    ...{ readRequests: sum("reads"), readBytes: sum("readKib") * KIB, readTimeNs: 0n },
-    ...{ writeRequests: sum("writes"), writeBytes: sum("writeKib") * KIB, writeTimeNs: 0n },
-    ...{ flushRequests: 0n, flushTimeNs: 0n },
-    ...{ allocationBytes: 0n, capacityBytes: disk.capacityBytes, physicalBytes: 0n },
+    ...{ readRequests: sum("reads"), readBytes: sum("readKib") * KIB, readTimeNs: undefined },
+    ...{ writeRequests: sum("writes"), writeBytes: sum("writeKib") * KIB, writeTimeNs: undefined },
+    ...{ flushRequests: undefined, flushTimeNs: undefined },
+    ...{ allocationBytes: undefined, capacityBytes: disk.capacityBytes, physicalBytes: undefined },
   };
 }
 
@@ -52,8 +52,8 @@ function interfaceOf(nic: PlacedNic, totals: Totals | undefined): InterfaceStats
   return {
     ...{ device, mac: nic.mac },
     ...{ receiveBytes: sum("receivedKib") * KIB, receivePackets: sum("receivedPackets") },
-    ...{ receiveErrors: 0n, receiveDrops: sum("receiveDrops") },
+    ...{ receiveErrors: undefined, receiveDrops: sum("receiveDrops") },
     ...{ transmitBytes: sum("transmittedKib") * KIB, transmitPackets: sum("transmittedPackets") },
-    ...{ transmitErrors: 0n, transmitDrops: sum("transmitDrops") },
+    ...{ transmitErrors: undefined, transmitDrops: sum("transmitDrops") },
   };
 }

@@ -39,7 +39,12 @@ function blocksOf({ definition, disks }: Run, usage: Usage): readonly BlockStats
         target: disk.target.dev,
         source: sourcePath(disk) ?? used.device,
         ...(usage.disks.get(used.number) ?? none),
-        ...{ readTimeNs: 0n, writeTimeNs: 0n, flushRequests: 0n, flushTimeNs: 0n },
+        ...{
+          readTimeNs: undefined,
+          writeTimeNs: undefined,
+          flushRequests: undefined,
+          flushTimeNs: undefined,
+        },
         ...{ allocationBytes: size, capacityBytes: size, physicalBytes: size },
       },
     ];

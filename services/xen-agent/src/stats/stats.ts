@@ -50,7 +50,7 @@ function blocksOf({ id, definition }: Run): readonly BlockStats[] {
       writeRequests: count("wr_req"),
       writeBytes: count("wr_sect") * SECTOR,
       flushRequests: count("f_req"),
-      ...{ readTimeNs: 0n, writeTimeNs: 0n, flushTimeNs: 0n },
+      ...{ readTimeNs: undefined, writeTimeNs: undefined, flushTimeNs: undefined },
       ...{ allocationBytes: size, capacityBytes: size, physicalBytes: size },
     };
   });

@@ -291,6 +291,7 @@ export interface ListDomainStatsResponse {
   unreachable: string[];
 }
 
+/** A number that its hypervisor does not tell is unset, and never 0 for that. */
 export interface DomainStats {
   uri: string;
   uuid: string;
@@ -302,7 +303,7 @@ export interface DomainStats {
     | Date
     | undefined;
   /** CPU time the guest used since its start, in nanoseconds. */
-  cpuTimeNs: bigint;
+  cpuTimeNs?: bigint | undefined;
   vcpus: number;
   memoryBytes: bigint;
   maxMemoryBytes: bigint;
@@ -315,31 +316,31 @@ export interface DomainStats {
 export interface BlockStats {
   target: string;
   source: string;
-  readRequests: bigint;
-  readBytes: bigint;
-  readTimeNs: bigint;
-  writeRequests: bigint;
-  writeBytes: bigint;
-  writeTimeNs: bigint;
-  flushRequests: bigint;
-  flushTimeNs: bigint;
-  allocationBytes: bigint;
+  readRequests?: bigint | undefined;
+  readBytes?: bigint | undefined;
+  readTimeNs?: bigint | undefined;
+  writeRequests?: bigint | undefined;
+  writeBytes?: bigint | undefined;
+  writeTimeNs?: bigint | undefined;
+  flushRequests?: bigint | undefined;
+  flushTimeNs?: bigint | undefined;
+  allocationBytes?: bigint | undefined;
   capacityBytes: bigint;
-  physicalBytes: bigint;
+  physicalBytes?: bigint | undefined;
 }
 
 export interface InterfaceStats {
   /** Host device. */
   device: string;
   mac: string;
-  receiveBytes: bigint;
-  receivePackets: bigint;
-  receiveErrors: bigint;
-  receiveDrops: bigint;
-  transmitBytes: bigint;
-  transmitPackets: bigint;
-  transmitErrors: bigint;
-  transmitDrops: bigint;
+  receiveBytes?: bigint | undefined;
+  receivePackets?: bigint | undefined;
+  receiveErrors?: bigint | undefined;
+  receiveDrops?: bigint | undefined;
+  transmitBytes?: bigint | undefined;
+  transmitPackets?: bigint | undefined;
+  transmitErrors?: bigint | undefined;
+  transmitDrops?: bigint | undefined;
 }
 
 export interface OpenConsoleRequest {
@@ -3160,7 +3161,7 @@ function createBaseDomainStats(): DomainStats {
     state: 0,
     stateReason: "",
     sampleTime: undefined,
-    cpuTimeNs: 0n,
+    cpuTimeNs: undefined,
     vcpus: 0,
     memoryBytes: 0n,
     maxMemoryBytes: 0n,
@@ -3190,7 +3191,7 @@ export const DomainStats: MessageFns<DomainStats> = {
     if (message.sampleTime !== undefined) {
       Timestamp.encode(toTimestamp(message.sampleTime), writer.uint32(50).fork()).join();
     }
-    if (message.cpuTimeNs !== 0n) {
+    if (message.cpuTimeNs !== undefined) {
       if (BigInt.asUintN(64, message.cpuTimeNs) !== message.cpuTimeNs) {
         throw new globalThis.Error("value provided for field message.cpuTimeNs of type uint64 too large");
       }
@@ -3375,7 +3376,7 @@ export const DomainStats: MessageFns<DomainStats> = {
     if (message.sampleTime !== undefined) {
       obj.sampleTime = message.sampleTime.toISOString();
     }
-    if (message.cpuTimeNs !== 0n) {
+    if (message.cpuTimeNs !== undefined) {
       obj.cpuTimeNs = message.cpuTimeNs.toString();
     }
     if (message.vcpus !== 0) {
@@ -3410,7 +3411,9 @@ export const DomainStats: MessageFns<DomainStats> = {
     message.state = object.state ?? 0;
     message.stateReason = object.stateReason ?? "";
     message.sampleTime = object.sampleTime ?? undefined;
-    message.cpuTimeNs = (object.cpuTimeNs !== undefined && object.cpuTimeNs !== null) ? BigInt(object.cpuTimeNs) : 0n;
+    message.cpuTimeNs = (object.cpuTimeNs !== undefined && object.cpuTimeNs !== null)
+      ? BigInt(object.cpuTimeNs)
+      : undefined;
     message.vcpus = object.vcpus ?? 0;
     message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
       ? BigInt(object.memoryBytes)
@@ -3429,17 +3432,17 @@ function createBaseBlockStats(): BlockStats {
   return {
     target: "",
     source: "",
-    readRequests: 0n,
-    readBytes: 0n,
-    readTimeNs: 0n,
-    writeRequests: 0n,
-    writeBytes: 0n,
-    writeTimeNs: 0n,
-    flushRequests: 0n,
-    flushTimeNs: 0n,
-    allocationBytes: 0n,
+    readRequests: undefined,
+    readBytes: undefined,
+    readTimeNs: undefined,
+    writeRequests: undefined,
+    writeBytes: undefined,
+    writeTimeNs: undefined,
+    flushRequests: undefined,
+    flushTimeNs: undefined,
+    allocationBytes: undefined,
     capacityBytes: 0n,
-    physicalBytes: 0n,
+    physicalBytes: undefined,
   };
 }
 
@@ -3451,55 +3454,55 @@ export const BlockStats: MessageFns<BlockStats> = {
     if (message.source !== "") {
       writer.uint32(18).string(message.source);
     }
-    if (message.readRequests !== 0n) {
+    if (message.readRequests !== undefined) {
       if (BigInt.asUintN(64, message.readRequests) !== message.readRequests) {
         throw new globalThis.Error("value provided for field message.readRequests of type uint64 too large");
       }
       writer.uint32(24).uint64(message.readRequests);
     }
-    if (message.readBytes !== 0n) {
+    if (message.readBytes !== undefined) {
       if (BigInt.asUintN(64, message.readBytes) !== message.readBytes) {
         throw new globalThis.Error("value provided for field message.readBytes of type uint64 too large");
       }
       writer.uint32(32).uint64(message.readBytes);
     }
-    if (message.readTimeNs !== 0n) {
+    if (message.readTimeNs !== undefined) {
       if (BigInt.asUintN(64, message.readTimeNs) !== message.readTimeNs) {
         throw new globalThis.Error("value provided for field message.readTimeNs of type uint64 too large");
       }
       writer.uint32(40).uint64(message.readTimeNs);
     }
-    if (message.writeRequests !== 0n) {
+    if (message.writeRequests !== undefined) {
       if (BigInt.asUintN(64, message.writeRequests) !== message.writeRequests) {
         throw new globalThis.Error("value provided for field message.writeRequests of type uint64 too large");
       }
       writer.uint32(48).uint64(message.writeRequests);
     }
-    if (message.writeBytes !== 0n) {
+    if (message.writeBytes !== undefined) {
       if (BigInt.asUintN(64, message.writeBytes) !== message.writeBytes) {
         throw new globalThis.Error("value provided for field message.writeBytes of type uint64 too large");
       }
       writer.uint32(56).uint64(message.writeBytes);
     }
-    if (message.writeTimeNs !== 0n) {
+    if (message.writeTimeNs !== undefined) {
       if (BigInt.asUintN(64, message.writeTimeNs) !== message.writeTimeNs) {
         throw new globalThis.Error("value provided for field message.writeTimeNs of type uint64 too large");
       }
       writer.uint32(64).uint64(message.writeTimeNs);
     }
-    if (message.flushRequests !== 0n) {
+    if (message.flushRequests !== undefined) {
       if (BigInt.asUintN(64, message.flushRequests) !== message.flushRequests) {
         throw new globalThis.Error("value provided for field message.flushRequests of type uint64 too large");
       }
       writer.uint32(72).uint64(message.flushRequests);
     }
-    if (message.flushTimeNs !== 0n) {
+    if (message.flushTimeNs !== undefined) {
       if (BigInt.asUintN(64, message.flushTimeNs) !== message.flushTimeNs) {
         throw new globalThis.Error("value provided for field message.flushTimeNs of type uint64 too large");
       }
       writer.uint32(80).uint64(message.flushTimeNs);
     }
-    if (message.allocationBytes !== 0n) {
+    if (message.allocationBytes !== undefined) {
       if (BigInt.asUintN(64, message.allocationBytes) !== message.allocationBytes) {
         throw new globalThis.Error("value provided for field message.allocationBytes of type uint64 too large");
       }
@@ -3511,7 +3514,7 @@ export const BlockStats: MessageFns<BlockStats> = {
       }
       writer.uint32(96).uint64(message.capacityBytes);
     }
-    if (message.physicalBytes !== 0n) {
+    if (message.physicalBytes !== undefined) {
       if (BigInt.asUintN(64, message.physicalBytes) !== message.physicalBytes) {
         throw new globalThis.Error("value provided for field message.physicalBytes of type uint64 too large");
       }
@@ -3657,37 +3660,37 @@ export const BlockStats: MessageFns<BlockStats> = {
     if (message.source !== "") {
       obj.source = message.source;
     }
-    if (message.readRequests !== 0n) {
+    if (message.readRequests !== undefined) {
       obj.readRequests = message.readRequests.toString();
     }
-    if (message.readBytes !== 0n) {
+    if (message.readBytes !== undefined) {
       obj.readBytes = message.readBytes.toString();
     }
-    if (message.readTimeNs !== 0n) {
+    if (message.readTimeNs !== undefined) {
       obj.readTimeNs = message.readTimeNs.toString();
     }
-    if (message.writeRequests !== 0n) {
+    if (message.writeRequests !== undefined) {
       obj.writeRequests = message.writeRequests.toString();
     }
-    if (message.writeBytes !== 0n) {
+    if (message.writeBytes !== undefined) {
       obj.writeBytes = message.writeBytes.toString();
     }
-    if (message.writeTimeNs !== 0n) {
+    if (message.writeTimeNs !== undefined) {
       obj.writeTimeNs = message.writeTimeNs.toString();
     }
-    if (message.flushRequests !== 0n) {
+    if (message.flushRequests !== undefined) {
       obj.flushRequests = message.flushRequests.toString();
     }
-    if (message.flushTimeNs !== 0n) {
+    if (message.flushTimeNs !== undefined) {
       obj.flushTimeNs = message.flushTimeNs.toString();
     }
-    if (message.allocationBytes !== 0n) {
+    if (message.allocationBytes !== undefined) {
       obj.allocationBytes = message.allocationBytes.toString();
     }
     if (message.capacityBytes !== 0n) {
       obj.capacityBytes = message.capacityBytes.toString();
     }
-    if (message.physicalBytes !== 0n) {
+    if (message.physicalBytes !== undefined) {
       obj.physicalBytes = message.physicalBytes.toString();
     }
     return obj;
@@ -3702,35 +3705,37 @@ export const BlockStats: MessageFns<BlockStats> = {
     message.source = object.source ?? "";
     message.readRequests = (object.readRequests !== undefined && object.readRequests !== null)
       ? BigInt(object.readRequests)
-      : 0n;
-    message.readBytes = (object.readBytes !== undefined && object.readBytes !== null) ? BigInt(object.readBytes) : 0n;
+      : undefined;
+    message.readBytes = (object.readBytes !== undefined && object.readBytes !== null)
+      ? BigInt(object.readBytes)
+      : undefined;
     message.readTimeNs = (object.readTimeNs !== undefined && object.readTimeNs !== null)
       ? BigInt(object.readTimeNs)
-      : 0n;
+      : undefined;
     message.writeRequests = (object.writeRequests !== undefined && object.writeRequests !== null)
       ? BigInt(object.writeRequests)
-      : 0n;
+      : undefined;
     message.writeBytes = (object.writeBytes !== undefined && object.writeBytes !== null)
       ? BigInt(object.writeBytes)
-      : 0n;
+      : undefined;
     message.writeTimeNs = (object.writeTimeNs !== undefined && object.writeTimeNs !== null)
       ? BigInt(object.writeTimeNs)
-      : 0n;
+      : undefined;
     message.flushRequests = (object.flushRequests !== undefined && object.flushRequests !== null)
       ? BigInt(object.flushRequests)
-      : 0n;
+      : undefined;
     message.flushTimeNs = (object.flushTimeNs !== undefined && object.flushTimeNs !== null)
       ? BigInt(object.flushTimeNs)
-      : 0n;
+      : undefined;
     message.allocationBytes = (object.allocationBytes !== undefined && object.allocationBytes !== null)
       ? BigInt(object.allocationBytes)
-      : 0n;
+      : undefined;
     message.capacityBytes = (object.capacityBytes !== undefined && object.capacityBytes !== null)
       ? BigInt(object.capacityBytes)
       : 0n;
     message.physicalBytes = (object.physicalBytes !== undefined && object.physicalBytes !== null)
       ? BigInt(object.physicalBytes)
-      : 0n;
+      : undefined;
     return message;
   },
 };
@@ -3739,14 +3744,14 @@ function createBaseInterfaceStats(): InterfaceStats {
   return {
     device: "",
     mac: "",
-    receiveBytes: 0n,
-    receivePackets: 0n,
-    receiveErrors: 0n,
-    receiveDrops: 0n,
-    transmitBytes: 0n,
-    transmitPackets: 0n,
-    transmitErrors: 0n,
-    transmitDrops: 0n,
+    receiveBytes: undefined,
+    receivePackets: undefined,
+    receiveErrors: undefined,
+    receiveDrops: undefined,
+    transmitBytes: undefined,
+    transmitPackets: undefined,
+    transmitErrors: undefined,
+    transmitDrops: undefined,
   };
 }
 
@@ -3758,49 +3763,49 @@ export const InterfaceStats: MessageFns<InterfaceStats> = {
     if (message.mac !== "") {
       writer.uint32(18).string(message.mac);
     }
-    if (message.receiveBytes !== 0n) {
+    if (message.receiveBytes !== undefined) {
       if (BigInt.asUintN(64, message.receiveBytes) !== message.receiveBytes) {
         throw new globalThis.Error("value provided for field message.receiveBytes of type uint64 too large");
       }
       writer.uint32(24).uint64(message.receiveBytes);
     }
-    if (message.receivePackets !== 0n) {
+    if (message.receivePackets !== undefined) {
       if (BigInt.asUintN(64, message.receivePackets) !== message.receivePackets) {
         throw new globalThis.Error("value provided for field message.receivePackets of type uint64 too large");
       }
       writer.uint32(32).uint64(message.receivePackets);
     }
-    if (message.receiveErrors !== 0n) {
+    if (message.receiveErrors !== undefined) {
       if (BigInt.asUintN(64, message.receiveErrors) !== message.receiveErrors) {
         throw new globalThis.Error("value provided for field message.receiveErrors of type uint64 too large");
       }
       writer.uint32(40).uint64(message.receiveErrors);
     }
-    if (message.receiveDrops !== 0n) {
+    if (message.receiveDrops !== undefined) {
       if (BigInt.asUintN(64, message.receiveDrops) !== message.receiveDrops) {
         throw new globalThis.Error("value provided for field message.receiveDrops of type uint64 too large");
       }
       writer.uint32(48).uint64(message.receiveDrops);
     }
-    if (message.transmitBytes !== 0n) {
+    if (message.transmitBytes !== undefined) {
       if (BigInt.asUintN(64, message.transmitBytes) !== message.transmitBytes) {
         throw new globalThis.Error("value provided for field message.transmitBytes of type uint64 too large");
       }
       writer.uint32(56).uint64(message.transmitBytes);
     }
-    if (message.transmitPackets !== 0n) {
+    if (message.transmitPackets !== undefined) {
       if (BigInt.asUintN(64, message.transmitPackets) !== message.transmitPackets) {
         throw new globalThis.Error("value provided for field message.transmitPackets of type uint64 too large");
       }
       writer.uint32(64).uint64(message.transmitPackets);
     }
-    if (message.transmitErrors !== 0n) {
+    if (message.transmitErrors !== undefined) {
       if (BigInt.asUintN(64, message.transmitErrors) !== message.transmitErrors) {
         throw new globalThis.Error("value provided for field message.transmitErrors of type uint64 too large");
       }
       writer.uint32(72).uint64(message.transmitErrors);
     }
-    if (message.transmitDrops !== 0n) {
+    if (message.transmitDrops !== undefined) {
       if (BigInt.asUintN(64, message.transmitDrops) !== message.transmitDrops) {
         throw new globalThis.Error("value provided for field message.transmitDrops of type uint64 too large");
       }
@@ -3922,28 +3927,28 @@ export const InterfaceStats: MessageFns<InterfaceStats> = {
     if (message.mac !== "") {
       obj.mac = message.mac;
     }
-    if (message.receiveBytes !== 0n) {
+    if (message.receiveBytes !== undefined) {
       obj.receiveBytes = message.receiveBytes.toString();
     }
-    if (message.receivePackets !== 0n) {
+    if (message.receivePackets !== undefined) {
       obj.receivePackets = message.receivePackets.toString();
     }
-    if (message.receiveErrors !== 0n) {
+    if (message.receiveErrors !== undefined) {
       obj.receiveErrors = message.receiveErrors.toString();
     }
-    if (message.receiveDrops !== 0n) {
+    if (message.receiveDrops !== undefined) {
       obj.receiveDrops = message.receiveDrops.toString();
     }
-    if (message.transmitBytes !== 0n) {
+    if (message.transmitBytes !== undefined) {
       obj.transmitBytes = message.transmitBytes.toString();
     }
-    if (message.transmitPackets !== 0n) {
+    if (message.transmitPackets !== undefined) {
       obj.transmitPackets = message.transmitPackets.toString();
     }
-    if (message.transmitErrors !== 0n) {
+    if (message.transmitErrors !== undefined) {
       obj.transmitErrors = message.transmitErrors.toString();
     }
-    if (message.transmitDrops !== 0n) {
+    if (message.transmitDrops !== undefined) {
       obj.transmitDrops = message.transmitDrops.toString();
     }
     return obj;
@@ -3958,28 +3963,28 @@ export const InterfaceStats: MessageFns<InterfaceStats> = {
     message.mac = object.mac ?? "";
     message.receiveBytes = (object.receiveBytes !== undefined && object.receiveBytes !== null)
       ? BigInt(object.receiveBytes)
-      : 0n;
+      : undefined;
     message.receivePackets = (object.receivePackets !== undefined && object.receivePackets !== null)
       ? BigInt(object.receivePackets)
-      : 0n;
+      : undefined;
     message.receiveErrors = (object.receiveErrors !== undefined && object.receiveErrors !== null)
       ? BigInt(object.receiveErrors)
-      : 0n;
+      : undefined;
     message.receiveDrops = (object.receiveDrops !== undefined && object.receiveDrops !== null)
       ? BigInt(object.receiveDrops)
-      : 0n;
+      : undefined;
     message.transmitBytes = (object.transmitBytes !== undefined && object.transmitBytes !== null)
       ? BigInt(object.transmitBytes)
-      : 0n;
+      : undefined;
     message.transmitPackets = (object.transmitPackets !== undefined && object.transmitPackets !== null)
       ? BigInt(object.transmitPackets)
-      : 0n;
+      : undefined;
     message.transmitErrors = (object.transmitErrors !== undefined && object.transmitErrors !== null)
       ? BigInt(object.transmitErrors)
-      : 0n;
+      : undefined;
     message.transmitDrops = (object.transmitDrops !== undefined && object.transmitDrops !== null)
       ? BigInt(object.transmitDrops)
-      : 0n;
+      : undefined;
     return message;
   },
 };

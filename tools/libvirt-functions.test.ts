@@ -31,6 +31,7 @@ describe("libvirt's counterparts of our methods", () => {
     const alone = methods.filter((method) => libvirtFunction(method) === undefined);
     expect(alone.filter((method) => !/^migration|^diskMoves/.test(method))).toEqual([
       "domains.parse",
+      "domains.register",
       "resources.setMaxVcpus",
       "conversion.formats",
     ]);

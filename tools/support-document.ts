@@ -20,6 +20,7 @@ const CALLS: Readonly<Record<string, string>> = {
   "domains.xml": "DomainService.GetDomainXml",
   "domains.define": "DomainService.DefineDomain",
   "domains.undefine": "DomainService.UndefineDomain",
+  "domains.register": "DomainService.RegisterDomain",
   "domains.create": "DomainService.CreateDomain",
   "domains.start": "DomainService.StartDomain",
   "domains.destroy": "DomainService.DestroyDomain",

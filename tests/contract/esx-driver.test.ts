@@ -28,6 +28,10 @@ const esx: DriverKind = {
   guestsReact: true,
   disks: { bus: "scsi", first: "sda", second: "sdb" },
   volumeSuffix: ".vmdk",
+  guestFile: (name) => ({
+    ...{ pool: "LocalDS_0", volume: `${name}/${name}.vmx` },
+    path: `[LocalDS_0] ${name}/${name}.vmx`,
+  }),
   deviceChange: {
     before: cardXml(""),
     after: cardXml("<link state='down'/>"),

@@ -18,6 +18,7 @@ const guestXml: DriverKind["guestXml"] = async (name, uuid) => `<domain type='te
 </domain>`;
 
 const test: DriverKind = {
+  guestFile: (name) => ({ pool: "default-pool", volume: `${name}.xml`, path: `/default-pool/${name}.xml` }),
   name: "test",
   createDriver: () => createTestDriver(),
   guestXml,

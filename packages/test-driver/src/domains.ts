@@ -13,7 +13,7 @@ import type { DomainUuid } from "@virtmesh/core/ids";
 import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { Scope } from "@virtmesh/kit/scope";
 import { Console } from "./console.ts";
-import { type Definition, readDefinition } from "./definition.ts";
+import { type Definition, readDefinition, toDefinition } from "./definition.ts";
 import { currentDefinition, type Guest, infoOf } from "./guest.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { pause } from "./pause.ts";
@@ -24,13 +24,15 @@ import { statsOf } from "./stats.ts";
 export class TestDomains implements DomainFacet {
   readonly #hypervisor: Hypervisor;
   readonly #scope: Scope;
+  readonly #files: { textAt(path: string): string };
   /** Transient guests that could not be created: their faults count down over the attempts. */
   readonly #refused = new Map<string, Definition>();
 
   /** `scope` owns what goes on after a call has returned: guests that shut down. */
-  constructor(hypervisor: Hypervisor, scope: Scope) {
+  constructor(hypervisor: Hypervisor, scope: Scope, files: { textAt(path: string): string }) {
     this.#hypervisor = hypervisor;
     this.#scope = scope;
+    this.#files = files;
   }
 
   list(): readonly DomainInfo[] {
@@ -88,6 +90,21 @@ export class TestDomains implements DomainFacet {
     }
     await currentDefinition(guest).plan.before("undefine", c);
     this.#hypervisor.undefine(guest, c);
+  }
+
+  /** From libvirt XML in a volume, which is all that a test host keeps of a guest. */
+  async register(path: string, name: string, c: Call): Promise<DomainInfo> {
+    const { definition } = readDefinition(this.#files.textAt(path));
+    const { model } = definition;
+    if (this.#hypervisor.find(model.uuid) !== undefined) {
+      throw new VirtError("DOMAIN_EXISTS", `the guest at ${path} is known already`, {
+        resource: { type: "domain", name: model.name },
+      });
+    }
+    const renamed = name === "" ? definition : toDefinition({ ...model, name });
+    this.#hypervisor.checkFree(model.uuid, renamed.model.name);
+    await renamed.plan.before("register", c);
+    return infoOf(this.#hypervisor.define(renamed, c));
   }
 
   async create(parsed: ParsedDomain, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo> {

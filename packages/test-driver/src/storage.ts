@@ -49,8 +49,17 @@ export class TestStorage implements StorageFacet {
   }
 
   async volume(_pool: string, ref: string): Promise<VolumeInfo> {
-    const name = ref.startsWith(`${POOL.path}/`) ? ref.slice(POOL.path.length + 1) : ref;
+    const name = nameOf(ref);
     return infoOf(name, this.#find(name));
+  }
+
+  /** The text of a volume. @throws FILE_NOT_FOUND */
+  textAt(path: string): string {
+    const found = this.#volumes.get(nameOf(path));
+    if (found !== undefined) return found.content.toString();
+    throw new VirtError("FILE_NOT_FOUND", `pool "${POOL.name}" has no file ${path}`, {
+      resource: { type: "file", name: path },
+    });
   }
 
   async create(_pool: string, request: VolumeRequest): Promise<VolumeInfo> {
@@ -161,6 +170,10 @@ export class TestStorage implements StorageFacet {
     if (this.#allocationBytes + bytes <= POOL_BYTES) return;
     throw new VirtError("NO_SPACE", `pool "${POOL.name}" has no room for ${bytes} bytes more`);
   }
+}
+
+function nameOf(ref: string): string {
+  return ref.startsWith(`${POOL.path}/`) ? ref.slice(POOL.path.length + 1) : ref;
 }
 
 function pathOf(name: string): string {

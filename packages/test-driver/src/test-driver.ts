@@ -61,6 +61,7 @@ export function createTestDriver(options: TestDriverOptions = {}): TestDriver {
   const scope = new Scope();
   const hostUuid = options.hostUuid ?? randomUUID();
   const address = options.address ?? "127.0.0.1";
+  const storage = new TestStorage(hypervisor);
   const migrationSource = new TestMigrationSource(hypervisor, scope);
   for (const xml of options.guests ?? [SEED_XML]) {
     const { definition } = readDefinition(xml);
@@ -71,14 +72,14 @@ export function createTestDriver(options: TestDriverOptions = {}): TestDriver {
     name: "test",
     serves: [{ scheme: "test", path: "/default" }],
     host: { info: () => hostInfo(hostUuid), capabilities: async () => capabilities(hostUuid) },
-    domains: new TestDomains(hypervisor, scope),
+    domains: new TestDomains(hypervisor, scope, storage),
     devices: new TestDevices(hypervisor),
     resources: new TestResources(hypervisor),
     snapshots: new TestSnapshots(hypervisor),
     savedState: new TestSavedState(hypervisor),
     guestInfo: new TestGuestInfo(hypervisor),
     conversion: testConversion,
-    storage: new TestStorage(hypervisor),
+    storage,
     blockJobs: blockJobs(hypervisor),
     diskMoves: new TestDiskMoves(hypervisor),
     migrationSource,

@@ -25,7 +25,7 @@ import { type Channel, connect } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
 import { startNats } from "@virtmesh/lab/nats";
 import { grpcClient, type MeshClient, PATIENCE_MS } from "./client.ts";
-import type { DeviceChange, DiskNames, Subject, SubjectKind } from "./contract/subject.ts";
+import type { DeviceChange, DiskNames, GuestFile, Subject, SubjectKind } from "./contract/subject.ts";
 import { directClient } from "./direct-client.ts";
 
 /** The guests of a driver as the suites need them. */
@@ -41,6 +41,8 @@ export interface GuestsKind {
   snapshotXml?(xml: string): string;
   /** A device that changes, if not a disk that gets a serial number. */
   readonly deviceChange?: DeviceChange;
+  /** Where it keeps what defines a guest, for those that can register one. */
+  readonly guestFile?: (name: string) => GuestFile;
   /** How names of its disk images end, if not in `.img`. */
   readonly volumeSuffix?: string;
   /** Where a disk of its guests can lie that is not there yet, if its host is another machine. */
@@ -80,6 +82,7 @@ type GuestsOfSubject = Pick<
   | "guestXml"
   | "diskXml"
   | "deviceChange"
+  | "guestFile"
   | "volumeSuffix"
   | "newPath"
   | "snapshotXml"
@@ -162,6 +165,7 @@ function guestsIn(kind: GuestsKind, dir: string): GuestsOfSubject {
     disks: kind.disks ?? VIRTIO_DISKS,
     guestXml: (name, uuid) => kind.guestXml(name, uuid, dir),
     diskXml: (target) => kind.diskXml(target, dir),
+    ...(kind.guestFile === undefined ? {} : { guestFile: kind.guestFile }),
     deviceChange: async () => kind.deviceChange ?? (await serialOf(kind, dir)),
     volumeSuffix: kind.volumeSuffix ?? ".img",
     newPath: (name) => kind.newPath?.(name) ?? join(dir, `${name}.save`),

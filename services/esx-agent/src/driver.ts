@@ -41,10 +41,19 @@ export function unconnectedEsxDriver(): Driver {
   return facetsOf(new EsxServer(silentLogger), "Datacenter/host");
 }
 
+/** What people look for and vSphere has not. */
+const INSTEAD: NonNullable<Driver["instead"]> = {
+  "domains.openConsole":
+    "vSphere shows the consoles of its guests in its own web client only; open the guest there, take a screenshot, or give its serial port a network backing and connect to that",
+  "domains.create":
+    "vSphere has no guests without a definition; define it, start it, and undefine it when it is off",
+};
+
 function facetsOf(server: EsxServer, path: string): Driver {
   return {
     name: "esx",
     serves: [path === "" ? { scheme: "esx", path: "/" } : { scheme: "vpx", path: `/${path}` }],
+    instead: INSTEAD,
     host: new EsxHost(server),
     domains: new EsxDomains(server),
     devices: new EsxDevices(configurable(server)),

@@ -71,4 +71,45 @@ describe("virtmesh at esx:///", () => {
     expect(await look()).toBe(before);
     expect(before).toContain("running");
   });
+
+  it("takes a guest off the books, whose files stay, and registers it again from them", async () => {
+    const uri = "esx://host-a/";
+    const xml =
+      "<domain type='vmware'><name>kept</name><memory unit='MiB'>64</memory><os><type>hvm</type></os></domain>";
+    await cli.run(["-c", uri, "define", "-"], xml);
+    expect(await cli.ok("undefine", "esx://host-a/kept")).toBe(
+      "Domain 'esx://host-a/kept' has been undefined\n",
+    );
+    expect(await cli.ok("vol-list", "esx://host-a/LocalDS_0", "--filter", 'name : "kept/*"')).toContain(
+      "kept/kept.vmx",
+    );
+    const path = "[LocalDS_0] kept/kept.vmx";
+    expect(await cli.ok("-c", uri, "register", path)).toBe(`Domain 'kept' registered from ${path}\n`);
+    expect((await cli.run(["-c", uri, "register", path])).code).toBe(4);
+    expect((await cli.run(["-c", uri, "register", "[LocalDS_0] none/none.vmx"])).code).toBe(3);
+    await cli.ok("undefine", "esx://host-a/kept");
+  });
+
+  it("says why there is no console, and what to do instead", async () => {
+    const refused = await cli.run(["console", `esx://host-a/${GUEST}`]);
+    expect(refused).toMatchObject({ code: 8, err: expect.stringContaining("web client") });
+  });
+
+  it("carries an image into a datastore and puts it into a drive", async () => {
+    const uri = "esx://host-a/";
+    expect(
+      await cli.run(["vol-upload", "media/a.iso", "-", "--pool", "esx://host-a/LocalDS_0"], "iso"),
+    ).toMatchObject({
+      code: 0,
+    });
+    const drive = "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>";
+    const xml = `<domain type='vmware'><name>media</name><memory unit='MiB'>64</memory><os><type>hvm</type></os><devices>${drive}</devices></domain>`;
+    await cli.run(["-c", uri, "define", "-"], xml);
+    await cli.ok("change-media", "esx://host-a/media", "sda", "[LocalDS_0] media/a.iso", "--config");
+    expect(await cli.ok("domblklist", "esx://host-a/media")).toContain("[LocalDS_0] media/a.iso");
+    await cli.ok("change-media", "esx://host-a/media", "sda", "--eject", "--config");
+    expect(await cli.ok("domblklist", "esx://host-a/media")).not.toContain("a.iso");
+    expect(await cli.ok("vol-download", "media/a.iso", "-", "--pool", "esx://host-a/LocalDS_0")).toBe("iso");
+    await cli.ok("vol-delete", "media/a.iso", "--pool", "esx://host-a/LocalDS_0");
+  });
 });

@@ -4,7 +4,7 @@ import { blockcopy } from "./blockcopy.ts";
 import { completion } from "./completion.ts";
 import { consoleVerb } from "./console.ts";
 import { domxmlFormats, domxmlFromNative, domxmlToNative } from "./conversion.ts";
-import { create, define, domdiff, dumpxml, undefine } from "./definitions.ts";
+import { create, define, domdiff, dumpxml, register, undefine } from "./definitions.ts";
 import { blockjob, screenshot } from "./devices.ts";
 import { attachDisk, changeMedia, detachDisk } from "./disks.ts";
 import { event } from "./events.ts";
@@ -58,6 +58,7 @@ export const VERBS: readonly Verb[] = [
   list,
   define,
   undefine,
+  register,
   create,
   start,
   shutdown,

@@ -5,6 +5,7 @@ import {
   DomainServiceService as domains,
   GetDomainXmlRequest,
   GetDomainXmlResponse,
+  RegisterDomainRequest,
   UndefineDomainRequest,
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { diffDomains } from "@virtmesh/documents/domain/diff";
@@ -59,6 +60,29 @@ export const create: Verb = {
       session.terminal.say(
         `Domain '${clean(domain.name)}' ${validateOnly ? "could be created" : "created"} from ${given.arg(0)}`,
       );
+  },
+};
+
+export const register: Verb = {
+  name: "register",
+  group: "Guests",
+  summary: "make a guest known whose files lie in the host's storage already",
+  args: [
+    {
+      name: "path",
+      help: "the file that defines it, as the hypervisor names it: '[datastore1] web/web.vmx'",
+    },
+  ],
+  options: [{ flags: "--name <name>", help: "another name than the file says" }],
+  notes: "`undefine` is the way back: the files stay where they are.",
+  async run(session, given) {
+    const request = { uri: oneConnection(session), path: given.arg(0), name: given.text("name") };
+    const domain = await session.rpc.unary(
+      domains.registerDomain,
+      RegisterDomainRequest.fromPartial({ ...request, requestId: crypto.randomUUID() }),
+    );
+    if (session.globals.json) session.terminal.object(Domain.toJSON(domain));
+    else session.terminal.say(`Domain '${clean(domain.name)}' registered from ${clean(given.arg(0))}`);
   },
 };
 

@@ -2,6 +2,7 @@ import type {
   CreateDomainRequest,
   DefineDomainRequest,
   Domain,
+  RegisterDomainRequest,
   StartDomainRequest,
   UndefineDomainRequest,
   UndefineDomainResponse,
@@ -11,9 +12,10 @@ import type { DomainInfo, ParsedDomain } from "@virtmesh/core/driver/domains";
 import { need } from "@virtmesh/core/driver/driver";
 import { VirtError } from "@virtmesh/core/errors";
 import { isActive } from "@virtmesh/core/domain/state";
+import { requireText } from "../convert/field.ts";
 import { toCheckedDomain, toWireDomain } from "../convert/domain.ts";
 import type { ServiceContext } from "./context.ts";
-import { findDomain, placeOf } from "./context.ts";
+import { findDomain, outliving, placeOf } from "./context.ts";
 
 /** What of a guest a change needs beside its turn. */
 export interface ChangeOptions {
@@ -117,6 +119,25 @@ export async function undefineDomain(
     await c.driver.domains.undefine(uuid, call);
   });
   return {};
+}
+
+/** Which guest it is, only the hypervisor can tell, and it tells it by making it known: the run token is asked for then. */
+export async function registerDomain(
+  c: ServiceContext,
+  request: RegisterDomainRequest,
+  call: Call,
+): Promise<Domain> {
+  const register = need(c.driver, "domains", "register");
+  const path = requireText("path", request.path);
+  c.cordon.check();
+  const info = await register(path, request.name, call);
+  try {
+    await c.tokens.ensure(info.uuid, false, call);
+  } catch (e) {
+    await c.driver.domains.undefine(info.uuid, outliving(call, c.signal));
+    throw e;
+  }
+  return toWireDomain(info, placeOf(c, info.uuid));
 }
 
 /** A managed save is somebody's work: it does not go with the definition unless that is said. */

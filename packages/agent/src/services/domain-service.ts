@@ -14,6 +14,7 @@ import {
   createDomain,
   defineDomain,
   destroyDomain,
+  registerDomain,
   startDomain,
   undefineDomain,
 } from "./domain-changes.ts";
@@ -53,6 +54,9 @@ export function domainService(c: ServiceContext): ServedService {
       ),
       undefineDomain: changeMethod(c, methods.undefineDomain, wire.UndefineDomainResponse, (request, call) =>
         undefineDomain(c, request, call),
+      ),
+      registerDomain: changeMethod(c, methods.registerDomain, wire.Domain, (request, call) =>
+        registerDomain(c, request, call),
       ),
       createDomain: changeMethod(c, methods.createDomain, wire.Domain, (request, call) =>
         createDomain(c, request, call),

@@ -167,7 +167,10 @@ export interface DomainFacet {
   parse(xml: string): ParsedDomain;
   xml(uuid: DomainUuid, form: XmlForm, c: Call): Promise<string>;
   define(parsed: ParsedDomain, c: Call): Promise<DomainInfo>;
+  /** What it keeps in files of its own stays there, where the hypervisor has such. */
   undefine(uuid: DomainUuid, c: Call): Promise<void>;
+  /** Makes a guest known whose files are there. `name`: empty as the file says. @throws FILE_NOT_FOUND, DOMAIN_EXISTS */
+  register?(path: string, name: string, c: Call): Promise<DomainInfo>;
   /** Creates and starts a transient guest. */
   create?(parsed: ParsedDomain, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo>;
   /** Boots, or goes on from a managed save, which is used up then. */

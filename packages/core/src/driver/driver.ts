@@ -40,6 +40,7 @@ export const FACET_METHODS = {
     "xml",
     "define",
     "undefine",
+    "register",
     "create",
     "start",
     "destroy",

@@ -3,6 +3,10 @@
 package simulator
 
 import (
+	"bytes"
+	"image"
+	"image/png"
+	"io/ioutil"
 	"os"
 	"path"
 	"strings"
@@ -118,5 +122,30 @@ func (m *VirtualDiskManager) ExtendVirtualDiskTask(_ *Context, req *types.Extend
 	})
 	return &methods.ExtendVirtualDisk_TaskBody{
 		Res: &types.ExtendVirtualDisk_TaskResponse{Returnval: task.Run()},
+	}
+}
+
+// A guest that runs has a black screen, whose picture lies in its folder.
+func (vm *VirtualMachine) CreateScreenshotTask(_ *Context, req *types.CreateScreenshot_Task) soap.HasFault {
+	task := CreateTask(vm, "createScreenshot", func(*Task) (types.AnyType, types.BaseMethodFault) {
+		if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn {
+			return nil, &types.InvalidPowerState{
+				RequestedState: types.VirtualMachinePowerStatePoweredOn,
+				ExistingState:  vm.Runtime.PowerState,
+			}
+		}
+		var picture bytes.Buffer
+		_ = png.Encode(&picture, image.NewGray(image.Rect(0, 0, 64, 48)))
+		vmx := vm.vmx(nil)
+		vmx.Path = strings.TrimSuffix(vmx.Path, ".vmx") + "-1.png"
+		ds := vm.findDatastore(vmx.Datastore)
+		file := path.Join(ds.Info.GetDatastoreInfo().Url, vmx.Path)
+		if err := ioutil.WriteFile(file, picture.Bytes(), 0600); err != nil {
+			return nil, Map.FileManager().fault(vmx.String(), err, new(types.CannotCreateFile))
+		}
+		return vmx.String(), nil
+	})
+	return &methods.CreateScreenshot_TaskBody{
+		Res: &types.CreateScreenshot_TaskResponse{Returnval: task.Run()},
 	}
 }

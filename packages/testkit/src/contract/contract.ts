@@ -7,6 +7,7 @@ import { eventContract } from "./events.ts";
 import { guestInfoContract } from "./guest-info.ts";
 import { hostContract } from "./host.ts";
 import { operationContract } from "./operations.ts";
+import { registrationContract } from "./registration.ts";
 import { resourceContract } from "./resources.ts";
 import { savedStateContract } from "./saved-state.ts";
 import { snapshotContract } from "./snapshots.ts";
@@ -25,6 +26,7 @@ export function driverContract(kind: SubjectKind): void {
   savedStateContract(kind);
   guestInfoContract(kind);
   storageContract(kind);
+  registrationContract(kind);
   blockJobContract(kind);
   diskMoveContract(kind);
   eventContract(kind);

@@ -21,12 +21,20 @@ export interface Subject extends AsyncDisposable {
   newPath(name: string): string;
   /** A device that can be attached to such a guest, how it can change where it is, and what its definition says then. */
   deviceChange(): Promise<DeviceChange>;
+  /** The pool and the volume that define a guest of that name, where the hypervisor keeps such; the path to register it by. */
+  readonly guestFile?: (name: string) => GuestFile;
   /** How names of this hypervisor's disk images end: `.img`, `.vmdk`, ... */
   readonly volumeSuffix: string;
   /** The definition made into one of which snapshots can be taken, where it is not. */
   snapshotXml?(xml: string): string;
   /** Whether guests have somebody inside who hears the power button; a guest without a kernel has not. */
   readonly guestsReact: boolean;
+}
+
+export interface GuestFile {
+  readonly pool: string;
+  readonly volume: string;
+  readonly path: string;
 }
 
 export interface DeviceChange {

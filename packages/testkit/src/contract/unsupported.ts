@@ -55,6 +55,8 @@ const V = SavedStateServiceService;
 /** How each optional method is asked for. */
 const ASKED: Readonly<Record<string, (subject: Subject, domain: string) => Promise<unknown>>> = {
   "host.capabilities": ({ client, uri }) => client.unary(HostServiceService.getCapabilities, { uri }),
+  "domains.register": ({ client, uri }) =>
+    client.unary(D.registerDomain, { uri, requestId: "", path: "/none", name: "" }),
   "domains.create": ({ client, uri }) =>
     client.unary(D.createDomain, {
       uri,

@@ -14,6 +14,11 @@ export function datastorePathOf(datastore: string, name: string): string {
   return `[${datastore}] ${name}`;
 }
 
+/** Name of the datastore that a path is in; empty when it says none. */
+export function datastoreOf(path: string): string {
+  return /^\[([^\]]+)\]/.exec(path)?.[1] ?? "";
+}
+
 /** The name in its datastore; undefined for a path in another one. */
 export function nameInDatastore(datastore: string, ref: string): string | undefined {
   const [, other, name] = /^\[([^\]]+)\] *(.*)$/.exec(ref) ?? [];

@@ -56,6 +56,8 @@ function keptBy(given: IdentifiedDomain): IdentifiedDomain {
       controllers: scsiNumbers(given).map((index) => ({ type: "scsi", index, model: modelAt(given, index) })),
       disks: disks.map(({ target, device, ...disk }) => ({
         ...{ type: "file", device, target: { dev: target.dev, bus: busOf({ ...disk, device, target }) } },
+        // A CD is never written, whether that is said or not.
+        ...(device === "cdrom" && disk.readonly === true ? { readonly: true } : {}),
         ...(disk.source?.file === undefined ? {} : { source: { file: disk.source.file, seclabels: [] } }),
       })) as IdentifiedDomain["devices"]["disks"],
       interfaces: devices.interfaces.flatMap(cardKept),

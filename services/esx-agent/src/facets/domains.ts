@@ -4,6 +4,7 @@ import type {
   DomainInfo,
   DomainStats,
   ParsedDomain,
+  Screenshot,
   XmlForm,
 } from "@virtmesh/core/driver/domains";
 import type { EventListener } from "@virtmesh/core/driver/events";
@@ -14,13 +15,14 @@ import { formatDomain, parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { settled } from "../definition/check.ts";
 import { specForNew } from "../definition/write.ts";
-import type { Power } from "../guests/facts.ts";
+import { type Power, readFacts, WATCHED } from "../guests/facts.ts";
 import type { Guest } from "../guests/guest.ts";
 import { isEnabled, listed } from "../guests/starting-with.ts";
 import type { Intent } from "../guests/story.ts";
 import type { EsxServer } from "../server.ts";
 import { referenceOf } from "../vim/session.ts";
 import { caughtUp, configure, powerCaughtUp } from "./configure.ts";
+import { takePicture } from "./picture.ts";
 import { statsOf } from "./stats.ts";
 
 export class EsxDomains implements DomainFacet {
@@ -98,6 +100,25 @@ export class EsxDomains implements DomainFacet {
       await this.#server.call(`guest "${guest.name}" cannot be unregistered`, guest, "UnregisterVM", {}, c);
       await guests.until(uuid, (told) => told === undefined, c);
     });
+  }
+
+  /** A .vmx file of a datastore; what defines the guest is in it. */
+  async register(path: string, name: string, c: Call): Promise<DomainInfo> {
+    const { guests, place } = this.#server;
+    const args = {
+      ...{ path, ...(name === "" ? {} : { name }), asTemplate: false },
+      ...{ pool: place.pool, host: place.host },
+    };
+    const what = `the guest at ${path} cannot be registered`;
+    const made = await this.#server.taskAt(what, place.folder, "RegisterVM_Task", args, c, path);
+    if (made === undefined)
+      throw new VirtError("PROTOCOL", `the server registered ${path} and did not say which guest it is`);
+    const object = referenceOf(made);
+    const { definition } = readFacts(object, await this.#server.read(object, WATCHED, c)) ?? {};
+    if (definition === undefined)
+      throw new VirtError("PROTOCOL", `the server registered ${path} and does not say what it is`);
+    await guests.during(definition.uuid, c, () => caughtUp(this.#server, object, definition.uuid, c));
+    return guests.require(definition.uuid).info;
   }
 
   async start(uuid: DomainUuid, options: { readonly paused: boolean }, c: Call): Promise<DomainInfo> {
@@ -201,6 +222,16 @@ export class EsxDomains implements DomainFacet {
     return guest.info;
   }
 
+  async screenshot(uuid: DomainUuid, screen: number, c: Call): Promise<Screenshot> {
+    const guest = this.#active(uuid);
+    if (screen !== 0)
+      throw new VirtError(
+        "INVALID_FIELD",
+        `guest "${guest.name}" has one screen to vSphere, with the number 0`,
+      );
+    return { mimeType: "image/png", data: pieces(await takePicture(this.#server, guest, c)) };
+  }
+
   async #make(definition: IdentifiedDomain, c: Call): Promise<DomainInfo> {
     const { guests, place } = this.#server;
     const { uuid, name } = definition;
@@ -256,4 +287,8 @@ export class EsxDomains implements DomainFacet {
       resource: { type: "domain", name: guest.name },
     });
   }
+}
+
+async function* pieces(data: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield data;
 }

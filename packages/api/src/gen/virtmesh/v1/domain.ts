@@ -213,6 +213,15 @@ export interface UndefineDomainRequest {
 export interface UndefineDomainResponse {
 }
 
+export interface RegisterDomainRequest {
+  uri: string;
+  requestId: string;
+  /** The file that defines it, as the hypervisor names it: `[datastore1] web/web.vmx`. */
+  path: string;
+  /** Empty: as the file says. */
+  name: string;
+}
+
 export interface CreateDomainRequest {
   uri: string;
   requestId: string;
@@ -2002,6 +2011,114 @@ export const UndefineDomainResponse: MessageFns<UndefineDomainResponse> = {
   },
   fromPartial<I extends Exact<DeepPartial<UndefineDomainResponse>, I>>(_: I): UndefineDomainResponse {
     const message = createBaseUndefineDomainResponse();
+    return message;
+  },
+};
+
+function createBaseRegisterDomainRequest(): RegisterDomainRequest {
+  return { uri: "", requestId: "", path: "", name: "" };
+}
+
+export const RegisterDomainRequest: MessageFns<RegisterDomainRequest> = {
+  encode(message: RegisterDomainRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uri !== "") {
+      writer.uint32(10).string(message.uri);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegisterDomainRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegisterDomainRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(message: RegisterDomainRequest): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RegisterDomainRequest>, I>>(base?: I): RegisterDomainRequest {
+    return RegisterDomainRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RegisterDomainRequest>, I>>(object: I): RegisterDomainRequest {
+    const message = createBaseRegisterDomainRequest();
+    message.uri = object.uri ?? "";
+    message.requestId = object.requestId ?? "";
+    message.path = object.path ?? "";
+    message.name = object.name ?? "";
     return message;
   },
 };
@@ -4398,6 +4515,7 @@ export const DomainServiceService = {
     responseSerialize: (value: Domain): Buffer => Buffer.from(Domain.encode(value).finish()),
     responseDeserialize: (value: Buffer): Domain => Domain.decode(value),
   },
+  /** Takes the definition away; on a hypervisor that keeps guests in files of its own (vSphere) those stay. */
   undefineDomain: {
     path: "/virtmesh.v1.DomainService/UndefineDomain" as const,
     requestStream: false as const,
@@ -4408,6 +4526,20 @@ export const DomainServiceService = {
     responseSerialize: (value: UndefineDomainResponse): Buffer =>
       Buffer.from(UndefineDomainResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UndefineDomainResponse => UndefineDomainResponse.decode(value),
+  },
+  /**
+   * Makes a guest known whose files lie in the host's storage already, as its hypervisor keeps them: the way back from
+   * UndefineDomain, and in from elsewhere.
+   */
+  registerDomain: {
+    path: "/virtmesh.v1.DomainService/RegisterDomain" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RegisterDomainRequest): Buffer =>
+      Buffer.from(RegisterDomainRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RegisterDomainRequest => RegisterDomainRequest.decode(value),
+    responseSerialize: (value: Domain): Buffer => Buffer.from(Domain.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Domain => Domain.decode(value),
   },
   /** Creates and starts a transient guest, gone when it stops. */
   createDomain: {
@@ -4543,7 +4675,13 @@ export interface DomainServiceServer extends UntypedServiceImplementation {
   getDomainXml: handleUnaryCall<GetDomainXmlRequest, GetDomainXmlResponse>;
   /** Makes a persistent definition, or replaces one (`etag` guards against replacing somebody else's change). */
   defineDomain: handleUnaryCall<DefineDomainRequest, Domain>;
+  /** Takes the definition away; on a hypervisor that keeps guests in files of its own (vSphere) those stay. */
   undefineDomain: handleUnaryCall<UndefineDomainRequest, UndefineDomainResponse>;
+  /**
+   * Makes a guest known whose files lie in the host's storage already, as its hypervisor keeps them: the way back from
+   * UndefineDomain, and in from elsewhere.
+   */
+  registerDomain: handleUnaryCall<RegisterDomainRequest, Domain>;
   /** Creates and starts a transient guest, gone when it stops. */
   createDomain: handleUnaryCall<CreateDomainRequest, Domain>;
   startDomain: handleUnaryCall<StartDomainRequest, Domain>;
@@ -4633,6 +4771,7 @@ export interface DomainServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Domain) => void,
   ): ClientUnaryCall;
+  /** Takes the definition away; on a hypervisor that keeps guests in files of its own (vSphere) those stay. */
   undefineDomain(
     request: UndefineDomainRequest,
     callback: (error: ServiceError | null, response: UndefineDomainResponse) => void,
@@ -4647,6 +4786,25 @@ export interface DomainServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UndefineDomainResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes a guest known whose files lie in the host's storage already, as its hypervisor keeps them: the way back from
+   * UndefineDomain, and in from elsewhere.
+   */
+  registerDomain(
+    request: RegisterDomainRequest,
+    callback: (error: ServiceError | null, response: Domain) => void,
+  ): ClientUnaryCall;
+  registerDomain(
+    request: RegisterDomainRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Domain) => void,
+  ): ClientUnaryCall;
+  registerDomain(
+    request: RegisterDomainRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Domain) => void,
   ): ClientUnaryCall;
   /** Creates and starts a transient guest, gone when it stops. */
   createDomain(

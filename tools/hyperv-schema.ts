@@ -13,6 +13,8 @@ const WINDOWS = new Set([
   "Win32_LogicalDisk",
   "Win32_NetworkAdapter",
   "Win32_OperatingSystem",
+  "Win32_Perf",
+  "Win32_PerfRawData",
   "Win32_Processor",
 ]);
 

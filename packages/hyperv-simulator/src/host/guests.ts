@@ -14,6 +14,7 @@ import {
   valueText,
 } from "../cim/value.ts";
 import { type Context, guestReference, pathText, say, settingReference } from "./context.ts";
+import { count } from "./counters.ts";
 import { addDevices, removeDevices, showContact, showTold } from "./devices.ts";
 import { addGuestNetwork, removeResource, showAddresses } from "./guest-network.ts";
 import { DISK_FORMAT, DISK_TYPE } from "./disks.ts";
@@ -139,6 +140,7 @@ export function resourceOf(context: Context, id: string, className: string): Ins
 }
 
 export function removeGuest(context: Context, id: string): void {
+  count(context, id, false);
   removeSettings(context, settingsOf(id));
   removeDevices(context, id);
   context.repository.remove(guestReference(id));
@@ -176,6 +178,7 @@ export function enterState(context: Context, id: string, state: GuestState, requ
   const { addresses = [], tells = {} } = state === "running" ? (known ?? {}) : {};
   if (port !== undefined) showAddresses(context, referenceTo(port), addresses);
   showTold(context, id, tells);
+  count(context, id, state === "running" || state === "paused");
   context.repository.update(settingsOf(id), { IsSaved: state === "saved" });
 }
 

@@ -4,6 +4,7 @@ import { type Instance, NEVER, textOf } from "../cim/value.ts";
 import type { Context } from "./context.ts";
 import { Disks } from "./disks.ts";
 import { addDrives, filesIn } from "./files.ts";
+import { counted } from "./counters.ts";
 import { addFurniture } from "./furniture.ts";
 import { enterState, isGuest, seedGuest } from "./guests.ts";
 import type { GuestState } from "./guest-state.ts";
@@ -36,7 +37,7 @@ export class Host implements Context, Disposable {
   constructor(seed: Seed, patch: SettingsPatch = {}) {
     this.seed = seed;
     this.#settings = patchSettings(DEFAULT_SETTINGS, patch);
-    this.repository = new Repository(withUptime);
+    this.repository = new Repository((instance) => counted(withUptime(instance)));
     this.disks = new Disks(filesIn(this.repository, seed));
     addDrives(this.repository, seed);
     this.jobs = new Jobs({

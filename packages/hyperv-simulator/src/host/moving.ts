@@ -3,7 +3,8 @@ import { endsOf } from "../cim/repository.ts";
 import { type Instance, isArray, type Reference, type Scalar, textOf, type Value } from "../cim/value.ts";
 import { checkpointsOf } from "./checkpoints.ts";
 import { atPath, type Context, guestReference, pathText } from "./context.ts";
-import { removeGuest, removeSettings, resourcesOf, settingsOf } from "./guests.ts";
+import { count } from "./counters.ts";
+import { removeGuest, removeSettings, resourcesOf, settingsOf, stateOf } from "./guests.ts";
 
 /** What holds a guest together. Others, such as those to jobs, stay where they are. */
 const TIES = new Set([
@@ -31,7 +32,13 @@ export function moveGuest(from: Context, to: Context, id: string): void {
     to.repository.add(className, Object.fromEntries(there));
   }
   for (const checkpoint of checkpointsOf(from, id)) removeSettings(from, referenceTo(checkpoint));
+  count(to, id, isOn(from, id));
   removeGuest(from, id);
+}
+
+function isOn({ repository }: Context, id: string): boolean {
+  const guest = repository.get(guestReference(id));
+  return guest !== undefined && !["off", "saved"].includes(stateOf(guest));
 }
 
 /** The switch of the same name on the other host; undefined for a path to something else, or where there is none. */

@@ -1,5 +1,6 @@
 import { MICROSOFT_CLASSES } from "../gen/microsoft-schema.ts";
 import type { ClassSource } from "./class-source.ts";
+import { COUNTER_CLASSES } from "./counter-classes.ts";
 import { SYSTEM_CLASSES } from "./system-classes.ts";
 
 export interface ElementType {
@@ -44,9 +45,14 @@ const CORRECTIONS: Readonly<Record<string, Partial<ClassSource>>> = {
   Win32_Processor: { keys: ["DeviceID"] },
   Win32_LogicalDisk: { keys: ["DeviceID"] },
   Win32_NetworkAdapter: { keys: ["DeviceID"] },
+  Win32_PerfRawData: { keys: ["Name"] },
 };
 
-const SOURCES: Readonly<Record<string, ClassSource>> = { ...MICROSOFT_CLASSES, ...SYSTEM_CLASSES };
+const SOURCES: Readonly<Record<string, ClassSource>> = {
+  ...MICROSOFT_CLASSES,
+  ...COUNTER_CLASSES,
+  ...SYSTEM_CLASSES,
+};
 
 function sourceOf(name: string): ClassSource | undefined {
   const source = SOURCES[name];

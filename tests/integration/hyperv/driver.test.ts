@@ -209,6 +209,26 @@ describe("the guests of a Hyper-V host", () => {
     });
   });
 
+  it("have counters: the time of their processors, and what their disks and cards did", async () => {
+    const disks = [{ path: "C:\\VMs\\web.vhdx" }];
+    const guests = [
+      { name: "web", state: "running" as const, processors: 2, disks, macs: ["00155D010101"] },
+      { name: "twin", state: "running" as const },
+      { name: "twin", state: "running" as const },
+      { name: "off", state: "off" as const },
+    ];
+    await using hyperv = await Fronted.open({}, { guests });
+    const [web, twin, , off] = hyperv.driver.domains.stats();
+    expect(web?.cpuTimeNs).toBeGreaterThan(0n);
+    const [disk] = web?.blocks ?? [];
+    expect([disk?.readBytes, disk?.writeRequests].every((each) => (each ?? 0n) > 0n)).toBe(true);
+    expect(disk).toMatchObject({ readTimeNs: undefined, physicalBytes: undefined });
+    expect(web?.interfaces).toMatchObject([{ mac: "00:15:5d:01:01:01", receiveErrors: undefined }]);
+    expect(web?.interfaces[0]?.receiveBytes).toBeGreaterThan(0n);
+    // Counters go by names, and these two have the same.
+    expect([twin?.cpuTimeNs, off?.cpuTimeNs]).toEqual([undefined, 0n]);
+  });
+
   it("are hundreds, and each has its numbers and its events", async () => {
     const many = Array.from({ length: 300 }, (_, i) => ({ name: `guest-${i}`, state: "running" as const }));
     await using hyperv = await Fronted.open({}, { guests: many });

@@ -52,9 +52,11 @@ export class HypervDomains implements DomainFacet {
   }
 
   stats(uuids?: readonly DomainUuid[]): readonly DomainStats[] {
-    const { guests, sampler } = this.#server;
-    const chosen = uuids === undefined ? guests.all() : uuids.flatMap((uuid) => guests.find(uuid) ?? []);
-    return chosen.map((guest) => statsOf(guest, this.#server.names, sampler));
+    const { guests } = this.#server;
+    const all = guests.all();
+    const names = Map.groupBy(all, ({ name }) => name);
+    const chosen = uuids === undefined ? all : uuids.flatMap((uuid) => guests.find(uuid) ?? []);
+    return chosen.map((guest) => statsOf(guest, this.#server, names.get(guest.name)?.length === 1));
   }
 
   subscribe(listener: EventListener): Disposable {

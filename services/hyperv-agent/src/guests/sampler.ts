@@ -4,6 +4,7 @@ import { type MsvmSession, serviceReference, settingReference } from "../msvm/se
 import { readMsvm } from "../msvm/read.ts";
 import { isKind } from "../settings/model.ts";
 import type { CallOptions } from "../wsman/client.ts";
+import { type Counters, NO_COUNTERS, readCounters } from "./counters.ts";
 import type { Facts } from "./facts.ts";
 import type { Guest } from "./guest.ts";
 import type { Guests } from "./guests.ts";
@@ -27,6 +28,7 @@ const WANTED = [0, 103];
 export class Sampler {
   readonly #guests: Guests;
   readonly #samples = new Map<string, Sample>();
+  #counters = NO_COUNTERS;
   /** Of disks by their path; 0 where the host does not tell. */
   readonly #sizes = new Map<string, bigint>();
 
@@ -36,6 +38,10 @@ export class Sampler {
 
   of(key: string): Sample | undefined {
     return this.#samples.get(key);
+  }
+
+  get counters(): Counters {
+    return this.#counters;
   }
 
   sizeOf(path: string): bigint {
@@ -58,6 +64,7 @@ export class Sampler {
     forget(this.#sizes, paths);
     for (let from = 0; from < active.length; from += PER_CALL)
       await this.#summarize(session, active.slice(from, from + PER_CALL), options);
+    this.#counters = await readCounters(session, options);
     // All at once: the client has a few connections and lets the rest wait.
     const fresh = [...paths].filter((path) => !this.#sizes.has(path));
     await Promise.all(fresh.map(async (path) => this.#sizes.set(path, await sizeAt(session, path, options))));

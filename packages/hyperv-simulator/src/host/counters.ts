@@ -2,7 +2,6 @@ import { reference } from "../cim/path.ts";
 import { isInstanceOf } from "../cim/repository.ts";
 import { type Instance, numberOf, textOf } from "../cim/value.ts";
 import { type Context, guestReference } from "./context.ts";
-import { resourcesOf, settingsOf } from "./guests.ts";
 import { RESOURCES } from "./resources.ts";
 
 const CPU = "Win32_PerfRawData_HvStats_HyperVHypervisorVirtualProcessor";
@@ -27,10 +26,10 @@ const TICKS_PER_MS = 10_000;
 type Named = readonly [className: string, name: string];
 
 /** What a guest that runs has counters of, by the names that they have there. */
-function namesOf(context: Context, id: string): readonly Named[] {
+function namesOf(context: Context, id: string, resources: readonly Instance[]): readonly Named[] {
   const guest = context.repository.get(guestReference(id));
   const name = guest === undefined ? "" : textOf(guest, "ElementName");
-  return resourcesOf(context, settingsOf(id)).flatMap((resource): readonly Named[] => {
+  return resources.flatMap((resource): readonly Named[] => {
     const kind = textOf(resource, "ResourceSubType");
     if (kind === RESOURCES.processor.subType)
       return Array.from({ length: numberOf(resource, "VirtualQuantity") }, (_, n) => [
@@ -46,8 +45,8 @@ function namesOf(context: Context, id: string): readonly Named[] {
 }
 
 /** Counts from now on what a guest does, or not any more. */
-export function count(context: Context, id: string, runs: boolean): void {
-  for (const [className, Name] of namesOf(context, id)) {
+export function count(context: Context, id: string, resources: readonly Instance[], runs: boolean): void {
+  for (const [className, Name] of namesOf(context, id, resources)) {
     const path = reference(className, { Name });
     const isThere = context.repository.get(path) !== undefined;
     if (runs && !isThere) context.repository.add(className, { Name, Timestamp_Object: Date.now() });

@@ -140,7 +140,7 @@ export function resourceOf(context: Context, id: string, className: string): Ins
 }
 
 export function removeGuest(context: Context, id: string): void {
-  count(context, id, false);
+  count(context, id, resourcesOf(context, settingsOf(id)), false);
   removeSettings(context, settingsOf(id));
   removeDevices(context, id);
   context.repository.remove(guestReference(id));
@@ -178,7 +178,8 @@ export function enterState(context: Context, id: string, state: GuestState, requ
   const { addresses = [], tells = {} } = state === "running" ? (known ?? {}) : {};
   if (port !== undefined) showAddresses(context, referenceTo(port), addresses);
   showTold(context, id, tells);
-  count(context, id, state === "running" || state === "paused");
+  const resources = resourcesOf(context, settingsOf(id));
+  count(context, id, resources, state === "running" || state === "paused");
   context.repository.update(settingsOf(id), { IsSaved: state === "saved" });
 }
 

@@ -32,7 +32,7 @@ export function moveGuest(from: Context, to: Context, id: string): void {
     to.repository.add(className, Object.fromEntries(there));
   }
   for (const checkpoint of checkpointsOf(from, id)) removeSettings(from, referenceTo(checkpoint));
-  count(to, id, isOn(from, id));
+  count(to, id, resourcesOf(to, settingsOf(id)), isOn(from, id));
   removeGuest(from, id);
 }
 

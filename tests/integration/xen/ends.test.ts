@@ -96,7 +96,9 @@ describe("guests of a real Xen when something ends that should not", () => {
     await xen.up("again");
     // The agent ends the moment it has taken the domain apart and is about to make it anew.
     {
-      await using _struck = await wrapXl('[ $1 = create ] && kill -9 $(pidof node)\nexec /usr/sbin/real/xl "$@"');
+      await using _struck = await wrapXl(
+        '[ $1 = create ] && kill -9 $(pidof node)\nexec /usr/sbin/real/xl "$@"',
+      );
       await xen.reboot("again");
       await xen.host.agent.exited;
     }

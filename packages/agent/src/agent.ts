@@ -32,6 +32,7 @@ import { followDriver } from "./driver-events.ts";
 import { EventHub } from "./events/event-hub.ts";
 import { EventLog } from "./events/event-log.ts";
 import { LineLog } from "./journal/line-log.ts";
+import { beAlone } from "./machine/alone.ts";
 import { makeDir } from "./journal/make-dir.ts";
 import { AgentMetrics } from "./metrics/agent-metrics.ts";
 import { MigrationMetrics } from "./metrics/migration-metrics.ts";
@@ -126,6 +127,7 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
   const host = hostName(options.host);
   const { stateDir, runDir } = options;
   for (const dir of [stateDir, runDir]) await makeDir(dir);
+  scope.own(await beAlone(stateDir));
   const logger = options.logger ?? createLogger({ service: "agent", host, level: "silent" });
   const metrics = options.metrics ?? createMetrics({ service: "agent", host });
   const tls = options.tlsDir === undefined ? undefined : await tlsFrom(options.tlsDir);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Child } from "@virtmesh/lab/process";
 import { repositoryRoot } from "@virtmesh/lab/repository";
+import { tempDir, testAgent } from "./support.ts";
 import { makeRunFolder, removeRunFolder } from "@virtmesh/lab/run-folder";
 
 describe("an agent whose directories cannot be made", () => {
@@ -26,5 +27,19 @@ describe("an agent whose directories cannot be made", () => {
     expect(agent.tail()).toContainEqual(
       expect.stringContaining(`fatal: cannot make the directory ${path}: `),
     );
+  });
+});
+
+describe("a second agent with the state directory of one that runs", () => {
+  it("does not start: it would take up the other's migrations, and overwrite its run tokens", async () => {
+    await using dir = await tempDir();
+    {
+      await using _first = await testAgent("host-a", dir.path);
+      await expect(testAgent("host-a", dir.path)).rejects.toMatchObject({
+        reason: "HOST_SETUP",
+        message: expect.stringContaining("another agent works with it"),
+      });
+    }
+    await using _next = await testAgent("host-a", dir.path);
   });
 });

@@ -77,6 +77,18 @@ describe("devices of guests of ESX", () => {
     expect(told).toContainEqual({ kind: "device", type: "updated", device: "sda", detail: "" });
   });
 
+  it("have floppy drives, whose medium changes as well", async () => {
+    const floppy = (file: string): string =>
+      `<disk type='file' device='floppy'>${file === "" ? "" : `<source file='${file}'/>`}<target dev='fda' bus='fdc'/></disk>`;
+    const made = await define("old", floppy(""));
+    expect(made.disks).toEqual([expect.objectContaining({ target: "fda", device: "floppy", source: "" })]);
+    const change = need(driver, "devices", "update");
+    const config = { live: false, config: true, force: false };
+    const changed = await change(made.uuid, floppy("[LocalDS_0] one.iso"), config, call);
+    expect(changed.disks[0]).toMatchObject({ device: "floppy", source: "[LocalDS_0] one.iso" });
+    expect((await change(made.uuid, floppy(""), config, call)).disks[0]).toMatchObject({ source: "" });
+  });
+
   it("have cards whose cable is pulled and plugged in again", async () => {
     await update(card("VM Network", "<link state='down'/>"));
     expect(await xml()).toContain("<link state='down'/>");

@@ -1,6 +1,6 @@
 /** Where on its controllers vSphere has a disk. */
 export interface DiskPlace {
-  readonly bus: "scsi" | "ide" | "sata";
+  readonly bus: "scsi" | "ide" | "sata" | "fdc";
   /** Number of the controller among those of its kind. */
   readonly controller: number;
   readonly unit: number;
@@ -8,8 +8,8 @@ export interface DiskPlace {
 
 /** A SCSI controller is its own seventh unit. */
 export const SCSI_SELF = 7;
-const PER_CONTROLLER = { scsi: 15, ide: 2, sata: 30 } as const;
-const PREFIX = { scsi: "sd", ide: "hd", sata: "sd" } as const;
+const PER_CONTROLLER = { scsi: 15, ide: 2, sata: 30, fdc: 2 } as const;
+const PREFIX = { scsi: "sd", ide: "hd", sata: "sd", fdc: "fd" } as const;
 
 /** The name that libvirt gives a disk there: the third of the second SCSI controller is `sdr`. */
 export function targetOf({ bus, controller, unit }: DiskPlace): string {

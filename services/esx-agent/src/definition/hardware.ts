@@ -38,7 +38,7 @@ export interface PlacedDisk {
   readonly label: string;
   readonly controllerKey: number;
   readonly place: DiskPlace;
-  readonly device: "disk" | "cdrom";
+  readonly device: "disk" | "cdrom" | "floppy";
   /** `[datastore] folder/file`; empty for an empty drive and for one that is no file. */
   readonly file: string;
   /** 0 where it is not told. */
@@ -75,22 +75,30 @@ export function hardwareOf(config: VimNode): Hardware {
   };
 }
 
+/** Controllers that need no model. */
+const BUSES: Readonly<Record<string, DiskPlace["bus"]>> = {
+  VirtualIDEController: "ide",
+  VirtualAHCIController: "sata",
+  VirtualSIOController: "fdc",
+};
+
+/** What hangs at them, by what libvirt calls it. */
+const DRIVES: Readonly<Record<string, PlacedDisk["device"]>> = {
+  VirtualDisk: "disk",
+  VirtualCdrom: "cdrom",
+  VirtualFloppy: "floppy",
+};
+
 function controllerOf(device: VimNode): readonly Controller[] {
   const model = modelOf(SCSI_MODELS, device.type);
-  const bus =
-    model !== undefined
-      ? "scsi"
-      : device.type === "VirtualIDEController"
-        ? "ide"
-        : device.type === "VirtualAHCIController"
-          ? "sata"
-          : undefined;
+  const bus = model !== undefined ? "scsi" : BUSES[device.type];
   if (bus === undefined) return [];
   return [{ key: keyOf(device), type: device.type, bus, number: numberAt(device, "busNumber") ?? 0, model }];
 }
 
 function diskOf(device: VimNode, controllers: readonly Controller[]): readonly PlacedDisk[] {
-  if (device.type !== "VirtualDisk" && device.type !== "VirtualCdrom") return [];
+  const kind = DRIVES[device.type];
+  if (kind === undefined) return [];
   const owner = controllers.find((each) => each.key === numberAt(device, "controllerKey"));
   if (owner === undefined) return [];
   const file = textAt(device, "backing", "fileName") ?? "";
@@ -102,7 +110,7 @@ function diskOf(device: VimNode, controllers: readonly Controller[]): readonly P
       label: labelOf(device),
       controllerKey: owner.key,
       place: { bus: owner.bus, controller: owner.number, unit: numberAt(device, "unitNumber") ?? 0 },
-      device: device.type === "VirtualCdrom" ? "cdrom" : "disk",
+      device: kind,
       file,
       capacityBytes: bigAt(device, "capacityInBytes") ?? (bigAt(device, "capacityInKB") ?? 0n) * 1024n,
       other: file === "" && device.type === "VirtualDisk" && backing !== "",

@@ -126,15 +126,7 @@ function plugged(definition: DomainDefinition, now: Hardware, removed: readonly 
   const ownerOf = (place: DiskPlace): Controller => {
     const found = controllers.find((each) => each.bus === place.bus && each.number === place.controller);
     if (found !== undefined) return found;
-    // Every machine has its two IDE controllers, at these keys.
-    if (place.bus === "ide")
-      return {
-        key: 200 + place.controller,
-        type: "VirtualIDEController",
-        bus: "ide",
-        number: place.controller,
-        model: undefined,
-      };
+    if (place.bus === "ide" || place.bus === "fdc") return builtIn(place.bus, place.controller);
     const model = place.bus === "scsi" ? scsiModel(definition, place.controller) : undefined;
     const type = model === undefined ? "VirtualAHCIController" : SCSI_MODELS[model];
     const made: Controller = { key: next--, type, bus: place.bus, number: place.controller, model };
@@ -157,6 +149,12 @@ function plugged(definition: DomainDefinition, now: Hardware, removed: readonly 
   }
   const deviceChange = [...removed, ...edited(definition, now), ...added];
   return deviceChange.length === 0 ? {} : { deviceChange };
+}
+
+/** Every machine has two controllers for IDE and one for floppies, at these keys. */
+function builtIn(bus: "ide" | "fdc", number: number): Controller {
+  const [type, key] = bus === "ide" ? ["VirtualIDEController", 200] : ["VirtualSIOController", 400];
+  return { key: key + number, type, bus, number, model: undefined };
 }
 
 /** Drives with another medium, and cards that are connected otherwise. */
@@ -187,13 +185,13 @@ function scsiModel({ devices }: DomainDefinition, number: number): ScsiModel {
 
 function placeOfDisk({ name }: DomainDefinition, { target }: Disk): DiskPlace {
   const place =
-    target.bus === "scsi" || target.bus === "ide" || target.bus === "sata"
+    target.bus === "scsi" || target.bus === "ide" || target.bus === "sata" || target.bus === "fdc"
       ? placeOf(target.bus, target.dev)
       : undefined;
   if (place !== undefined) return place;
   throw new VirtError(
     "CONFIG_UNSUPPORTED",
-    `guest "${name}" cannot have a disk ${target.dev} on the bus ${target.bus ?? "of that name"}: vSphere has scsi (sda), sata (sda) and ide (hda)`,
+    `guest "${name}" cannot have a disk ${target.dev} on the bus ${target.bus ?? "of that name"}: vSphere has scsi (sda), sata (sda), ide (hda) and fdc (fda, for floppies)`,
     { resource: { type: "device", name: target.dev } },
   );
 }
@@ -201,6 +199,13 @@ function placeOfDisk({ name }: DomainDefinition, { target }: Disk): DiskPlace {
 function diskDevice(disk: Disk, key: number, controllerKey: number, unitNumber: number): VimObject {
   const file = sourcePath(disk) ?? "";
   const where = { controllerKey, unitNumber };
+  if (disk.device === "floppy") {
+    const backing =
+      file === ""
+        ? { $type: "VirtualFloppyRemoteDeviceBackingInfo", deviceName: "", useAutoDetect: false }
+        : { $type: "VirtualFloppyImageBackingInfo", fileName: file };
+    return { ...{ $type: "VirtualFloppy", key, backing }, connectable: mediumIn(file), ...where };
+  }
   if (disk.device === "cdrom") {
     const backing =
       file === ""
@@ -208,13 +213,17 @@ function diskDevice(disk: Disk, key: number, controllerKey: number, unitNumber: 
         : { $type: "VirtualCdromIsoBackingInfo", fileName: file };
     return {
       ...{ $type: "VirtualCdrom", key, backing },
-      connectable: { startConnected: file !== "", allowGuestControl: true, connected: file !== "" },
+      connectable: mediumIn(file),
       ...where,
     };
   }
   const backing = { $type: "VirtualDiskFlatVer2BackingInfo", fileName: file, diskMode: "persistent" };
   // The size of a disk that exists is its own.
   return { $type: "VirtualDisk", key, backing, ...where, capacityInKB: 0 };
+}
+
+function mediumIn(file: string): VimObject {
+  return { startConnected: file !== "", allowGuestControl: true, connected: file !== "" };
 }
 
 function nicDevice(nic: Interface, key: number): VimObject {
@@ -248,7 +257,7 @@ function staysDisk(wanted: Disk, there: PlacedDisk): boolean {
     wanted.target.dev === targetOf(there.place) &&
     wanted.target.bus === there.place.bus &&
     wanted.device === there.device;
-  return isIt && (there.device === "cdrom" || isSameFile(wanted, there));
+  return isIt && (there.device !== "disk" || isSameFile(wanted, there));
 }
 
 function isSameFile(wanted: Disk, there: PlacedDisk): boolean {

@@ -24,7 +24,7 @@ export class EsxDevices extends OneDefinitionDevices<Guest> {
     this.#guests = guests;
   }
 
-  /** The medium of a CD drive, and what a network card is connected to and whether. A locked tray is the guest's to open. */
+  /** The medium of a CD or floppy drive, and what a network card is connected to and whether. A locked tray is the guest's to open. */
   async update(
     uuid: DomainUuid,
     xml: string,
@@ -53,11 +53,11 @@ function checkChange({ name }: Guest, was: FoundDevice, now: OneDevice): void {
   }
   throw new VirtError(
     "CONFIG_UNSUPPORTED",
-    `${describeDevice(was)} of guest "${name}" cannot change so: vSphere changes the medium of a CD drive, and the network and the link of a card; detach it and attach another for the rest`,
+    `${describeDevice(was)} of guest "${name}" cannot change so: vSphere changes the medium of a drive, and the network and the link of a card; detach it and attach another for the rest`,
     { resource: { type: "device", name: deviceName(was) } },
   );
 }
 
 function isDrive(device: OneDevice): boolean {
-  return device.list === "disks" && device.device.device === "cdrom";
+  return device.list === "disks" && (device.device.device === "cdrom" || device.device.device === "floppy");
 }

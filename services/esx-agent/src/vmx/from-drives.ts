@@ -29,11 +29,14 @@ const MANY_UNITS = { hardware: 13n, scsi: 64 };
 export const PASSTHROUGH_CDROM = "/vmfs/devices/cdrom/";
 export const NOTHING_IN_IT = "emptyBackingString";
 
+/** What floppies do not hang at: a .vmx file has words of their own for those. */
+type DriveBus = Exclude<DiskPlace["bus"], "fdc">;
+
 /** Disks and drives, with the controllers up to the last one that has any. @throws CONFIG_INVALID */
 export function drivesOf(vmx: VmxSettings, reading: VmxReading): Drives {
   const units =
     (vmx.integer("virtualHW.version") ?? 0n) >= MANY_UNITS.hardware ? { ...UNITS, ...MANY_UNITS } : UNITS;
-  const on = (bus: DiskPlace["bus"], count: number): readonly Disk[] =>
+  const on = (bus: DriveBus, count: number): readonly Disk[] =>
     upTo(count)
       .filter((controller) => bus === "ide" || vmx.flag(`${bus}${controller}.present`))
       .flatMap((controller) =>
@@ -83,7 +86,11 @@ function scsiController(vmx: VmxSettings, index: number): Controller {
   return { type: "scsi", index, model };
 }
 
-function driveAt(vmx: VmxSettings, place: DiskPlace, reading: VmxReading): readonly Disk[] {
+function driveAt(
+  vmx: VmxSettings,
+  place: DiskPlace & { readonly bus: DriveBus },
+  reading: VmxReading,
+): readonly Disk[] {
   const { bus, controller, unit } = place;
   const prefix = `${bus}${controller}:${unit}`;
   // A drive of whoever has the console open is none of the host's.
@@ -143,7 +150,7 @@ function driveAt(vmx: VmxSettings, place: DiskPlace, reading: VmxReading): reado
   );
 }
 
-const HARD_DISKS: Readonly<Record<DiskPlace["bus"], readonly string[] | undefined>> = {
+const HARD_DISKS: Readonly<Record<DriveBus, readonly string[] | undefined>> = {
   scsi: ["scsi-harddisk", "disk"],
   ide: ["ata-harddisk", "disk"],
   sata: undefined,

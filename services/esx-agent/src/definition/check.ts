@@ -1,6 +1,8 @@
 import { VirtError } from "@virtmesh/core/errors";
-import { busOf } from "@virtmesh/documents/domain/devices/disk";
+import type { Controller } from "@virtmesh/documents/domain/devices/controller";
+import { busOf, type Disk } from "@virtmesh/documents/domain/devices/disk";
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
+import type { Video } from "@virtmesh/documents/domain/devices/video";
 import { diffDomains } from "@virtmesh/documents/domain/diff";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { parseDomain } from "@virtmesh/documents/domain/document";
@@ -8,6 +10,8 @@ import { placeOf } from "./disk-places.ts";
 import { NIC_MODELS, SCSI_MODELS, type ScsiModel } from "./hardware.ts";
 
 const MIB = 1n << 20n;
+/** Of the screen that a guest has without more being said. */
+const VRAM_KIB = 4096;
 
 /**
  * The definition as vSphere would have it, with what it fills in: controllers, models of cards. Nothing that was given is
@@ -41,10 +45,12 @@ function keptBy(given: IdentifiedDomain): IdentifiedDomain {
     ...(title === undefined ? {} : { title }),
     ...(description === undefined ? {} : { description }),
     ...(metadata === undefined ? {} : { metadata }),
+    ...usual(given),
     currentMemory: { bytes: (current / MIB) * MIB },
     vcpu: {
       count: given.vcpu.count,
       ...(given.vcpu.current === undefined ? {} : { current: given.vcpu.current }),
+      ...(given.vcpu.placement === "static" ? { placement: given.vcpu.placement } : {}),
     },
     os: {
       ...base.os,
@@ -53,22 +59,76 @@ function keptBy(given: IdentifiedDomain): IdentifiedDomain {
     },
     devices: {
       ...base.devices,
-      controllers: scsiNumbers(given).map((index) => ({ type: "scsi", index, model: modelAt(given, index) })),
+      controllers: [
+        ...scsiNumbers(given).map((index) => ({
+          type: "scsi" as const,
+          index,
+          model: modelAt(given, index),
+        })),
+        ...devices.controllers.flatMap(controllerKept),
+      ],
       disks: disks.map(({ target, device, ...disk }) => ({
         ...{ type: "file", device, target: { dev: target.dev, bus: busOf({ ...disk, device, target }) } },
         // A CD is never written, whether that is said or not.
         ...(device === "cdrom" && disk.readonly === true ? { readonly: true } : {}),
+        ...(isWhereNamed(disk.address, target.dev, busOf({ ...disk, device, target }))
+          ? { address: disk.address }
+          : {}),
         ...(disk.source?.file === undefined ? {} : { source: { file: disk.source.file, seclabels: [] } }),
       })) as IdentifiedDomain["devices"]["disks"],
       interfaces: devices.interfaces.flatMap(cardKept),
+      videos: devices.videos.slice(0, 1).flatMap(screenKept),
     },
   };
+}
+
+/** What a definition may say of a guest's life, since it is so of every guest of vSphere. */
+function usual({ clock, onPoweroff, onReboot, onCrash }: IdentifiedDomain): Partial<IdentifiedDomain> {
+  return {
+    ...(clock?.offset === "utc" ? { clock: { offset: clock.offset, timers: [] } } : {}),
+    ...(onPoweroff === "destroy" ? { onPoweroff } : {}),
+    ...(onReboot === "restart" ? { onReboot } : {}),
+    ...(onCrash === "destroy" ? { onCrash } : {}),
+  };
+}
+
+/** Controllers that vSphere has, or makes for the disks at them. */
+function controllerKept({ type, index }: Controller): readonly Controller[] {
+  if (type !== "ide" && type !== "sata" && type !== "fdc") return [];
+  return [{ type, ...(index === undefined ? {} : { index }) }];
+}
+
+/** An address that says the same as the name of the disk. */
+function isWhereNamed(address: Disk["address"], dev: string, bus: Disk["target"]["bus"]): boolean {
+  if (address?.type !== "drive") return false;
+  if (bus !== "scsi" && bus !== "ide" && bus !== "sata" && bus !== "fdc") return false;
+  const place = placeOf(bus, dev);
+  // IDE has one controller with two buses to libvirt.
+  const controller = bus === "ide" ? address.bus : address.controller;
+  return place !== undefined && place.controller === controller && place.unit === address.unit;
+}
+
+/** The screen that every guest of vSphere has. */
+function screenKept({ model }: Video): readonly Video[] {
+  if (model?.type !== "vmvga" || (model.vram ?? VRAM_KIB) !== VRAM_KIB) return [];
+  const { type, vram, primary } = model;
+  return [
+    {
+      model: {
+        type,
+        ...(vram === undefined ? {} : { vram }),
+        ...(primary === undefined ? {} : { primary }),
+      },
+    },
+  ];
 }
 
 function cardKept(nic: Interface): readonly Interface[] {
   const model = nic.model !== undefined && nic.model in NIC_MODELS ? nic.model : "e1000";
   const common = {
-    ...(nic.mac === undefined ? {} : { mac: { address: nic.mac.address } }),
+    ...(nic.mac === undefined
+      ? {}
+      : { mac: { address: nic.mac.address, ...(nic.mac.type === undefined ? {} : { type: nic.mac.type }) } }),
     ...(nic.link === undefined ? {} : { link: nic.link }),
     model,
   };

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AgentOptions, type RunningAgent, startAgent } from "@virtmesh/agent/agent";
+import { diskMoveModule } from "@virtmesh/agent/disk-moves/module";
 import { migrationModule } from "@virtmesh/agent/migration/module";
 import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
 import { type Domain, DomainServiceService as D } from "@virtmesh/api/gen/virtmesh/v1/domain";
@@ -79,6 +80,7 @@ export class TwoAgents extends Scope {
       },
       modules: [
         migrationModule,
+        diskMoveModule,
         // Hears of other agents behind the migrations, over the same connection.
         async ({ mesh }) => {
           const directory = watchAgents(mesh as NonNullable<typeof mesh>);
@@ -111,6 +113,11 @@ export class TwoAgents extends Scope {
     this.#agents.delete(host);
     await found?.channel[Symbol.asyncDispose]();
     await found?.agent[Symbol.asyncDispose]();
+  }
+
+  /** URL of the NATS server that both are at. */
+  get nats(): string {
+    return this.#nats;
   }
 
   channel(host: HostName): Channel {

@@ -4,64 +4,15 @@ import {
   MigrationMode,
   MigrationStorage,
 } from "@virtmesh/api/gen/virtmesh/v1/migration";
-import { createHypervDriver } from "@virtmesh/hyperv-agent/driver";
-import { type Seed, seedFrom } from "@virtmesh/hyperv-simulator/host/seed";
-import type { SettingsPatch } from "@virtmesh/hyperv-simulator/host/settings";
-import { introduce, type Simulator, startSimulator } from "@virtmesh/hyperv-simulator/server";
-import { type Behind, type HostName, TwoAgents } from "../two-agents.ts";
+import type { Seed } from "@virtmesh/hyperv-simulator/host/seed";
+import type { HostName } from "../two-agents.ts";
+import { DISK, GUEST, type Hosts, startTwoHosts, WEB } from "./two-hosts.ts";
 
 jest.setTimeout(60_000);
 
-const LOGIN = { user: "Administrator", password: "Secret-1" };
-const WEB = "A1B2C3D4-0001-4000-8000-000000000001";
-const DISK = "C:\\VMs\\web.vhdx";
 const RUNNING = { state: DomainState.DOMAIN_STATE_RUNNING };
 const COPY = { storage: MigrationStorage.MIGRATION_STORAGE_COPY };
-const GUEST = { name: "web", id: WEB, state: "running" as const, macs: ["00155D000001"] };
 const SLOW = { jobs: { durationMs: 400 } };
-
-type Hosts = Readonly<Record<HostName, Simulator>>;
-
-function behind({ port }: Simulator, host: HostName): Behind {
-  return {
-    uri: `hyperv://${host}/`,
-    createDriver: ({ logger, signal, stateDir }) =>
-      createHypervDriver({
-        endpoint: { host: "127.0.0.1", port, tls: false },
-        credentials: { scheme: "negotiate", ...LOGIN },
-        ...{ logger, signal, stateDir },
-      }),
-  };
-}
-
-async function start(
-  settings: SettingsPatch = {},
-  seeds: Partial<Record<HostName, Partial<Seed>>> = {},
-): Promise<{ readonly agents: TwoAgents; readonly hosts: Hosts } & AsyncDisposable> {
-  const open = (seed: Partial<Seed>): Promise<Simulator> =>
-    startSimulator({
-      ...{ seed: seedFrom(seed), settings, credentials: LOGIN, address: "127.0.0.1", port: 0 },
-    });
-  const disks = [{ path: DISK }];
-  const hosts = {
-    "host-a": await open({
-      ...{ hostName: "HV1", hostUuid: crypto.randomUUID(), guests: [{ ...GUEST, disks }] },
-      ...seeds["host-a"],
-    }),
-    "host-b": await open({
-      ...{ hostName: "HV2", hostUuid: crypto.randomUUID(), guests: [] },
-      ...seeds["host-b"],
-    }),
-  };
-  introduce(Object.values(hosts));
-  const agents = await TwoAgents.start(
-    { "host-a": behind(hosts["host-a"], "host-a"), "host-b": behind(hosts["host-b"], "host-b") },
-    async () => {
-      for (const host of Object.values(hosts)) await host[Symbol.asyncDispose]();
-    },
-  );
-  return { agents, hosts, [Symbol.asyncDispose]: () => agents[Symbol.asyncDispose]() };
-}
 
 /** Which of the hosts have the guest, or something planned for it. */
 function whereabouts(hosts: Hosts): readonly string[] {
@@ -79,7 +30,7 @@ const AWAY = ["HV2 Msvm_ComputerSystem"];
 
 describe("a guest of a Hyper-V host", () => {
   it("goes to another host with its disks while it runs, says so on both, and comes back", async () => {
-    await using both = await start();
+    await using both = await startTwoHosts();
     const { agents, hosts } = both;
     expect(await agents.outcome(await agents.migrate("web", COPY))).toBe("");
     expect(await agents.get("host-b", "web")).toMatchObject({ ...RUNNING, stateReason: "migrated" });
@@ -103,7 +54,10 @@ describe("a guest of a Hyper-V host", () => {
 
   it("goes there alone when both hosts see its disks, and has them elsewhere when that is asked", async () => {
     const shared = "\\\\files\\vms\\web.vhdx";
-    await using both = await start({}, { "host-a": { guests: [{ ...GUEST, disks: [{ path: shared }] }] } });
+    await using both = await startTwoHosts(
+      {},
+      { "host-a": { guests: [{ ...GUEST, disks: [{ path: shared }] }] } },
+    );
     const { agents } = both;
     expect(await agents.outcome(await agents.migrate("web"))).toBe("");
     expect((await agents.get("host-b", "web")).disks).toMatchObject([{ source: shared }]);
@@ -115,7 +69,7 @@ describe("a guest of a Hyper-V host", () => {
   });
 
   it("goes there while it is off", async () => {
-    await using both = await start();
+    await using both = await startTwoHosts();
     const { agents, hosts } = both;
     await agents.destroy("host-a", "web");
     const mode = MigrationMode.MIGRATION_MODE_OFFLINE;
@@ -125,7 +79,7 @@ describe("a guest of a Hyper-V host", () => {
   });
 
   it("stays when it is called off on the way, and nothing of it is left there", async () => {
-    await using both = await start(SLOW);
+    await using both = await startTwoHosts(SLOW);
     const { agents, hosts } = both;
     const migrating = hosts["host-a"].host.begins("CheckVirtualSystemIsMigratable");
     const operation = await agents.migrate("web", COPY);
@@ -137,10 +91,24 @@ describe("a guest of a Hyper-V host", () => {
     expect(agents.told).toEqual([]);
   });
 
+  it("is sent home when it is called off, and the host moves it all the same", async () => {
+    await using both = await startTwoHosts({ jobs: { durationMs: 300, cancels: "refused" } });
+    const { agents, hosts } = both;
+    const moving = underWay(hosts);
+    const operation = await agents.migrate("web", COPY);
+    await moving;
+    await agents.cancel(operation);
+    await until(hosts, AWAY);
+    expect(await agents.outcome(operation)).toContain("cancelled");
+    expect(whereabouts(hosts)).toEqual(AT_HOME);
+    expect(await agents.get("host-a", "web")).toMatchObject({ ...RUNNING, disks: [{ source: DISK }] });
+    expect([agents.names("host-b"), agents.told]).toEqual([[], []]);
+  });
+
   it.each<readonly HostName[]>([["host-a"], ["host-b"], ["host-a", "host-b"]])(
     "is where it was when agents ended on the way and came back: %s %s",
     async (...victims) => {
-      await using both = await start(SLOW);
+      await using both = await startTwoHosts(SLOW);
       const { agents, hosts } = both;
       const moving = underWay(hosts);
       const operation = await agents.migrate("web", COPY);
@@ -158,7 +126,7 @@ describe("a guest of a Hyper-V host", () => {
 
   it("stays, and why is said, when the host cannot move it", async () => {
     const jobFailures = [{ method: "MigrateVirtualSystemToHost", code: 32_768, description: "kein Platz" }];
-    await using both = await start({ jobFailures });
+    await using both = await startTwoHosts({ jobFailures });
     const { agents, hosts } = both;
     expect(await agents.outcome(await agents.migrate("web", COPY))).toContain("kein Platz");
     expect(whereabouts(hosts)).toEqual(AT_HOME);
@@ -174,7 +142,7 @@ describe("a guest of a Hyper-V host", () => {
     ["to the same host by another agent", COPY, "the agent of another one", { hostName: "HV1" }],
     ["to a host without live migrations", COPY, "not enabled on the Hyper-V host HV2", { migrations: false }],
   ])("is not moved %s", async (_, more, why, there = {}) => {
-    await using both = await start({}, { "host-b": { hostName: "HV2", guests: [], ...there } });
+    await using both = await startTwoHosts({}, { "host-b": { hostName: "HV2", guests: [], ...there } });
     await expect(both.agents.migrate("web", more)).rejects.toMatchObject({
       reason: "MIGRATION_BLOCKED",
       message: expect.stringContaining(why),

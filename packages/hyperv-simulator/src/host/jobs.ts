@@ -117,6 +117,7 @@ export class Jobs {
 
   /** Ends a job before its time; false when it does not let itself be ended, or has ended. */
   cancel(job: Reference, state: "terminated" | "killed"): boolean {
+    if (this.#settings().jobs.cancels === "refused") return false;
     const cancel = this.#cancels.get(identity(job));
     cancel?.(state);
     return cancel !== undefined;

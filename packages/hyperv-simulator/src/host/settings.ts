@@ -8,6 +8,8 @@ export interface Settings {
     readonly durationMs: number;
     /** How long after their end jobs are to be seen. */
     readonly removeAfterMs: number;
+    /** Whether a job that says it can be ended lets itself be: that it says so promises nothing. */
+    readonly cancels: "obeyed" | "refused";
   };
   readonly jobFailures: readonly JobFailureRule[];
   readonly disturbances: readonly Disturbance[];
@@ -54,7 +56,7 @@ export interface Disturbance {
 }
 
 export const DEFAULT_SETTINGS: Settings = {
-  jobs: { when: "usual", durationMs: 20, removeAfterMs: 300_000 },
+  jobs: { when: "usual", durationMs: 20, removeAfterMs: 300_000, cancels: "obeyed" },
   jobFailures: [],
   disturbances: [],
   guestShutdown: "obeys",

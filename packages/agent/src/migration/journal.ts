@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { MigrationOffer } from "@virtmesh/core/driver/migration";
@@ -53,8 +54,11 @@ export class MigrationJournal implements AsyncDisposable {
     this.#torn = torn;
   }
 
-  /** Durable when it resolves, and so is the file's name. @throws WRONG_STATE when there is one for this migration and side. */
-  static async create(dir: string, header: JournalHeader): Promise<MigrationJournal> {
+  /**
+   * Durable when it resolves, and so is the file's name; nothing is left of it when it throws.
+   * @throws WRONG_STATE when there is one for this migration and side.
+   */
+  static async create(dir: string, header: JournalHeader, first?: JournalEntry): Promise<MigrationJournal> {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const path = pathOf(dir, header.offer.plan.id, header.side);
     const file = await open(path, "ax", 0o600).catch((e: unknown) => {
@@ -67,7 +71,8 @@ export class MigrationJournal implements AsyncDisposable {
     });
     const journal = new MigrationJournal(file, false);
     try {
-      await journal.#write(JSON.stringify(header, bigintOut));
+      const head = JSON.stringify(header, bigintOut);
+      await journal.#write(first === undefined ? head : `${head}\n${lineText(first)}`);
       await syncDirectory(dir);
       return journal;
     } catch (e) {
@@ -77,10 +82,10 @@ export class MigrationJournal implements AsyncDisposable {
     }
   }
 
-  /** Goes on with one that is there. */
+  /** Goes on with one that is there: a new one would have no header. */
   static async reopen(dir: string, id: MigrationId, side: JournalSide): Promise<MigrationJournal> {
     const path = pathOf(dir, id, side);
-    const file = await open(path, "a");
+    const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
     return new MigrationJournal(file, !(await readFile(path, "utf8")).endsWith("\n"));
   }
 
@@ -89,8 +94,8 @@ export class MigrationJournal implements AsyncDisposable {
    * caller's, and does not stop the next.
    */
   append(entry: JournalEntry, note?: string): Promise<void> {
-    const line: JournalLine = { entry, atMs: Date.now(), ...(note === undefined ? {} : { note }) };
-    const written = this.#last.then(() => this.#write(JSON.stringify(line)));
+    const text = lineText(entry, note);
+    const written = this.#last.then(() => this.#write(text));
     this.#last = written.catch(() => undefined);
     return written;
   }
@@ -110,14 +115,20 @@ export class MigrationJournal implements AsyncDisposable {
   }
 }
 
+function lineText(entry: JournalEntry, note?: string): string {
+  return JSON.stringify({
+    entry,
+    atMs: Date.now(),
+    ...(note === undefined ? {} : { note }),
+  } satisfies JournalLine);
+}
+
 /** Promise never to run a guest of a migration that this agent knows nothing of, durably. */
 export async function journalRefusal(dir: string, id: MigrationId): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const file = await open(refusalOf(dir, id), "a", 0o600);
   try {
-    await file.appendFile(
-      `${JSON.stringify({ entry: "promised", atMs: Date.now() } satisfies JournalLine)}\n`,
-    );
+    await file.appendFile(`${lineText("promised")}\n`);
     await file.datasync();
   } finally {
     await file.close();

@@ -119,8 +119,7 @@ export class Migrations implements AsyncDisposable {
         },
         { signal: call.signal },
       );
-      const journal = await MigrationJournal.create(c.journalDir, header);
-      await journal.append("begun");
+      const journal = await MigrationJournal.create(c.journalDir, header, "begun");
       const runner = new SourceRunner(c, header, journal);
       const outgoing = new OutgoingMigration(c, runner, hold, passage);
       this.#sources.set(plan.id, outgoing);

@@ -115,3 +115,32 @@ describe("devices of guests of ESX", () => {
     expect(without?.disks).toHaveLength(1);
   });
 });
+
+describe("cards of guests of a vCenter", () => {
+  it("go from a distributed switch to another network and back while the guest runs", async () => {
+    await using scope = new Scope();
+    const { host, port, ca, user, password } = scope.own(await startVcsim({ kind: "vcenter", guests: 1 }));
+    const driver = scope.own(
+      await createEsxDriver({
+        ...{ endpoint: { host, port, ca }, credentials: { user, password }, path: "DC0/DC0_H0" },
+        ...{ logger: silentLogger, signal: scope.signal },
+      }),
+    );
+    const [guest] = driver.domains.list();
+    if (guest === undefined) throw new Error("the host has no guest");
+    const form = { inactive: true, secure: false, migratable: false };
+    const cardOf = async (): Promise<string> =>
+      /<interface[\s\S]*?<\/interface>/.exec(await driver.domains.xml(guest.uuid, form, call))?.[0] ?? "";
+    const update = need(driver, "devices", "update");
+    const before = await cardOf();
+    expect(before).toMatch(/<interface type='vds'>/);
+    const other = before
+      .replace("type='vds'", "type='bridge'")
+      .replace(/<source [^>]*>/, "<source bridge='VM Network'/>");
+    expect((await update(guest.uuid, other, LIVE, call)).interfaces).toEqual([
+      expect.objectContaining({ type: "bridge", source: "VM Network", mac: guest.interfaces[0]?.mac }),
+    ]);
+    await update(guest.uuid, before, LIVE, call);
+    expect(await cardOf()).toBe(before);
+  });
+});

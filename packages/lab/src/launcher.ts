@@ -69,8 +69,6 @@ export interface LaunchContext {
   /** TLS folder with which their readiness is tested. */
   readonly clientTlsDir: string | undefined;
   readonly env: Readonly<Record<string, string>> | undefined;
-  /** Of machines of Xen. */
-  readonly sharedDisk: string | undefined;
   /** Owns every process from its start on. */
   readonly scope: Scope;
 }
@@ -163,7 +161,7 @@ export class Launcher {
 
   /** A machine of its own, booted for it, with the agent in its dom0. */
   async #xenHost({ name, address, namespace }: Place, args: readonly string[]): Promise<MeshHost> {
-    const { dir, scope, authority, natsUrl, sharedDisk } = this.#context;
+    const { dir, scope, authority, natsUrl } = this.#context;
     const shared = join(dir, name);
     // A namespace has all its ports to itself.
     const ports = namespace
@@ -173,7 +171,7 @@ export class Launcher {
     const logFile = await this.#logFile(name);
     const machine = scope.own(
       await XenMachine.start({
-        ...{ name, address, namespace, dir: shared, disk: sharedDisk, signal: scope.signal },
+        ...{ name, address, namespace, dir: shared, signal: scope.signal },
         shared: tlsDir === undefined ? [] : [join(dir, "tls")],
         ports: [...Object.values(ports), ...(namespace ? MIGRATION_PORTS : [])],
       }),

@@ -34,8 +34,6 @@ export interface MeshOptions {
   /** More arguments for the gateway. */
   readonly gatewayArguments?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** A raw image that all machines of Xen have, as their disk `/dev/vda`. */
-  readonly sharedDisk?: string;
   /** Hears what happens, one sentence at a time. */
   readonly progress?: (text: string) => void;
   /** Stops a start that is under way. */
@@ -112,7 +110,6 @@ async function assemble(options: MeshOptions, scope: Scope): Promise<RunningMesh
     clientTlsDir,
     scope,
     env: options.env,
-    sharedDisk: options.sharedDisk,
   });
   const starting = launcher.gateway(hub, options.preferredGatewayPort, options.gatewayArguments ?? []);
   const kind = options.agents ?? "qemu";

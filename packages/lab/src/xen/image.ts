@@ -36,7 +36,6 @@ const DOM0_MODULES = [
   ...[
     "virtio_pci",
     "virtio_net",
-    "virtio_blk",
     "9pnet_virtio",
     "9p",
     "bridge",

@@ -21,8 +21,6 @@ export interface XenMachineOptions {
   readonly dir: string;
   /** Folders that it sees at the same paths, beside that one and the checkout; it cannot write to them. */
   readonly shared: readonly string[];
-  /** A raw image that is its disk `/dev/vda`; other machines may have it at the same time. */
-  readonly disk?: string | undefined;
   readonly signal: AbortSignal;
   readonly progress?: ((text: string) => void) | undefined;
 }
@@ -154,7 +152,7 @@ async function boot<T>(
 }
 
 function commandLine(
-  { address, ports, disk }: XenMachineOptions,
+  { address, ports }: XenMachineOptions,
   image: XenImage,
   sshPort: number,
   shared: readonly string[],
@@ -188,12 +186,6 @@ function commandLine(
       ...["-fsdev", `local,id=share${i},path=${path},security_model=none,readonly=on`],
       ...["-device", `virtio-9p-pci,fsdev=share${i},mount_tag=share${i}`],
     ]),
-    ...(disk === undefined
-      ? []
-      : [
-          ...["-drive", `file=${disk},format=raw,if=none,id=disk,cache=none,file.locking=off`],
-          ...["-device", "virtio-blk-pci,drive=disk,share-rw=on"],
-        ]),
     ...["-kernel", image.xen, "-append", xen, "-initrd", `${image.kernel} ${linux},${image.dom0}`],
   ];
 }

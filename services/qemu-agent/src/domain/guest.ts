@@ -64,6 +64,8 @@ export class Guest {
   set instance(instance: Instance | undefined) {
     if (instance === undefined && this.#instance) this.#last = this.#instance.definition;
     this.#instance = instance;
+    // What held its CPUs is over with the run, and must not hold those of the next.
+    if (instance === undefined) this.goOn();
     this.forgetInfo();
   }
 

@@ -98,6 +98,22 @@ describe("datastores of a host of a vCenter", () => {
     });
   });
 
+  it("give the data of a disk, as long as its capacity, and not the text that describes it", async () => {
+    const disk = { name: "data/d.vmdk", capacityBytes: MIB, format: "vmdk", allocationBytes: 0n };
+    await storage.create(POOL, disk, call);
+    const read = async (offset: bigint, lengthBytes?: bigint): Promise<Buffer> => {
+      await using content = await storage.download(POOL, disk.name, { offset, lengthBytes }, call);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of content.data) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    };
+    expect((await read(0n)).equals(Buffer.alloc(Number(MIB)))).toBe(true);
+    expect(await read(MIB - 3n)).toEqual(Buffer.alloc(3));
+    await expect(read(MIB, 1n)).rejects.toMatchObject({ reason: "INVALID_FIELD" });
+    await storage.delete(POOL, disk.name, call);
+    expect(await everythingIn("data")).toEqual([]);
+  });
+
   it("take whole files and no parts, and disks of their own kind", async () => {
     const part = storage.upload(POOL, "p.iso", { offset: 5n, lengthBytes: 1n }, pieces("x"), call);
     await expect(part).rejects.toMatchObject({ reason: "INVALID_FIELD" });

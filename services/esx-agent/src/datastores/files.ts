@@ -25,6 +25,11 @@ export function nameInDatastore(datastore: string, ref: string): string | undefi
   return other === undefined ? ref : other === datastore ? name : undefined;
 }
 
+/** Where a disk, which is a text that describes it, has its data. */
+export function dataFileOf(name: string): string {
+  return name.replace(/\.vmdk$/, "-flat.vmdk");
+}
+
 /** Every kind of file that vSphere knows. The data of virtual disks is a part of them and not told of. */
 const KINDS: readonly VimObject[] = [
   {

@@ -6,6 +6,7 @@ import { getFile } from "../datastores/transfer.ts";
 import { asVirtError } from "../faults.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { EsxServer } from "../server.ts";
+import type { Reference } from "../vim/encode.ts";
 
 /** The server writes the picture into the guest's folder, from where it is fetched and removed. */
 export async function takePicture(server: EsxServer, guest: Guest, c: Call): Promise<Uint8Array> {
@@ -15,8 +16,26 @@ export async function takePicture(server: EsxServer, guest: Guest, c: Call): Pro
   try {
     return await read(server, path, what, c);
   } finally {
-    const files = server.session.manager("fileManager");
-    await server.taskAt(what, files, "DeleteDatastoreFile_Task", args, ownCall(server.signal));
+    await discard(server, args);
+  }
+}
+
+/** A picture that stays behind is no reason not to show it. */
+async function discard(
+  server: EsxServer,
+  args: { readonly name: string; readonly datacenter: Reference },
+): Promise<void> {
+  const files = server.session.manager("fileManager");
+  try {
+    await server.taskAt(
+      `${args.name} cannot be removed`,
+      files,
+      "DeleteDatastoreFile_Task",
+      args,
+      ownCall(server.signal),
+    );
+  } catch (err) {
+    server.logger.warn({ err, file: args.name }, "a picture of a screen stays behind in its datastore");
   }
 }
 

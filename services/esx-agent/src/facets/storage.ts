@@ -9,7 +9,7 @@ import type {
 } from "@virtmesh/core/driver/storage";
 import { VirtError } from "@virtmesh/core/errors";
 import { allFiles, type Datastore, datastoresOf, findFile } from "../datastores/datastores.ts";
-import { type DatastoreFile, datastorePathOf, nameInDatastore } from "../datastores/files.ts";
+import { dataFileOf, type DatastoreFile, datastorePathOf, nameInDatastore } from "../datastores/files.ts";
 import { type FilePlace, getFile, putFile } from "../datastores/transfer.ts";
 import { asVirtError } from "../faults.ts";
 import type { EsxServer } from "../server.ts";
@@ -123,17 +123,26 @@ export class EsxStorage implements StorageFacet {
     return (await this.#find(datastore, name, c)).volume;
   }
 
+  /** Of a virtual disk its data, as raw as a guest sees them; of anything else the file. */
   async download(pool: string, name: string, range: VolumeRange, c: Call): Promise<VolumeContent> {
-    const { volume } = await this.#find(await this.#datastore(pool, c), name, c);
-    // What is read is the file, and not what a guest sees of it.
-    const { offset, lengthBytes = volume.allocationBytes - offset } = range;
-    if (lengthBytes < 0n || offset + lengthBytes > volume.allocationBytes)
-      throw invalid("offset", `reaches behind the ${volume.allocationBytes} bytes of file "${name}"`);
+    const { volume, isDisk } = await this.#find(await this.#datastore(pool, c), name, c);
+    const bytes = isDisk ? volume.capacityBytes : volume.allocationBytes;
+    const { offset, lengthBytes = bytes - offset } = range;
+    if (lengthBytes < 0n || offset + lengthBytes > bytes)
+      throw invalid("offset", `reaches behind the ${bytes} bytes of volume "${name}"`);
     if (lengthBytes === 0n) return { lengthBytes, data: nothing(), async [Symbol.asyncDispose]() {} };
+    const place = this.#place(pool, isDisk ? dataFileOf(name) : name);
     try {
-      return await getFile(this.#server.session, this.#place(pool, name), { offset, lengthBytes }, c.signal);
+      return await getFile(this.#server.session, place, { offset, lengthBytes }, c.signal);
     } catch (e) {
-      throw asVirtError(e, `volume "${name}" cannot be downloaded`);
+      const error = asVirtError(e, `volume "${name}" cannot be downloaded`);
+      if (!isDisk || error.reason !== "VOLUME_NOT_FOUND") throw error;
+      throw new VirtError(
+        "UNSUPPORTED",
+        `volume "${name}" has its data not in "${place.name}", as disks of snapshots and of vSAN have not; copy it to a disk of its own on VMFS or NFS first`,
+        { resource: { type: "volume", name } },
+        { cause: e },
+      );
     }
   }
 

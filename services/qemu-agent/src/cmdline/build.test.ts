@@ -57,6 +57,12 @@ describe("the command line of a guest", () => {
     expect(valuesOf(argv(guest(), { incoming: true }), "-incoming")).toEqual(["defer"]);
   });
 
+  it("has a second monitor for orders out of band when it may come to lack memory", () => {
+    const both = argv(guest(), { recoveryPipe: "/run/g/recovery" });
+    expect(valuesOf(both, "-chardev")).toContain("pipe,id=charrecovery,path=/run/g/recovery");
+    expect(valuesOf(both, "-mon")).toContain("chardev=charrecovery,id=recovery,mode=control");
+  });
+
   it.each<[string, Partial<Runtime>]>([
     ["incoming", { incoming: true }],
     ["another directory", { directory: "/elsewhere" }],

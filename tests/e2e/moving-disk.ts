@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { randomBytes, randomUUID } from "node:crypto";
+import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Operation } from "@virtmesh/api/gen/google/longrunning/operations";
 import { BlockJobServiceService } from "@virtmesh/api/gen/virtmesh/v1/block_job";
@@ -10,7 +10,7 @@ import { VirtError } from "@virtmesh/core/errors";
 import { fromRpcStatus } from "@virtmesh/kit/status";
 import { verifyWritten } from "@virtmesh/lab/guest/verify";
 import { Guests } from "./guests.ts";
-import { BLOCK_BYTES, GUEST, type TwoHosts } from "./two-hosts.ts";
+import { BLOCK_BYTES, GUEST, MIB, type TwoHosts } from "./two-hosts.ts";
 
 type Progress = NonNullable<OperationMetadata["disk"]>;
 
@@ -26,6 +26,18 @@ export class MovingDisk {
 
   place(name: string): string {
     return join(this.#hosts.a.imageDir, name);
+  }
+
+  /** Gives a disk that the guest leaves alone content, which a copy is slowed down for: zeros cost it nothing. */
+  async fill(target: string): Promise<void> {
+    const image = await open(this.place(`${target}.raw`), "r+");
+    try {
+      const { size } = await image.stat();
+      const block = randomBytes(MIB);
+      for (let at = 0; at < size; at += MIB) await image.write(block, 0, MIB, at);
+    } finally {
+      await image.close();
+    }
   }
 
   /** @returns the operation's name */

@@ -48,6 +48,18 @@ describe("a job of the host", () => {
     expect(questions()).toBe(2);
   });
 
+  it("says how far it is, whoever has told that last", async () => {
+    const jobs = new Jobs();
+    const seen: number[] = [];
+    const watcher = { begun: () => undefined, progress: (percent: number) => void seen.push(percent) };
+    const { session } = asked({ ...RUNNING, PercentComplete: 10 });
+    const following = jobs.follow(session, JOB, { signal }, watcher);
+    jobs.tell({ InstanceID: "AB-1", JobState: 4, PercentComplete: 50 });
+    jobs.tell({ InstanceID: "AB-1", JobState: 7, PercentComplete: 100 });
+    await following;
+    expect(seen).toEqual([10, 100]);
+  });
+
   it("fails with what it says", async () => {
     const failed = { ...RUNNING, JobState: 10, ErrorCode: 32778, ErrorDescription: "nicht genug Speicher" };
     await expect(new Jobs().follow(asked(failed).session, JOB, { signal })).rejects.toMatchObject({

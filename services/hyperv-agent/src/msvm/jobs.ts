@@ -53,15 +53,19 @@ export class Jobs {
     options.signal.addEventListener("abort", stop, { once: true });
     try {
       let job: Job | undefined = await ask(session, reference, options);
+      const report = (): void => {
+        if (job?.PercentComplete !== undefined) watcher?.progress(job.PercentComplete);
+      };
+      report();
       while (!hasEnded(job)) {
         await hear.promise;
         options.signal.throwIfAborted();
         hear = Promise.withResolvers<void>();
         const news = told.splice(0);
-        for (const each of news)
-          if (each?.PercentComplete !== undefined) watcher?.progress(each.PercentComplete);
         job =
-          news.find(hasEnded) ?? (news.includes(undefined) ? await ask(session, reference, options) : job);
+          news.find(hasEnded) ??
+          (news.includes(undefined) ? await ask(session, reference, options) : (news.at(-1) ?? job));
+        report();
       }
       check(job);
     } finally {

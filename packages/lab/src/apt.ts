@@ -48,8 +48,8 @@ export const CONTAINER_NEEDS: readonly Need[] = [
   ...NAMESPACE_NEEDS,
 ];
 
-/** What building a host of Xen and running it takes. */
-export const XEN_NEEDS: readonly Need[] = [
+/** What building an emulated machine and running it takes. */
+export const MACHINE_NEEDS: readonly Need[] = [
   { package: "qemu-system-x86", file: "qemu-system-x86_64" },
   { package: "openssh-client", file: "ssh" },
   { package: "xz-utils", file: "xz" },

@@ -1,12 +1,16 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { VirtError } from "@virtmesh/core/errors";
 import type { Scope } from "@virtmesh/kit/scope";
 import type { Authority } from "./authority.ts";
 import type { Host } from "./hosts.ts";
 import { repositoryRoot } from "./repository.ts";
 import { freePort, Service } from "./service.ts";
-import { bundleAgent, pinnedNode } from "./xen/agent-bundle.ts";
-import { OUTSIDE, XenMachine } from "./xen/machine.ts";
+import { CGROUP2_HOST } from "./container/cgroup2-host.ts";
+import { bundleAgent, pinnedNode } from "./machine/agent-bundle.ts";
+import type { MachineProfile } from "./machine/image.ts";
+import { Machine, OUTSIDE } from "./machine/machine.ts";
+import { XEN_HOST } from "./xen/profile.ts";
 
 export type AgentKind = "qemu" | "lxc" | "xen" | "esx" | "hyperv" | "test";
 
@@ -15,6 +19,8 @@ export interface Place {
   readonly name: string;
   readonly address: string;
   readonly namespace?: Host;
+  /** In a machine of its own, which is booted for it. */
+  readonly emulated?: boolean;
 }
 
 /** One host of a running mesh. */
@@ -32,8 +38,8 @@ export interface MeshHost {
   readonly imageDir: string;
   /** Only with `netns`. */
   readonly namespace?: Host;
-  /** The machine that it is, where it is one of Xen; `stateDir`, `runDir` and `imageDir` are in its dom0. */
-  readonly machine?: XenMachine;
+  /** Where it is an emulated one: `stateDir`, `runDir` and `imageDir` are in it. */
+  readonly machine?: Machine;
 }
 
 /** The host name in the certificates of NATS and the gateway. */
@@ -102,7 +108,9 @@ const MIGRATION_PORTS = [49152, 49153, 49154, 49155];
 const FAULT_POINTS = "VIRTMESH_FAULT_POINTS";
 const FAULT_POINTS_PORT = 7700;
 /** An emulated processor takes its time to start an agent, more so when all of this computer is busy. */
-const XEN_READY_MS = 180_000;
+const MACHINE_READY_MS = 180_000;
+/** Hosts that can be emulated machines. Xen runs on nothing else here. */
+const MACHINES: Readonly<Partial<Record<AgentKind, MachineProfile>>> = { xen: XEN_HOST, lxc: CGROUP2_HOST };
 
 /** Starts the processes of one mesh, each as a user would on a command line. */
 export class Launcher {
@@ -131,7 +139,8 @@ export class Launcher {
   }
 
   async host(kind: AgentKind, place: Place, args: readonly string[]): Promise<MeshHost> {
-    return kind === "xen" ? await this.#xenHost(place, args) : await this.#ownHost(kind, place, args);
+    const emulated = place.emulated === true || kind === "xen";
+    return emulated ? await this.#machine(kind, place, args) : await this.#ownHost(kind, place, args);
   }
 
   async #ownHost(kind: AgentKind, place: Place, args: readonly string[]): Promise<MeshHost> {
@@ -159,8 +168,15 @@ export class Launcher {
     return { name, address, uri, agent, stateDir, runDir, imageDir, ...(namespace ? { namespace } : {}) };
   }
 
-  /** A machine of its own, booted for it, with the agent in its dom0. */
-  async #xenHost({ name, address, namespace }: Place, args: readonly string[]): Promise<MeshHost> {
+  /** A machine of its own, booted for it, with the agent in it. */
+  async #machine(
+    kind: AgentKind,
+    { name, address, namespace }: Place,
+    args: readonly string[],
+  ): Promise<MeshHost> {
+    const profile = MACHINES[kind];
+    if (profile === undefined)
+      throw new VirtError("HOST_SETUP", `the lab has no machine that could be emulated for ${kind}-agent`);
     const { dir, scope, authority, natsUrl } = this.#context;
     const shared = join(dir, name);
     // A namespace has all its ports to itself.
@@ -170,18 +186,18 @@ export class Launcher {
     const tlsDir = await authority?.host(name, "agent", [address]);
     const logFile = await this.#logFile(name);
     const machine = scope.own(
-      await XenMachine.start({
-        ...{ name, address, namespace, dir: shared, signal: scope.signal },
+      await Machine.start({
+        ...{ profile, name, address, namespace, dir: shared, signal: scope.signal },
         shared: tlsDir === undefined ? [] : [join(dir, "tls")],
         ports: [...Object.values(ports), ...(namespace ? MIGRATION_PORTS : [])],
       }),
     );
-    const { program, code } = await bundleAgent("services/xen-agent/src/main.ts", shared, scope.signal);
+    const { program, code } = await bundleAgent(`services/${kind}-agent/src/main.ts`, shared, scope.signal);
     const [stateDir, runDir, imageDir] = ["/tmp/state", "/run/agent", "/tmp/images"];
     await machine.exec(["mkdir", "-p", imageDir]);
     const agent = await this.#launch({
       ...{ name: `the agent of ${name}`, host: name, program, address, ...ports, logFile, tlsDir },
-      ...{ listen: "0.0.0.0", node: pinnedNode(), readyMs: XEN_READY_MS },
+      ...{ listen: "0.0.0.0", node: pinnedNode(), readyMs: MACHINE_READY_MS },
       natsUrl: namespace ? natsUrl : natsUrl.replace(/\/\/[^:]+/, `//${OUTSIDE}`),
       enter: [...machine.enter, "env", `NODE_COMPILE_CACHE=${code}`, ...(await this.#faultPointsIn(machine))],
       args: [
@@ -189,7 +205,7 @@ export class Launcher {
         ...args,
       ],
     });
-    const uri = `xen://${name}${PATHS.xen}`;
+    const uri = `${kind}://${name}${PATHS[kind]}`;
     return {
       ...{ name, address, uri, agent, stateDir, runDir, imageDir, machine },
       ...(namespace ? { namespace } : {}),
@@ -197,7 +213,7 @@ export class Launcher {
   }
 
   /** The variables of this computer do not come into a machine; those who hold agents must reach them there too. */
-  async #faultPointsIn(machine: XenMachine): Promise<readonly string[]> {
+  async #faultPointsIn(machine: Machine): Promise<readonly string[]> {
     const socket = this.#context.env?.[FAULT_POINTS];
     if (socket === undefined) return [];
     await machine.bringIn(socket, FAULT_POINTS_PORT);

@@ -23,6 +23,8 @@ export interface MeshOptions {
   readonly laterHosts?: readonly string[];
   /** Hosts in network namespaces (needs root) instead of loopback addresses 127.0.0.2, 127.0.0.3, ... */
   readonly netns?: boolean;
+  /** Hosts are emulated machines of their own, as those of Xen always are. */
+  readonly emulated?: boolean;
   /** Mutual TLS everywhere, and NATS with permissions; default true. */
   readonly tls?: boolean;
   /** Everything is kept here, with a short path; default a temporary folder that goes away with the mesh. */
@@ -114,7 +116,12 @@ async function assemble(options: MeshOptions, scope: Scope): Promise<RunningMesh
   const starting = launcher.gateway(hub, options.preferredGatewayPort, options.gatewayArguments ?? []);
   const kind = options.agents ?? "qemu";
   const startingHosts = places.map(
-    async (place) => await launcher.host(kind, place, options.agentArguments ?? []),
+    async (place) =>
+      await launcher.host(
+        kind,
+        { ...place, emulated: options.emulated === true },
+        options.agentArguments ?? [],
+      ),
   );
   // All are awaited even if one fails, so that none is started after the scope has ended.
   for (const outcome of await Promise.allSettled([starting, ...startingHosts])) {

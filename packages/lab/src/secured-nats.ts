@@ -4,7 +4,7 @@ import type { Authority } from "./authority.ts";
 import { type NatsServer, startNats } from "./nats.ts";
 import { run } from "./process.ts";
 import { repositoryRoot } from "./repository.ts";
-import { OUTSIDE } from "./xen/machine.ts";
+import { OUTSIDE } from "./machine/machine.ts";
 
 export interface SecuredNatsOptions {
   /** Its configuration and its store go here. */

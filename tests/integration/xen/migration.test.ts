@@ -10,7 +10,7 @@ import { OperationServiceService as O } from "@virtmesh/api/gen/virtmesh/v1/oper
 import { fromRpcStatus } from "@virtmesh/kit/status";
 import { Scope } from "@virtmesh/kit/scope";
 import { makeRunFolder, removeRunFolder } from "@virtmesh/lab/run-folder";
-import { PATIENT_LEASE } from "@virtmesh/lab/xen/machine";
+import { PATIENT_LEASE } from "@virtmesh/lab/machine/machine";
 import { FaultPointListener } from "../../faults/lab/listener.ts";
 import { LONG, XenHost } from "./xen-host.ts";
 

@@ -8,8 +8,9 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { OperationServiceService as O } from "@virtmesh/api/gen/virtmesh/v1/operation";
 import type { MeshHost } from "@virtmesh/lab/launcher";
+import { type Machine, PATIENT_LEASE } from "@virtmesh/lab/machine/machine";
 import { type MeshOptions, type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
-import { PATIENT_LEASE, type XenMachine } from "@virtmesh/lab/xen/machine";
+import { xenGuestOf } from "@virtmesh/lab/xen/profile";
 import { Watching } from "../watching.ts";
 
 /** An emulated processor is slow, and slower on a busy computer. */
@@ -23,9 +24,9 @@ export type GuestKind = "linux" | "xenpvh" | "hvm";
 export class XenHost implements AsyncDisposable {
   readonly mesh: RunningMesh;
   readonly host: MeshHost;
-  readonly machine: XenMachine;
+  readonly machine: Machine;
 
-  private constructor(mesh: RunningMesh, host: MeshHost, machine: XenMachine) {
+  private constructor(mesh: RunningMesh, host: MeshHost, machine: Machine) {
     this.mesh = mesh;
     this.host = host;
     this.machine = machine;
@@ -67,7 +68,7 @@ export class XenHost implements AsyncDisposable {
       readonly words?: string;
     } = {},
   ): string {
-    const { kernel, bootable, guest } = this.machine.image;
+    const { kernel, bootable, guest } = xenGuestOf(this.machine.image);
     const kind = more.kind ?? "linux";
     // Firmware starts kernels that unpack themselves, which takes memory.
     const hardware = kind === "hvm";

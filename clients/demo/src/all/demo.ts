@@ -5,7 +5,7 @@ import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 import { run } from "@virtmesh/lab/process";
 import { repositoryRoot } from "@virtmesh/lab/repository";
 import { makeRunFolder, removeRunFolder } from "@virtmesh/lab/run-folder";
-import { PATIENT_LEASE } from "@virtmesh/lab/xen/machine";
+import { PATIENT_LEASE } from "@virtmesh/lab/machine/machine";
 import type { Reporter } from "../reporter.ts";
 import { failureReason, type Shown } from "../run-demo.ts";
 import { EventStream } from "./event-stream.ts";

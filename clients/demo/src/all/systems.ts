@@ -8,13 +8,14 @@ import {
   type Need,
   QEMU_NEEDS,
   VCSIM_NEEDS,
-  XEN_NEEDS,
+  MACHINE_NEEDS,
 } from "@virtmesh/lab/apt";
 import { makeRootfs } from "@virtmesh/lab/container/rootfs";
 import { buildGuest } from "@virtmesh/lab/guest/build";
 import { testGuestXml } from "@virtmesh/lab/guest/xml";
 import { startHypervSimulator } from "@virtmesh/lab/hyperv-simulator";
 import type { RunningMesh } from "@virtmesh/lab/mesh";
+import { xenGuestOf } from "@virtmesh/lab/xen/profile";
 import { startVcsim } from "@virtmesh/lab/vcsim";
 import type { ShownGuest } from "./tour.ts";
 
@@ -59,12 +60,12 @@ export const SYSTEMS = {
     },
   },
   xen: {
-    needs: XEN_NEEDS,
+    needs: MACHINE_NEEDS,
     raise: async ({ mesh, progress }) => {
       progress("a computer with Xen, emulated");
       const { uri, machine } = await mesh.add("xen", hostOf("xen"), []);
       if (machine === undefined) throw new VirtError("INTERNAL", "the host of Xen is no machine of its own");
-      const { kernel, guest } = machine.image;
+      const { kernel, guest } = xenGuestOf(machine.image);
       const xml = `<domain type="xen"><name>${NAME}</name><memory unit="MiB">96</memory><vcpu>1</vcpu>
   <os><type>linux</type><kernel>${kernel}</kernel><initrd>${guest}</initrd><cmdline>console=hvc0 quiet</cmdline></os>
   <devices><console type="pty"/></devices>

@@ -2,29 +2,18 @@ import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../process.ts";
 
-/** What makes a Xen host, beside its kernel. Debian's scripts for it are for bash and util-linux; busybox is the rest. */
-const PACKAGES = [
-  ...[
-    "xen-system-amd64",
-    "qemu-system-xen",
-    "bash",
-    "busybox-static",
-    "iproute2",
-    "util-linux",
-    "mount",
-    "coreutils",
-    "sed",
-  ],
-  // Ways in, and what Node needs.
-  ...["dropbear-bin", "libstdc++6"],
-];
 const MERGED = ["bin", "sbin", "lib", "lib64"];
 
 /**
- * Unpacks Debian's packages for a Xen host, with everything they depend on, into a folder: nothing is installed and none of
- * their scripts run, so it takes no root and a second or two. @throws HOST_SETUP
+ * Unpacks packages of Debian, with everything they depend on, into a folder: nothing is installed and none of their
+ * scripts run, so it takes no root and a second or two. @throws HOST_SETUP
  */
-export async function unpackXen(root: string, work: string, signal: AbortSignal): Promise<void> {
+export async function unpackPackages(
+  packages: readonly string[],
+  root: string,
+  work: string,
+  signal: AbortSignal,
+): Promise<void> {
   const cache = join(work, "apt");
   await mkdir(join(cache, "archives/partial"), { recursive: true });
   const status = join(cache, "status");
@@ -34,7 +23,7 @@ export async function unpackXen(root: string, work: string, signal: AbortSignal)
       ...["apt-get", "-q", "-y", "--no-install-recommends", "--download-only"],
       // As for a machine on which nothing is installed.
       ...["-o", `Dir::State::status=${status}`, "-o", `Dir::Cache=${cache}`, "-o", "Debug::NoLocking=1"],
-      ...["-o", "APT::Sandbox::User=root", "install", ...PACKAGES],
+      ...["-o", "APT::Sandbox::User=root", "install", ...packages],
     ],
     { signal },
   );

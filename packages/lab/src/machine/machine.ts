@@ -2,14 +2,15 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Scope } from "@virtmesh/kit/scope";
-import { ensurePackages, XEN_NEEDS } from "../apt.ts";
+import { ensurePackages, MACHINE_NEEDS } from "../apt.ts";
 import type { Host } from "../hosts.ts";
 import { Child, run, type RunResult } from "../process.ts";
 import { repositoryRoot } from "../repository.ts";
 import { freePort } from "../service.ts";
-import { buildXenImage, type XenImage } from "./image.ts";
+import { buildMachine, type MachineImage, type MachineProfile } from "./image.ts";
 
-export interface XenMachineOptions {
+export interface MachineOptions {
+  readonly profile: MachineProfile;
   readonly name: string;
   /** Address of this computer at which the machine's ports are reached. */
   readonly address: string;
@@ -25,7 +26,7 @@ export interface XenMachineOptions {
   readonly progress?: ((text: string) => void) | undefined;
 }
 
-/** Commands before `dom0`: a connection of its own, and the one that all share. */
+/** Commands before its name: a connection of its own, and the one that all share. */
 interface Ways {
   readonly login: readonly string[];
   readonly shared: readonly string[];
@@ -37,53 +38,51 @@ export const OUTSIDE = "10.0.2.2";
 export const PATIENT_LEASE = ["--lease-ttl", "30s"];
 const SSH_PORT = 22;
 const BOOT_MS = 240_000;
-const MEMORY_MIB = 1408;
-/** Node takes a good part of it; the rest is for guests. */
-const DOM0_MIB = 704;
+/** For ssh alone, which is told the address. */
+const NAME = "machine";
 const MOUNT = "trans=virtio,version=9p2000.L,ro,cache=loose,msize=512000";
 
 /**
- * A machine with a real Xen, emulated by QEMU, and in its dom0 an SSH server and the folders of this computer that an agent
- * needs. KVM is of no use to it: Xen's first instructions stop there on some computers. Disposing ends it, with every
- * guest in it.
+ * A computer that QEMU emulates, and in it an SSH server and the folders of this one that an agent needs. Disposing ends it,
+ * with every guest in it.
  */
-export class XenMachine implements AsyncDisposable {
-  /** Its files are at the same paths in dom0. */
-  readonly image: XenImage;
-  /** What stands in front of a command that is to run in dom0; its words must be free of blanks and of what shells understand. */
+export class Machine implements AsyncDisposable {
+  /** Its files are at the same paths in the machine. */
+  readonly image: MachineImage;
+  /** What stands in front of a command that is to run in it; its words must be free of blanks and of what shells understand. */
   readonly enter: readonly string[];
   readonly #ssh: readonly string[];
   readonly #scope: Scope;
 
-  private constructor(image: XenImage, { login, shared }: Ways, scope: Scope) {
+  private constructor(image: MachineImage, { login, shared }: Ways, scope: Scope) {
     this.image = image;
     // With a connection and a terminal of its own: it ends when they do.
-    this.enter = [...login, "-tt", "dom0", "exec"];
+    this.enter = [...login, "-tt", NAME, "exec"];
     this.#ssh = shared;
     this.#scope = scope;
   }
 
-  /** Resolves when dom0 takes commands. @throws HOST_SETUP with the last lines of its console */
-  static async start(options: XenMachineOptions): Promise<XenMachine> {
+  /** Resolves when it takes commands. @throws HOST_SETUP with the last lines of its console */
+  static async start(options: MachineOptions): Promise<Machine> {
     const scope = new Scope();
     try {
-      return await boot(options, scope, (image, ways) => new XenMachine(image, ways, scope));
+      return await boot(options, scope, (image, ways) => new Machine(image, ways, scope));
     } catch (e) {
       await scope[Symbol.asyncDispose]();
       throw e;
     }
   }
 
-  /** Runs a command in dom0 to its end. @throws HOST_SETUP when it fails */
+  /** Runs a command in it to its end. @throws HOST_SETUP when it fails */
   async exec(argv: readonly string[], input?: string): Promise<RunResult> {
-    return await run([...this.#ssh, "dom0", argv.map(quoted).join(" ")], {
+    return await run([...this.#ssh, NAME, argv.map(quoted).join(" ")], {
       ...(input === undefined ? {} : { input: Buffer.from(input) }),
     });
   }
 
-  /** A UNIX socket of this computer can be reached in dom0, at that port of its loopback. @throws HOST_SETUP */
+  /** A UNIX socket of this computer can be reached in it, at that port of its loopback. @throws HOST_SETUP */
   async bringIn(socket: string, port: number): Promise<void> {
-    await run([...this.#ssh, "-O", "forward", "-R", `${port}:${socket}`, "dom0"]);
+    await run([...this.#ssh, "-O", "forward", "-R", `${port}:${socket}`, NAME]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,24 +91,24 @@ export class XenMachine implements AsyncDisposable {
 }
 
 async function boot<T>(
-  options: XenMachineOptions,
+  options: MachineOptions,
   scope: Scope,
-  made: (image: XenImage, ways: Ways) => T,
+  made: (image: MachineImage, ways: Ways) => T,
 ): Promise<T> {
   const { name, address, dir, namespace } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(BOOT_MS)]);
-  await ensurePackages(XEN_NEEDS, options.progress, options.signal);
-  const image = await buildXenImage(options.progress, options.signal);
+  await ensurePackages(MACHINE_NEEDS, options.progress, options.signal);
+  const image = await buildMachine(options.profile, options.progress, options.signal);
   await mkdir(dir, { recursive: true });
   const sshPort = namespace ? SSH_PORT : await freePort(address);
   const shared = [repositoryRoot(), image.dir, dir, ...options.shared];
   const qemu = scope.own(
     await Child.start([...(namespace?.enter ?? []), ...commandLine(options, image, sshPort, shared)], {
-      name: `the Xen host ${name}`,
+      name: `the machine of ${name}`,
       logFile: join(dir, "console.log"),
     }),
   );
-  await qemu.line(/XEN-HOST-READY/, signal);
+  await qemu.line(options.profile.ready, signal);
   const socket = join(dir, "ssh");
   // One of an earlier machine in the same folder would be taken for ours.
   await rm(socket, { force: true });
@@ -136,7 +135,7 @@ async function boot<T>(
     await Child.start(
       [
         ...[...login, "-N", "-M", "-S", socket],
-        ...["-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo connected", "dom0"],
+        ...["-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo connected", NAME],
       ],
       { name: `the connection to ${name}` },
     ),
@@ -147,13 +146,13 @@ async function boot<T>(
   const mounts = shared.map(
     (path, i) => `mkdir -p ${quoted(path)} && mount -t 9p -o ${MOUNT} share${i} ${quoted(path)}`,
   );
-  await run([...ssh, "dom0", mounts.join(" && ")], { signal });
+  await run([...ssh, NAME, mounts.join(" && ")], { signal });
   return machine;
 }
 
 function commandLine(
-  { address, ports }: XenMachineOptions,
-  image: XenImage,
+  { address, ports, profile }: MachineOptions,
+  image: MachineImage,
   sshPort: number,
   shared: readonly string[],
 ): readonly string[] {
@@ -161,23 +160,8 @@ function commandLine(
     `hostfwd=tcp:${address}:${sshPort}-:22`,
     ...ports.map((p) => `hostfwd=tcp:${address}:${p}-:${p}`),
   ];
-  const xen = `com1=115200,8n1 console=com1 loglvl=error guest_loglvl=error dom0_mem=${DOM0_MIB}M,max:${DOM0_MIB}M bootscrub=0 spec-ctrl=no xpti=0 dom0_max_vcpus=1`;
-  const linux = "console=hvc0 quiet mitigations=off panic=-1";
   return [
-    ...[
-      "qemu-system-x86_64",
-      "-M",
-      "q35",
-      "-accel",
-      "tcg,thread=single",
-      "-smp",
-      "1",
-      "-m",
-      String(MEMORY_MIB),
-    ],
-    // Without smap, by which QEMU faults the first return of dom0's kernel to its programs; and without the wide registers,
-    // which now and then reach a program of dom0 broken when they are emulated below Xen.
-    ...["-cpu", "max,-smap,-avx,-avx2,-fma,-f16c,-xsave"],
+    ...["qemu-system-x86_64", "-M", "q35", "-m", String(profile.memoryMib)],
     // Hosts are known apart by it.
     ...["-uuid", randomUUID()],
     ...["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"],
@@ -186,7 +170,7 @@ function commandLine(
       ...["-fsdev", `local,id=share${i},path=${path},security_model=none,readonly=on`],
       ...["-device", `virtio-9p-pci,fsdev=share${i},mount_tag=share${i}`],
     ]),
-    ...["-kernel", image.xen, "-append", xen, "-initrd", `${image.kernel} ${linux},${image.dom0}`],
+    ...profile.boot(image),
   ];
 }
 

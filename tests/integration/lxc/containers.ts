@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Domain, DomainServiceService as D } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { CONTAINER_NEEDS, ensurePackages } from "@virtmesh/lab/apt";
 import { makeRootfs } from "@virtmesh/lab/container/rootfs";
+import { PATIENT_LEASE } from "@virtmesh/lab/machine/machine";
 import type { MeshHost } from "@virtmesh/lab/launcher";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 import { runOnConsole } from "../console-command.ts";
 import { Watching } from "../watching.ts";
 
-/** One host with containers, in a network namespace, with a bridge on it. */
+/** One host with containers: this computer in a network namespace with a bridge on it, or an emulated machine. */
 export class ContainerHost implements AsyncDisposable {
   readonly mesh: RunningMesh;
   readonly host: MeshHost;
@@ -35,11 +37,37 @@ export class ContainerHost implements AsyncDisposable {
     return new ContainerHost(mesh, host);
   }
 
+  /** A machine of its own, whose control groups are all of the second version. */
+  static async emulated(): Promise<ContainerHost> {
+    const mesh = await startMesh({
+      ...{ agents: "lxc", hosts: ["host-v2"], emulated: true },
+      ...{ agentArguments: PATIENT_LEASE, gatewayArguments: PATIENT_LEASE },
+    });
+    const [host] = mesh.hosts;
+    if (host === undefined) throw new Error("the mesh has no host");
+    return new ContainerHost(mesh, host);
+  }
+
+  /** Runs a command on the host, beside its agent. */
+  async exec(argv: readonly string[]): Promise<string> {
+    const { machine, namespace } = this.host;
+    return (await (machine ?? namespace)?.exec(argv))?.stdout ?? "";
+  }
+
   /** Files of a new system; the folder's path. */
   async root(): Promise<string> {
-    const root = join(this.mesh.dir, "roots", randomUUID());
-    await mkdir(root, { recursive: true });
-    await makeRootfs(root);
+    const { machine, imageDir, name } = this.host;
+    const root = join(machine === undefined ? this.mesh.dir : imageDir, "roots", randomUUID());
+    if (machine === undefined) {
+      await mkdir(root, { recursive: true });
+      await makeRootfs(root);
+      return root;
+    }
+    // It sees that folder of this computer, and can only read it.
+    const made = join(this.mesh.dir, name, "rootfs");
+    if (!existsSync(made)) await makeRootfs(made);
+    await machine.exec(["mkdir", "-p", join(root, "..")]);
+    await machine.exec(["cp", "-a", made, root]);
     return root;
   }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempDisposableSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileOf, placesIn } from "./places.ts";
+import { allFolders, fileOf, placesIn } from "./places.ts";
 import { disksOfFirst, readUsage } from "./usage.ts";
 
 const FIRST = `33 25 0:29 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory
@@ -41,6 +41,18 @@ describe("the control groups of a container", () => {
       "33 25 0:29 /docker/x /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory",
     );
     expect(fileOf(places, "memory", "m")).toBe("/sys/fs/cgroup/memory/lxc.payload.a/m");
+  });
+
+  it("are those of a container as a whole, whatever it has made of them inside", () => {
+    const mounts = "30 24 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate";
+    for (const inside of ["", "/init.scope", "/system.slice/web.service"]) {
+      const places = placesIn(`0::/lxc.payload.a${inside}\n`, mounts, "a");
+      expect(fileOf(places, "memory", "memory.max")).toBe("/sys/fs/cgroup/lxc.payload.a/memory.max");
+    }
+    expect(allFolders(placesIn("0::/lxc.payload.a-1/init.scope\n", mounts, "a"))).toEqual([
+      "/sys/fs/cgroup/lxc.payload.a-1",
+      "/sys/fs/cgroup/lxc.monitor.a-1",
+    ]);
   });
 
   it("tell what was used, in either version", () => {

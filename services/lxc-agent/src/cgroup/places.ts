@@ -10,8 +10,8 @@ export interface CgroupPlaces {
 
 const UNIFIED = "";
 
-/** Reads /proc/PID/cgroup and /proc/self/mountinfo. */
-export function placesIn(cgroupText: string, mountInfo: string): CgroupPlaces {
+/** Reads /proc/PID/cgroup and /proc/self/mountinfo. `container`: whose first process that is, where it is one's. */
+export function placesIn(cgroupText: string, mountInfo: string, container?: string): CgroupPlaces {
   const mounts = mountInfo.split("\n").flatMap((line) => {
     const [, root, point, type, options] = /^\S+ \S+ \S+ (\S+) (\S+) .*? - (\S+) \S+ (\S+)$/.exec(line) ?? [];
     return type === "cgroup" || type === "cgroup2"
@@ -20,8 +20,9 @@ export function placesIn(cgroupText: string, mountInfo: string): CgroupPlaces {
   });
   const folders = new Map<string, string>();
   for (const line of cgroupText.trim().split("\n")) {
-    const [, id, list, path] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? [];
-    if (path === undefined) continue;
+    const [, id, list, where] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? [];
+    if (where === undefined) continue;
+    const path = container === undefined ? where : ownGroup(where, container);
     const controllers = id === "0" ? [UNIFIED] : (list ?? "").split(",");
     for (const controller of controllers) {
       const mount = mounts.find((m) =>
@@ -36,6 +37,13 @@ export function placesIn(cgroupText: string, mountInfo: string): CgroupPlaces {
   return { version: folders.has("memory") ? 1 : 2, folders };
 }
 
+/** What a container made of its own group inside, as systemd does at once, is below it. */
+function ownGroup(path: string, container: string): string {
+  // LXC counts on where there is one of that name already.
+  const own = new RegExp(`^.*/lxc\\.payload\\.${container}(-\\d+)?(?=/|$)`);
+  return own.exec(path)?.[0] ?? path;
+}
+
 /** A file of a controller; undefined when the host has not that controller. */
 export function fileOf(places: CgroupPlaces, controller: string, file: string): string | undefined {
   const folder = places.folders.get(places.version === 1 ? controller : UNIFIED);
@@ -46,7 +54,8 @@ export function fileOfLimit(places: CgroupPlaces, limit: Limit): string | undefi
   return fileOf(places, limit.controller, limit.file);
 }
 
-/** Every folder there is, for what is left behind. */
+/** Every folder there is, and those of the processes that guard it, for what is left behind. */
 export function allFolders({ folders }: CgroupPlaces): readonly string[] {
-  return [...new Set(folders.values())];
+  const own = [...new Set(folders.values())];
+  return [...own, ...own.map((path) => path.replace("/lxc.payload.", "/lxc.monitor."))];
 }

@@ -3,6 +3,7 @@ import type { DefinitionStore } from "@virtmesh/agent/guests/definition-store";
 import { KeptGuests } from "@virtmesh/agent/guests/kept-guests";
 import { isAlive } from "@virtmesh/agent/machine/process-stat";
 import type { Call } from "@virtmesh/core/call";
+import { messageOf } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import { formatDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
@@ -133,6 +134,24 @@ export class Containers extends KeptGuests<Container> implements AsyncDisposable
 
   async thaw(container: Container, c: Call): Promise<void> {
     await this.#turn(container, "lxc-unfreeze", "running", c);
+  }
+
+  /**
+   * Lets a container use a disk, or no longer. LXC does it: the first version of control groups has a file for it, the second
+   * a program in the kernel that LXC has put there. @throws HYPERVISOR_FAILED
+   */
+  async permit(container: Container, verb: "allow" | "deny", disk: RunDisk, c: Call): Promise<void> {
+    const { folder } = this.#o;
+    const rule = [`devices.${verb}`, `b ${disk.number} rwm`];
+    try {
+      await runLxc("lxc-cgroup", ["-P", folder.path, "-n", container.uuid, ...rule], c.signal);
+    } catch (e) {
+      c.signal.throwIfAborted();
+      throw container.error(
+        "HYPERVISOR_FAILED",
+        `is not ${verb === "allow" ? "given" : "rid of"} disk ${disk.device}: ${messageOf(e)}`,
+      );
+    }
   }
 
   /** Sends a signal to the first process. @throws DOMAIN_NOT_RUNNING */

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
-import { readFile, rmdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { readProcessStat } from "@virtmesh/agent/machine/process-stat";
 import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
@@ -115,7 +116,7 @@ export async function whereItRuns(
   if (pid === undefined || found === undefined) return undefined;
   try {
     const groups = await readFile(`/proc/${pid}/cgroup`, "utf8");
-    const places = placesIn(groups, await readFile("/proc/self/mountinfo", "utf8"));
+    const places = placesIn(groups, await readFile("/proc/self/mountinfo", "utf8"), uuid);
     return { init: { pid, startTicks: found.startTicks }, places };
   } catch (e) {
     // It has ended since.
@@ -124,9 +125,16 @@ export async function whereItRuns(
   }
 }
 
-/** What LXC leaves when its monitor is killed: empty control groups. */
+/** What LXC leaves when its monitor is killed: control groups without processes. */
 export async function sweep(places: CgroupPlaces): Promise<void> {
-  await Promise.all(allFolders(places).map((path) => rmdir(path).catch(() => undefined)));
+  await Promise.all(allFolders(places).map(removeGroup));
+}
+
+/** Does nothing to one in which processes are. */
+async function removeGroup(path: string): Promise<void> {
+  const within = await readdir(path, { withFileTypes: true }).catch(() => []);
+  for (const group of within) if (group.isDirectory()) await removeGroup(join(path, group.name));
+  await rmdir(path).catch(() => undefined);
 }
 
 /** Which control groups limit containers on this host. */

@@ -1,19 +1,17 @@
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { runTool } from "@virtmesh/agent/machine/run-tool";
 import { VirtError } from "@virtmesh/core/errors";
 import type { Interface } from "@virtmesh/documents/domain/devices/interface";
-import { fileOf } from "../cgroup/places.ts";
 import type { Container, RunDisk } from "./container.ts";
 
-/** The disk appears in the container's /dev. @throws CONFIG_UNSUPPORTED, HOST_SETUP */
+/** The disk, which the container may use, appears in its /dev. @throws HOST_SETUP */
 export async function addDiskNode(container: Container, target: string, disk: RunDisk): Promise<void> {
-  await permit(container, "devices.allow", disk);
   const [major = "0", minor = "0"] = disk.number.split(":");
   await runTool("mknod", ["-m", "0600", nodeOf(container, target), "b", major, minor]);
 }
 
-export async function removeDiskNode(container: Container, target: string, disk: RunDisk): Promise<void> {
+export async function removeDiskNode(container: Container, target: string): Promise<void> {
   const node = nodeOf(container, target);
   // One that was there at the start is mounted over a file.
   await runTool("nsenter", [
@@ -24,27 +22,11 @@ export async function removeDiskNode(container: Container, target: string, disk:
     `/dev/${target}`,
   ]).catch(() => undefined);
   await rm(node, { force: true });
-  await permit(container, "devices.deny", disk);
 }
 
 /** Seen through its first process the container's own /dev is reached. */
 function nodeOf(container: Container, target: string): string {
   return `/proc/${container.running.init.pid}/root/dev/${target}`;
-}
-
-async function permit(
-  { name, running }: Container,
-  file: "devices.allow" | "devices.deny",
-  disk: RunDisk,
-): Promise<void> {
-  const path = running.places.version === 1 ? fileOf(running.places, "devices", file) : undefined;
-  if (path === undefined) {
-    throw new VirtError(
-      "CONFIG_UNSUPPORTED",
-      `disks of container "${name}" cannot change while it runs: the second version of control groups decides at the start which devices there are`,
-    );
-  }
-  await writeFile(path, `b ${disk.number} rwm`);
 }
 
 /** A pair of ends: one on the bridge of the host, one in the container. @throws CONFIG_UNSUPPORTED, HOST_SETUP */

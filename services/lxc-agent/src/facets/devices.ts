@@ -99,6 +99,7 @@ export class LxcDevices implements DeviceFacet {
       case "disks": {
         const disk = await deviceFor(device.device, c.signal);
         try {
+          await this.#containers.permit(container, "allow", disk, c);
           await addDiskNode(container, device.device.target.dev, disk);
         } catch (e) {
           await giveBack(disk);
@@ -133,7 +134,8 @@ export class LxcDevices implements DeviceFacet {
           Record<string, RunDisk | undefined>
         >;
         if (disk !== undefined) {
-          await removeDiskNode(container, target, disk);
+          await removeDiskNode(container, target);
+          await this.#containers.permit(container, "deny", disk, c);
           await giveBack(disk);
         }
         return await this.#containers.redefine(

@@ -1,14 +1,11 @@
-import { writeFile } from "node:fs/promises";
 import type { Call } from "@virtmesh/core/call";
 import type { ChangeScope } from "@virtmesh/core/driver/change-scope";
 import type { DomainInfo } from "@virtmesh/core/driver/domains";
 import type { ResourceFacet } from "@virtmesh/core/driver/resources";
-import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { DomainUuid } from "@virtmesh/core/ids";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import { withMaxMemory, withMaxVcpus, withMemory, withVcpus } from "@virtmesh/documents/domain/sizes";
-import { fileOfLimit } from "../cgroup/places.ts";
-import type { Container } from "../containers/container.ts";
+import { setLimits } from "../cgroup/set-limits.ts";
 import type { Containers } from "../containers/containers.ts";
 import { cpuLimits, type Limit, memoryLimits, withCpuQuota } from "../native/limits.ts";
 import { changeGuest } from "@virtmesh/agent/guests/change";
@@ -54,11 +51,11 @@ export class LxcResources implements ResourceFacet {
       scope,
       change,
       async (now) => {
-        const before = limits(container.running.definition, container.running.places.version);
+        const { definition, places } = container.running;
         try {
-          await setLimits(container, limits(now, container.running.places.version));
+          await setLimits(container.name, places, limits(now, places.version));
         } catch (e) {
-          await setLimits(container, before);
+          await setLimits(container.name, places, limits(definition, places.version));
           throw e;
         }
       },
@@ -76,27 +73,4 @@ function withHardLimit({ memtune }: IdentifiedDomain, bytes: bigint): Pick<Ident
 
 function quotas(definition: IdentifiedDomain, version: 1 | 2): readonly Limit[] {
   return cpuLimits(withCpuQuota(definition), version);
-}
-
-/** @throws GUEST_REFUSED when the kernel does not take it: there is more in use, and it cannot be moved away */
-async function setLimits({ name, running }: Container, limits: readonly Limit[]): Promise<void> {
-  for (const limit of limits) {
-    const path = fileOfLimit(running.places, limit);
-    if (path === undefined) {
-      throw new VirtError(
-        "HOST_SETUP",
-        `this host has no control groups for ${limit.controller}, so container "${name}" cannot be limited`,
-      );
-    }
-    try {
-      await writeFile(path, limit.value);
-    } catch (e) {
-      throw new VirtError(
-        "GUEST_REFUSED",
-        `the kernel does not set ${limit.file} of container "${name}" to ${limit.value}: ${messageOf(e)}`,
-        { resource: { type: "domain", name } },
-        { cause: e },
-      );
-    }
-  }
 }

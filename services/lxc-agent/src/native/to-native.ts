@@ -39,7 +39,8 @@ export function settingsOf(definition: DomainDefinition, options: NativeOptions)
     ["lxc.uts.name", definition.name],
     ...(arch === undefined ? [] : [["lxc.arch", arch] as const]),
     ["lxc.rootfs.path", rootOf(definition)],
-    ["lxc.mount.auto", "proc:mixed sys:mixed"],
+    // Its own groups, which systemd needs; in the first version it may mount them itself.
+    ["lxc.mount.auto", `proc:mixed sys:mixed${options.cgroup === 2 ? " cgroup:rw:force" : ""}`],
     ["lxc.autodev", "1"],
     ["lxc.pty.max", "1024"],
     ["lxc.tty.max", String(definition.devices.consoles.length)],

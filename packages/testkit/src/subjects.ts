@@ -39,6 +39,8 @@ export interface GuestsKind {
   /** A disk of that name for such a guest. */
   diskXml(target: string, dir: string): Promise<string>;
   snapshotXml?(xml: string): string;
+  /** Resolves when the system of a guest has come up that many times, where it has to help in something. */
+  systemUp?(domain: string, times: number): Promise<void>;
   /** A device that changes, if not a disk that gets a serial number. */
   readonly deviceChange?: DeviceChange;
   /** Where it keeps what defines a guest, for those that can register one. */
@@ -87,6 +89,7 @@ type GuestsOfSubject = Pick<
   | "newPath"
   | "snapshotXml"
   | "guestsReact"
+  | "systemUp"
 >;
 
 const VIRTIO_DISKS: DiskNames = { bus: "virtio", first: "vda", second: "vdb" };
@@ -171,6 +174,9 @@ function guestsIn(kind: GuestsKind, dir: string): GuestsOfSubject {
     newPath: (name) => kind.newPath?.(name) ?? join(dir, `${name}.save`),
     ...(kind.snapshotXml === undefined ? {} : { snapshotXml: (xml) => kind.snapshotXml?.(xml) ?? xml }),
     guestsReact: kind.guestsReact,
+    ...(kind.systemUp === undefined
+      ? {}
+      : { systemUp: async (domain, times) => await kind.systemUp?.(domain, times) }),
   };
 }
 

@@ -27,6 +27,8 @@ export interface Subject extends AsyncDisposable {
   readonly volumeSuffix: string;
   /** The definition made into one of which snapshots can be taken, where it is not. */
   snapshotXml?(xml: string): string;
+  /** Resolves when the system of such a guest has come up that many times, where something has to wait for that. */
+  systemUp?(domain: string, times: number): Promise<void>;
   /** Whether guests have somebody inside who hears the power button; a guest without a kernel has not. */
   readonly guestsReact: boolean;
 }

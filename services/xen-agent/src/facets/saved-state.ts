@@ -110,6 +110,15 @@ export class XenSavedState implements SavedStateFacet {
 
 /** It runs on as it was. */
 function notSaved({ name }: Guest, path: string, cause: unknown): VirtError {
+  // The kernel tells Xen where its memory is as it comes up.
+  if (/p2m frame list/.test(messageOf(cause))) {
+    return new VirtError(
+      "GUEST_REFUSED",
+      `guest "${name}" could not be saved and runs on: its system, which has to help, is not up yet; save it later`,
+      { resource: { type: "domain", name } },
+      { cause },
+    );
+  }
   const isFull = systemCode(cause) === "ENOSPC" || /No space left on device/.test(messageOf(cause));
   if (!isFull) return refusal(`guest "${name}" could not be saved and runs on`, name, cause);
   return new VirtError(

@@ -35,6 +35,9 @@ export const MODEL_NEEDS: readonly Need[] = [
   { package: "libc6-dev", file: "/usr/include/stdio.h" },
 ];
 
+/** What storage that hangs when it is told to takes. */
+export const HANGING_STORAGE_NEEDS: readonly Need[] = [{ package: "bindfs", file: "bindfs" }];
+
 /** What hosts in network namespaces take. */
 export const NAMESPACE_NEEDS: readonly Need[] = [
   { package: "iproute2", file: "ip" },

@@ -10,7 +10,7 @@ import { fillImage } from "../migration/images.ts";
 import { makeEmptyFile } from "../migration/made-images.ts";
 import { makeAll } from "../hotplug/plug.ts";
 import { CopyWatch } from "./copy-watch.ts";
-import { awaitEnd, cancelJob, forgetJob, startMirror } from "./mirror-job.ts";
+import { awaitEnd, cancelJob, forgetJob, restJob, startMirror, wakeJob } from "./mirror-job.ts";
 import { newNodeSteps } from "./new-nodes.ts";
 import { rootNode } from "./nodes.ts";
 import { withMovedDisk } from "./moved-disk.ts";
@@ -19,8 +19,9 @@ import { concludeMove, settleWithoutGuest, undoneError, undoOnHost } from "./set
 
 /** How often the copy is looked at for the progress that people see. */
 const SAMPLE_MS = 250;
-/** How long the guest stands still for the pivot at most: storage that hangs must not hold it. */
+/** How long the copy may take to come to rest, and then the guest stand still for the pivot: storage that hangs must not hold it. */
 const PIVOT_MS = 10_000;
+const HANGS = `the storage did not take the last writes within ${PIVOT_MS / 1000} s`;
 const RETRY_MS = 1_000;
 
 export interface DiskMoveSite {
@@ -159,18 +160,30 @@ export class MovingDisk {
       if (this.#run.cancel.aborted) return;
       const { running, status } = await qmp.execute("query-status");
       if (status === "suspended") throw asleep(this.#guest.name);
+      if (!(await this.#rests())) return;
       await this.#note({ phase: "pivoting", resume: running });
     }
     await this.#reached("decided");
+    if (!(await this.#rests())) return;
     this.#guest.standStill();
     if (this.#record.resume) await qmp.execute("stop");
     this.#watch.lateIn(PIVOT_MS);
     await this.#reached("stopped");
     this.#watch.concluding();
+    await wakeJob(qmp, this.#job);
     // What is left is what the guest waits for.
     await qmp.execute("block-job-set-speed", { device: this.#job, speed: 0 });
     await qmp.execute("block-job-complete", { device: this.#job });
     await this.#reached("told");
+  }
+
+  /** The guest runs meanwhile. @returns false when the copy, or the connection, has ended instead: a fact tells so */
+  async #rests(): Promise<boolean> {
+    const { qmp } = this.#guest;
+    const became = await restJob(qmp, this.#job, PIVOT_MS);
+    if (became !== undefined || !qmp.isOpen) return became === "rests";
+    this.#watch.blame(HANGS);
+    throw new VirtError("HYPERVISOR_UNRESPONSIVE", HANGS);
   }
 
   /** Past the decision to pivot it goes to its end. */
@@ -181,7 +194,7 @@ export class MovingDisk {
 
   /** The storage does not take the last writes: the guest goes on with the old image. */
   async #giveUpPivot(): Promise<void> {
-    this.#watch.blame(`the storage did not take the last writes within ${PIVOT_MS / 1000} s`);
+    this.#watch.blame(HANGS);
     this.#watch.endsByUs();
     await this.#surely("the pivot cannot be given up", async () => {
       await cancelJob(this.#guest.qmp, this.#job);

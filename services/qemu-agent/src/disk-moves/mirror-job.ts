@@ -1,6 +1,8 @@
 import { VirtError } from "@virtmesh/core/errors";
 import { awaitEvent } from "../migration/await-event.ts";
+import type { JobStatus } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
+import type { QmpEvent } from "../qmp/events.ts";
 import type { Nodes } from "./records.ts";
 
 /** A job that was told to stop waits for the requests that are under way. */
@@ -23,6 +25,37 @@ export async function startMirror(
     "auto-dismiss": false,
     ...(job.bytesPerSecond === 0n ? {} : { speed: Number(job.bytesPerSecond) }),
   });
+}
+
+/**
+ * Lets a copy that is ready rest: nothing of it is under way then. QEMU's main loop waits for all that is as it stops the
+ * CPUs (vm_stop), and hears nothing meanwhile. @returns what became of it, or undefined when it did not come to rest in time
+ */
+export async function restJob(
+  qmp: QmpConnection,
+  id: string,
+  withinMs: number,
+): Promise<"rests" | "ended" | undefined> {
+  const isNew = (status: JobStatus | undefined): boolean => status !== undefined && status !== "ready";
+  const changed = awaitEvent(qmp, (e) => isNew(statusIn(e, id)), withinMs);
+  // Refused by one that rests since an earlier agent, and by one that has ended: what it is then counts.
+  await qmp.execute("block-job-pause", { device: id }).catch(() => undefined);
+  const now = (await qmp.execute("query-jobs")).find((j) => j.id === id)?.status;
+  const status = now === "ready" ? statusIn(await changed, id) : now;
+  if (now === "ready" && status === undefined) return undefined;
+  return status === "standby" ? "rests" : "ended";
+}
+
+/** Lets it go on; resolves when it does. */
+export async function wakeJob(qmp: QmpConnection, id: string): Promise<void> {
+  const goesOn = awaitEvent(qmp, (e) => statusIn(e, id) !== undefined, END_MS);
+  await qmp.execute("block-job-resume", { device: id });
+  await goesOn;
+}
+
+/** What a job has become by that event; undefined when it is about something else. */
+function statusIn(event: QmpEvent | undefined, id: string): JobStatus | undefined {
+  return event?.event === "JOB_STATUS_CHANGE" && event.data.id === id ? event.data.status : undefined;
 }
 
 /** A job that was told so does not pivot any more, though it may take its time to end. */

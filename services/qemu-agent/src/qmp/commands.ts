@@ -110,6 +110,8 @@ export interface QmpCommands {
   "blockdev-mirror": [BlockdevMirror, Nothing];
   "block-job-cancel": [{ readonly device: string; readonly force?: boolean }, Nothing];
   "block-job-complete": [{ readonly device: string }, Nothing];
+  "block-job-pause": [{ readonly device: string }, Nothing];
+  "block-job-resume": [{ readonly device: string }, Nothing];
   "block-job-set-speed": [{ readonly device: string; readonly speed: number }, Nothing];
   "block-job-dismiss": [{ readonly id: string }, Nothing];
   "query-block-jobs": [undefined, readonly QmpBlockJob[]];

@@ -36,16 +36,12 @@ describe("a guest that goes from one Xen to another", () => {
     const [first, second] = await XenHost.inOneMesh({
       ...{
         netns: true,
+        // An emulated processor would spend most of its time on it.
+        tls: false,
         hosts: ["host-x", "host-y"],
         env: { VIRTMESH_FAULT_POINTS: points.path },
       },
-      agentArguments: [
-        ...PATIENT_LEASE,
-        "--migration-silence",
-        "20s",
-
-        "--allow-plaintext-migration",
-      ],
+      agentArguments: [...PATIENT_LEASE, "--migration-silence", "20s", "--allow-plaintext-migration"],
     });
     if (first === undefined || second === undefined) throw new Error("there are no two hosts");
     [a, b] = [scope.own(first), second];
@@ -59,9 +55,9 @@ describe("a guest that goes from one Xen to another", () => {
     await using left = await a.watch(GUEST);
     await using came = await b.watch(GUEST);
     await points.holdAt([], soon());
-    const report = await end(a, await begin(a, b, { plaintext: false }));
+    const report = await end(a, await begin(a, b));
     expect(report).toMatchObject({ uri: b.uri });
-    expect(report.memoryBytes).toBeGreaterThan(60n << 20n);
+    expect(report.memoryBytes).toBeGreaterThan(64n << 20n);
     for (const what of ["suspended migrated", "stopped migrated", "undefined removed"])
       expect(await left.next()).toBe(`${GUEST} ${what}`);
     for (const what of ["started migrated", "defined added", "resumed migrated"])
@@ -77,9 +73,63 @@ describe("a guest that goes from one Xen to another", () => {
     expect(facts.indexOf("running")).toBeGreaterThan(facts.indexOf("recordDestination"));
   });
 
-  async function begin(from: XenHost, to: XenHost, options: { plaintext?: boolean } = {}): Promise<string> {
+  it("goes on where it was when it is called off at the last moment", async () => {
+    await using stayed = await b.watch(GUEST);
+    const name = await stopped();
+    await b.mesh.unary(O.cancelOperation, { uri: b.uri, name });
+    points.release();
+    await expect(end(b, name)).rejects.toMatchObject({ reason: "OPERATION_ABORTED" });
+    for (const what of ["suspended migrated", "resumed migrated"])
+      expect(await stayed.next()).toBe(`${GUEST} ${what}`);
+    await goesOn(b);
+    expect(await a.domains()).toEqual([]);
+  });
+
+  it("goes on where it was when the destination's agent is killed before the decision", async () => {
+    const name = await stopped();
+    await kill(a);
+    points.release();
+    await expect(end(b, name)).rejects.toMatchObject({ reason: "PEER_LOST" });
+    await goesOn(b);
+    // What it left behind stands still until the next agent takes it away.
+    expect(await states(a)).toEqual([`${GUEST}--incoming --p---`]);
+    await a.host.agent.restart();
+    await points.until(() => isDone("destination"), soon(), "the destination did not give up");
+    expect(await a.domains()).toEqual([]);
+    await a.mesh.complete();
+  });
+
+  it("runs on the destination alone when the source's agent is killed after the decision", async () => {
+    await using came = await a.watch(GUEST);
+    await points.holdAt(["source.recordDestination"], soon());
+    const name = await begin(b, a);
+    await points.held(["source.recordDestination"], soon());
+    await kill(b);
+    points.release();
+    for (const what of ["started migrated", "defined added", "resumed migrated"])
+      expect(await came.next()).toBe(`${GUEST} ${what}`);
+    await goesOn(a);
+    expect(await states(b)).toEqual([`${GUEST} ---ss-`]);
+    await b.host.agent.restart();
+    await b.mesh.complete();
+    await end(b, name);
+    expect(await b.domains()).toEqual([]);
+    await goesOn(a);
+  });
+
+  /** Begins a move back and comes to where the guest is whole on both hosts, and nothing is decided: it runs on neither. */
+  async function stopped(): Promise<string> {
+    await points.holdAt(["source.peerLoaded"], soon());
+    const name = await begin(b, a);
+    await points.held(["source.peerLoaded"], soon());
+    expect(await states(a)).toEqual([`${GUEST}--incoming --p---`]);
+    expect(await states(b)).toEqual([`${GUEST} ---ss-`]);
+    return name;
+  }
+
+  async function begin(from: XenHost, to: XenHost): Promise<string> {
     const request = MigrateDomainRequest.fromPartial({
-      ...{ uri: from.uri, domain: GUEST, destinationUri: to.uri, plaintext: options.plaintext ?? true },
+      ...{ uri: from.uri, domain: GUEST, destinationUri: to.uri, plaintext: true },
       storage: MigrationStorage.MIGRATION_STORAGE_SHARED,
     });
     return (await from.mesh.unary(M.migrateDomain, request, soon())).name;
@@ -93,13 +143,35 @@ describe("a guest that goes from one Xen to another", () => {
     throw result === undefined ? new Error(`${name} does not end`) : fromRpcStatus(result.value);
   }
 
+  async function kill(host: XenHost): Promise<void> {
+    await host.machine.exec(["sh", "-c", "kill -9 $(pidof node)"]);
+    await host.host.agent.exited;
+  }
+
+  function isDone(side: string): boolean {
+    return points.seen.some((step) => step.side === side && step.kind === "finished");
+  }
+
+  /** `name flags` of the domains that Xen has, without dom0. */
+  async function states(host: XenHost): Promise<readonly string[]> {
+    const { stdout } = await host.machine.exec(["xl", "list"]);
+    return stdout
+      .trim()
+      .split("\n")
+      .slice(2)
+      .map((line) => line.split(/\s+/))
+      .map(([name, _id, _memory, _vcpus, flags]) => `${name} ${flags}`);
+  }
+
   /** What it has said there, under both names that xl has given it. */
   async function said(host: XenHost): Promise<string> {
     return (await host.machine.exec(["sh", "-c", `cat ${LOGS} 2>/dev/null || true`])).stdout;
   }
 
   async function counts(host: XenHost, number: number): Promise<void> {
-    const script = `exec 3< <(exec tail -q -n +1 -F ${LOGS} 2>/dev/null); grep -m1 -w "COUNT ${number}" <&3; kill $!`;
+    const script = `exec 3< <(exec timeout 100 tail -q -n +1 -F ${LOGS} 2>/dev/null)
+      grep -m1 -w "COUNT ${number}" <&3 && kill $! && exit 0
+      echo "it does not count to ${number}:" $(xl list) $(tail -q -n 3 ${LOGS}) >&2; exit 1`;
     await host.machine.exec(["bash", "-c", script]);
   }
 

@@ -63,7 +63,6 @@ export class XenHost implements AsyncDisposable {
       readonly after?: string;
       readonly devices?: string;
       readonly vcpus?: string;
-      readonly mib?: number;
       /** More words for its kernel. */
       readonly words?: string;
     } = {},
@@ -72,7 +71,7 @@ export class XenHost implements AsyncDisposable {
     const kind = more.kind ?? "linux";
     // Firmware starts kernels that unpack themselves, which takes memory.
     const hardware = kind === "hvm";
-    return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>${more.mib ?? (hardware ? 192 : 96)}</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
+    return `<domain type='xen'><name>${name}</name>${more.head ?? ""}<memory unit='MiB'>${hardware ? 192 : 96}</memory>${more.vcpus ?? "<vcpu>1</vcpu>"}
       <os><type>${kind}</type><kernel>${hardware ? bootable : kernel}</kernel><initrd>${guest}</initrd>
         <cmdline>console=${hardware ? "ttyS0" : "hvc0"} quiet mitigations=off sysrq_always_enabled ${more.words ?? ""}</cmdline></os>
       ${kind === "linux" ? "" : "<clock offset='utc'><timer name='tsc' mode='native'/></clock>"}

@@ -22,6 +22,11 @@ beforeAll(async () => {
     `cd ${xen.host.imageDir}; for n in $(seq 0 ${DISKS - 1}); do ${make}; done`,
   ]);
 }, 300_000);
+// Each is as large as a guest's memory, and dom0 has its files in its own.
+const written: string[] = [];
+afterEach(async () => {
+  if (written.length > 0) await xen.machine.exec(["rm", "-f", ...written.splice(0)]);
+});
 afterAll(() => xen?.[Symbol.asyncDispose](), 60_000);
 
 /** Paravirtualised guests of a real Xen, in an emulated machine. */
@@ -30,6 +35,11 @@ const kind: GuestsKind = {
   guestsReact: true,
   disks: { bus: "xen", first: "xvda", second: "xvdb" },
   systemUp: async (name, times) => await xen.up(name, times),
+  newPath: (name) => {
+    const path = `${xen.host.imageDir}/${name}.save`;
+    written.push(path);
+    return path;
+  },
   diskXml: async (target) => diskXml(target),
   guestXml: async (name, uuid) =>
     xen.xml(name, {

@@ -66,6 +66,13 @@ describe("datastores of a host of a vCenter", () => {
     expect(await names("media/")).toEqual([]);
   });
 
+  it("take files that are empty, and refuse a path that leads through one", async () => {
+    expect(await upload("e/empty.iso", pieces(), 0n)).toMatchObject({ capacityBytes: 0n });
+    await upload("e/unknown.iso", pieces());
+    await expect(upload("e/empty.iso/below.iso", pieces("x"), 1n)).rejects.toBeInstanceOf(VirtError);
+    expect(new Set(await everythingIn("e"))).toEqual(new Set(["empty.iso", "unknown.iso"]));
+  });
+
   it("have nothing of an upload whose length was not known when it breaks", async () => {
     async function* breaking(): AsyncGenerator<Uint8Array> {
       yield Buffer.alloc(300_000);

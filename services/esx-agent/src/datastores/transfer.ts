@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { VirtError } from "@virtmesh/core/errors";
 import type { VolumeContent } from "@virtmesh/core/driver/storage";
 import type { VimSession } from "../vim/session.ts";
@@ -27,24 +28,31 @@ export async function putFile(
   { lengthBytes, signal }: { readonly lengthBytes: bigint | undefined; readonly signal: AbortSignal },
 ): Promise<void> {
   let broken: { readonly error: unknown } | undefined;
+  let whole = false;
   async function* watched(): AsyncGenerator<Uint8Array> {
     try {
       yield* data;
+      whole = true;
     } catch (error) {
       broken = { error };
       throw error;
     }
   }
   try {
+    // Of an empty body no server says that it wants it.
+    if (lengthBytes === 0n) for await (const chunk of watched()) assert.equal(chunk.length, 0);
     const answer = await session.transport.open("PUT", addressOf(place), {
-      ...{ signal, silenceMs: SILENCE_MS, body: watched() },
+      ...{ signal, silenceMs: SILENCE_MS, body: lengthBytes === 0n ? "" : watched() },
       headers: {
         "content-type": "application/octet-stream",
         ...(lengthBytes === undefined ? {} : { "content-length": String(lengthBytes) }),
       },
     });
+    if (!whole || (answer.statusCode !== 200 && answer.statusCode !== 201)) {
+      answer.destroy();
+      throw refused(place, answer.statusCode);
+    }
     answer.resume();
-    if (answer.statusCode !== 200 && answer.statusCode !== 201) throw refused(place, answer.statusCode);
   } catch (e) {
     throw broken === undefined ? e : broken.error;
   }

@@ -31,6 +31,19 @@ function writableOrOver(call: ClientRequest): Promise<void> {
   });
 }
 
+/** A server that does not know `Expect: 100-continue` gets the body all the same (RFC 9110, section 10.1.1). */
+const LEAVE_MS = 5_000;
+
+/** Whether the server wants the body; one that answers before it has any does not. */
+function wanted(call: ClientRequest): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const patience = setTimeout(() => resolve(true), LEAVE_MS);
+  call.once("continue", () => resolve(true));
+  call.once("response", () => resolve(false)).once("close", () => resolve(false));
+  call.flushHeaders();
+  return promise.finally(() => clearTimeout(patience));
+}
+
 /** HTTPS with connections kept open, and the session's cookie. */
 export class Transport implements Disposable {
   readonly #endpoint: Endpoint;
@@ -85,7 +98,10 @@ export class Transport implements Disposable {
     return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
   }
 
-  /** Resolves with the head of the answer; its body is the caller's to read. */
+  /**
+   * Resolves with the head of the answer; its body is the caller's to read. A body that comes piece by piece is asked for
+   * only when the server has begun to take it: whatever the server makes for it is there by then.
+   */
   open(
     method: "GET" | "POST" | "PUT",
     path: string,
@@ -104,6 +120,7 @@ export class Transport implements Disposable {
         ...options.headers,
         ...(typeof options.body === "string" ? { "content-length": Buffer.byteLength(options.body) } : {}),
         ...(this.#cookie === "" ? {} : { cookie: this.#cookie }),
+        ...(typeof options.body === "object" ? { expect: "100-continue" } : {}),
       },
       ...(ca === undefined ? {} : { ca }),
       // With a fingerprint the certificate itself is compared, below, before anything is sent.
@@ -121,6 +138,7 @@ export class Transport implements Disposable {
         call.end(options.body);
         return;
       }
+      if (!(await wanted(call))) return;
       for await (const chunk of options.body) {
         if (call.destroyed) return;
         if (!call.write(chunk)) await writableOrOver(call);

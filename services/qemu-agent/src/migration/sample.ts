@@ -4,7 +4,7 @@ import type { QmpConnection } from "../qmp/connection.ts";
 
 const TIMEOUT_MS = 1_000;
 
-/** How far an outgoing migration is; `jobs`: what disk each copies. */
+/** How far an outgoing migration is; `jobs`: what disk each copies, in the order of the definition. */
 export async function sample(
   qmp: QmpConnection,
   jobs: ReadonlyMap<string, string>,
@@ -15,10 +15,13 @@ export async function sample(
     memory ? qmp.execute("query-migrate", undefined, options) : {},
     qmp.execute("query-block-jobs", undefined, options),
   ]);
+  // QEMU lists them as they were made, which all were at once.
+  const found = new Map(copied.map((job) => [job.device, job]));
   return {
-    disks: copied.flatMap(({ device, len, offset }) => {
-      const target = jobs.get(device);
-      return target === undefined ? [] : [{ target, totalBytes: BigInt(len), copiedBytes: BigInt(offset) }];
+    disks: [...jobs].flatMap(([id, target]) => {
+      const job = found.get(id);
+      if (job === undefined) return [];
+      return [{ target, totalBytes: BigInt(job.len), copiedBytes: BigInt(job.offset) }];
     }),
     ...memoryOf(sent),
   };

@@ -58,7 +58,13 @@ export async function givenUp(
 async function freed(lines: Lines, uuid: string, signal: AbortSignal): Promise<void> {
   const over = Promise.withResolvers<void>();
   const timer = setTimeout(over.resolve, PATIENCE_MS);
-  signal.addEventListener("abort", () => over.resolve(), { once: true });
-  await Promise.race([lines.whenFree(uuid), over.promise]);
-  clearTimeout(timer);
+  const giveUp = (): void => over.resolve();
+  signal.addEventListener("abort", giveUp);
+  if (signal.aborted) giveUp();
+  try {
+    await Promise.race([lines.whenFree(uuid), over.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", giveUp);
+  }
 }

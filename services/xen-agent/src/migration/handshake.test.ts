@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { BANNER, preambleBytes, READY, ReceiverWords } from "./handshake.ts";
+import { BANNER, bytesBeforeMemory, READY, ReceiverWords } from "./handshake.ts";
 
 describe("what a receiving xl says", () => {
   it("is heard once each, however the stream is cut", () => {
@@ -25,6 +25,6 @@ describe("what a receiving xl says", () => {
 it("a sending xl says how long its definition is before it sends any memory", () => {
   const header = Buffer.alloc(48);
   header.writeUInt32LE(929, 44);
-  expect(preambleBytes(header.subarray(0, 47))).toBeUndefined();
-  expect(preambleBytes(Buffer.concat([header, Buffer.alloc(3)]))).toBe(977);
+  expect(bytesBeforeMemory(header.subarray(0, 47))).toBeUndefined();
+  expect(bytesBeforeMemory(Buffer.concat([header, Buffer.alloc(3)]))).toBe(977 + 16 + 8);
 });

@@ -25,8 +25,11 @@ export class ReceiverWords {
 
 /** Its last number is the length of what follows: the definition. */
 const HEADER_BYTES = 48;
+/** What libxl writes behind that, before its helper sends the memory: the stream's header and a record's (libxl_sr_stream_format.h). */
+const STREAM_BYTES = 16 + 8;
 
 /** How many bytes a sending xl writes before any memory; undefined while too few of them are known. */
-export function preambleBytes(head: Buffer): number | undefined {
-  return head.length < HEADER_BYTES ? undefined : HEADER_BYTES + head.readUInt32LE(HEADER_BYTES - 4);
+export function bytesBeforeMemory(head: Buffer): number | undefined {
+  if (head.length < HEADER_BYTES) return undefined;
+  return HEADER_BYTES + head.readUInt32LE(HEADER_BYTES - 4) + STREAM_BYTES;
 }

@@ -2,14 +2,14 @@ import type { Duplex } from "node:stream";
 import { VirtError } from "@virtmesh/core/errors";
 import type { ListedDomain } from "../xl/listing.ts";
 import { listDomains } from "../guests/launch.ts";
-import { BANNER, preambleBytes } from "./handshake.ts";
+import { BANNER, bytesBeforeMemory } from "./handshake.ts";
 import { WAY_STDIO, WAY_TO_AGENT } from "./sending.ts";
 import { XlStream } from "./xl-stream.ts";
 
 /**
  * Lets a guest go on that stands still for a migration. Before Xen 4.20 xl has no verb for that; but one that loses its
  * destination does it ("Migration failed, resuming at sender"), and says so by failing. So it is given a destination that
- * hangs up before the first page. @throws HYPERVISOR_FAILED
+ * hangs up as soon as memory comes. @throws HYPERVISOR_FAILED
  */
 export async function takeBack({ id, name }: ListedDomain, lock: string): Promise<void> {
   const xl = new XlStream(["migrate", "-e", "-s", "", String(id), WAY_TO_AGENT], {
@@ -22,8 +22,9 @@ export async function takeBack({ id, name }: ListedDomain, lock: string): Promis
   channel.on("error", () => undefined);
   channel.on("data", (chunk: Buffer) => {
     head = Buffer.concat([head, chunk]);
-    // One that cannot write its definition ends without a hand for the guest.
-    if (head.length >= (preambleBytes(head) ?? Number.POSITIVE_INFINITY)) channel.destroy();
+    // An xl that cannot write what it writes itself ends, or crashes, without a hand for the guest: only the helper that
+    // sends the memory may find nobody there.
+    if (head.length > (bytesBeforeMemory(head) ?? Number.POSITIVE_INFINITY)) channel.destroy();
   });
   channel.write(BANNER);
   await xl.exited;

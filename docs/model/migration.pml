@@ -62,6 +62,9 @@
 #ifndef HASTY_TAKE_BACK
 #define HASTY_TAKE_BACK 0   /* an operator who says of a destination that it is off, and is wrong */
 #endif
+#ifndef CALL_REFUSED_HOME
+#define CALL_REFUSED_HOME 0 /* a guest that its hypervisor does not let go on is told as home */
+#endif
 
 mtype:source = { s_preparing, s_copying, s_sending, s_switching, s_loading, s_deciding, s_inDoubt, s_resuming,
   s_retiring, s_aborting, s_completed, s_failed, s_cancelled };
@@ -79,7 +82,7 @@ mtype:fact = {
   f_sourceMirrorsConcluded, f_sourceDecided, f_sourceAborted, f_sourceLost, f_sourceRetired, f_promiseDemanded,
   /* the record, the journal, the user, the machine's own commands */
   f_recordDestination, f_recordSource, f_recordUnknown, f_journalled, f_cancelled, f_destroyed, f_timedOut,
-  f_takenBack, f_letGo, f_patienceOver, f_commandFailed };
+  f_takenBack, f_letGo, f_patienceOver, f_commandFailed, f_retryDue };
 mtype:record = { r_undecided, r_source, r_destination };
 mtype:mirror = { m_none, m_copying, m_ready, m_failed, m_concluded };
 mtype:memory = { x_idle, x_sending, x_stopped, x_loading, x_sent, x_over };
@@ -220,6 +223,12 @@ end:
        :: sAlive -> srun = 1; memory = x_over; checkRun();
           says(0, f_rolledBack); homeOver = 1
        :: else -> says(0, f_sourceExited); homeOver = 1; homeLost = 1
+       fi }
+  /* Refused this time: it is not home before it runs, or its QEMU has ended. */
+  :: atomic { sUp && rollBack && sAlive && faults > 0 -> faults--; says(0, f_commandFailed);
+       if
+       :: CALL_REFUSED_HOME -> rollBack = 0; homeOver = 1
+       :: else -> says(0, f_retryDue)
        fi }
   :: atomic { sUp && tellAbort ->
        tellAbort = 0;

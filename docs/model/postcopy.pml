@@ -62,7 +62,7 @@ mtype:entry = { j_begun, j_committing, j_committed, j_resumed, j_aborting, j_for
 mtype:fact = {
   /* the source */
   f_postcopyWanted, f_memoryPass, f_switchover, f_mirrorConcluded, f_mirrorFailed, f_sent, f_sourceExited, f_rolledBack,
-  f_retired, f_cancelled, f_recoverWanted, f_recoverDue, f_patienceOver,
+  f_retired, f_cancelled, f_recoverWanted, f_retryDue, f_patienceOver,
   f_peerAccepted, f_peerPulling, f_peerRecoverable, f_peerLostGuest, f_peerResumed, f_peerFailed, f_peerDiscarded,
   f_peerLost, f_peerStanding, f_recordUnknown,
   /* the destination */
@@ -221,6 +221,8 @@ end:
        :: sAlive && (link == l_held || link == l_sent) -> srun = 1; stopped = 0; checkRun(); says(f_rolledBack)
        :: else -> sourceEnds(); says(f_sourceExited)
        fi }
+  /* Refused this time: tried again. */
+  :: atomic { sUp && (rollBack || endGuest) && sAlive && faults > 0 -> faults--; says(f_commandFailed); says(f_retryDue) }
   :: atomic { sUp && endGuest -> endGuest = 0; homeOver = 1; sourceEnds(); says(f_sourceExited) }
   :: atomic { sUp && tellAbort -> tellAbort = 0; if :: session -> abort_ = 1 :: else -> awayOver = 1 fi }
   :: atomic { sUp && retire -> retire = 0; sAlive = 0; srun = 0; says(f_retired);
@@ -281,7 +283,7 @@ end:
   /* Its time has come only when nothing else is under way. */
   :: atomic { sUp && s == s_stranded && !NEVER_RECOVER && session && !recover && !recovers_ && !recoverable_ && !open &&
          !resumePostcopy && link == l_broken && !cut && sAlive && dLive && d == d_pulling && work == w_none && !dDied &&
-         dStranded -> says(f_recoverDue); recover = 1 }
+         dStranded -> says(f_retryDue); recover = 1 }
   :: atomic { sUp && (s == s_pulling || s == s_stranded) && faults > 0 -> faults--; says(f_recoverWanted);
        if :: s == s_stranded -> recover = 1
           :: s == s_pulling && link == l_flowing -> link = l_broken

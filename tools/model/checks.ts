@@ -90,6 +90,7 @@ export const SEEDED_FAULTS: readonly ModelCheck[] = [
   caught("a source in doubt asks nobody", "GIVE_UP_DOUBT", 1),
   caught("the run token is forgotten at a restart", "FORGET_TOKEN", 1),
   caught("an operator fences a host that is not off", "HASTY_TAKE_BACK", 2, { FENCES: 1 }),
+  caught("a guest that was not let go on is told as home", "CALL_REFUSED_HOME", 2),
   caughtInPostcopy("the guest runs before the record", "RUN_BEFORE_DECISION", 1, "!(drun)||(rec=="),
   caughtInPostcopy("the decision does not wait for mirrors", "RUN_BEFORE_MIRRORS", 1, "copied"),
   caughtInPostcopy("a source goes back without a promise", "RETURN_WITHOUT_PROMISE", 1, "srun&&drun"),

@@ -20,6 +20,10 @@ const PATIENCE_MS = 10_000;
 /** The longest pause between two tries to mend a post-copy. */
 const RECOVER_AT_MOST_MS = 15_000;
 
+/** The first pause between two tries to let the guest go on here, each other one twice as long, up to the longest. */
+const PAUSE_MS = 1_000;
+const PAUSE_AT_MOST_MS = 30_000;
+
 /** Phases in which what the destination knows decides how it goes on. */
 const WANTS_ANSWER: ReadonlySet<SourcePhase> = new Set([
   "deciding",
@@ -58,8 +62,8 @@ export class SourceHands {
   readonly #c: MigrationContext;
   readonly #w: SourceWork;
   readonly #record: RecordHand;
-  /** The next try to mend a post-copy. */
-  #recovering: Disposable | undefined;
+  /** The next try to mend a post-copy, or to bring the guest home. */
+  #retrying: Disposable | undefined;
   #settling: Promise<void> = Promise.resolve();
 
   constructor(c: MigrationContext, work: SourceWork) {
@@ -93,11 +97,7 @@ export class SourceHands {
         return outgoing?.startPostcopy?.(call);
       case "recover":
         peer.say({ $case: "recover", value: {} });
-        this.#recovering?.[Symbol.dispose]();
-        this.#recovering = timers.after(recoverPause(effect.attempts), () =>
-          this.#w.tell({ fact: "recoverDue" }),
-        );
-        return;
+        return this.#retryAfter(recoverPause(effect.attempts));
       case "resumePostcopy":
         return outgoing?.resumePostcopy?.(effect.address, call);
       case "breakPostcopy":
@@ -152,12 +152,20 @@ export class SourceHands {
         return this.#settling;
       case "retire":
         return this.#retire();
+      case "startPause":
+        return this.#retryAfter(homePause(effect.attempts));
       case "startPatience":
         timers.after(PATIENCE_MS, () => this.#w.tell({ fact: "patienceOver" }));
         return;
       case "finish":
         return this.#w.finish();
     }
+  }
+
+  /** One timer, however many tries have failed: two of them are never under way by this. */
+  #retryAfter(ms: number): void {
+    this.#retrying?.[Symbol.dispose]();
+    this.#retrying = this.#w.timers.after(ms, () => this.#w.tell({ fact: "retryDue" }));
   }
 
   #surely(doing: string, work: () => Promise<void>): Promise<void> {
@@ -190,4 +198,8 @@ export class SourceHands {
 /** A link that is back is noticed by the agents at once; this is for the memory's link alone. */
 function recoverPause(attempts: number): number {
   return Math.min(RECOVER_AT_MOST_MS, 500 * 2 ** Math.min(attempts, 10));
+}
+
+function homePause(attempts: number): number {
+  return Math.min(PAUSE_AT_MOST_MS, PAUSE_MS * 2 ** Math.min(attempts - 1, 10));
 }

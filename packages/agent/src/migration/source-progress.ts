@@ -2,7 +2,7 @@ import type { Call } from "@virtmesh/core/call";
 import type { MigrationSample, OutgoingMigration } from "@virtmesh/core/driver/migration";
 import type { SourceFact } from "@virtmesh/core/migration/facts";
 import { advance, noProgress, type Progress } from "@virtmesh/core/migration/progress";
-import type { SourcePhase, SourceState } from "@virtmesh/core/migration/source-state";
+import type { SourcePhase, SourceState, Trouble } from "@virtmesh/core/migration/source-state";
 import type { MigrationContext } from "./context.ts";
 import type { JournalHeader } from "./journal.ts";
 import { type Report, Timeline } from "./report.ts";
@@ -88,10 +88,11 @@ export class SourceProgress implements Disposable {
 
   enter(state: SourceState): void {
     const moved = state.phase !== this.#state.phase;
+    const isOtherTrouble = troubleOf(state)?.message !== troubleOf(this.#state)?.message;
     this.#state = state;
     this.#timeline.enter(state.phase);
+    if (moved || isOtherTrouble) this.#show({});
     if (!moved) return;
-    this.#show({});
     // Long enough for any destination that is there: from here on people are told that it is not.
     if (state.phase === "resuming" || state.phase === "inDoubt")
       this.#timers.after(STUCK_MS, () => this.#show({}));
@@ -109,6 +110,7 @@ export class SourceProgress implements Disposable {
 
   #show(now: { readonly sample?: MigrationSample; readonly ready?: readonly string[] }): void {
     const { sample, ready } = now;
+    const trouble = troubleOf(this.#state);
     this.#stall.look(this.#state.phase, now);
     this.#progress = advance(this.#progress, {
       phase: this.#state.phase,
@@ -116,6 +118,7 @@ export class SourceProgress implements Disposable {
       postcopy: isPostcopy(this.#state),
       ...(sample === undefined ? {} : { sample }),
       ...(ready === undefined ? {} : { ready }),
+      ...(trouble === undefined ? {} : { trouble }),
     });
     this.#c.news.progressed(this.#header, this.#progress);
   }
@@ -149,4 +152,9 @@ export class SourceProgress implements Disposable {
 function isPostcopy(state: SourceState): boolean {
   if (state.phase === "sending") return state.wanted === "postcopy";
   return state.phase === "committing" || ("order" in state && state.order === "postcopy");
+}
+
+/** What keeps the guest from being home. */
+function troubleOf(state: SourceState): Trouble | undefined {
+  return state.phase === "aborting" && state.home === "waiting" ? state.trouble : undefined;
 }

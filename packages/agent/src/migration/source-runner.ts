@@ -126,7 +126,11 @@ export class SourceRunner implements AsyncDisposable {
       const reopen = need(this.#c.driver, "migrationSource", "reopen");
       // What the hypervisor shows is heard behind the beginning.
       this.#draining = true;
-      this.#outgoing = await reopen(this.header.offer, (fact) => this.tell(fact), this.#call);
+      const what = { migration: this.header.offer.plan.id, doing: "taking the guest up again" };
+      // Without it nothing could be undone, and nothing said of what has become of it.
+      this.#outgoing = await surely(this.#c, what, this.#call.signal, () =>
+        reopen(this.header.offer, (fact) => this.tell(fact), this.#call),
+      );
       if (this.#outgoing !== undefined) await this.#limits.bind(this.#outgoing, this.#call);
     }
     this.#isGone = this.#outgoing === undefined && this.#common.mode === "live";

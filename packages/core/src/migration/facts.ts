@@ -32,8 +32,8 @@ export type SourceHypervisorFact =
   | { readonly fact: "memoryFailed"; readonly message: string }
   | { readonly fact: "guestIoError"; readonly disk: string; readonly message: string }
   | { readonly fact: "sourceExited"; readonly message: string }
-  /** Nothing of the migration is left on the source, and the guest is as it was. */
-  | { readonly fact: "rolledBack" }
+  /** The guest is as it was, and nothing of the migration is left on the source but what is said. */
+  | { readonly fact: "rolledBack"; readonly leftovers?: readonly string[] }
   | { readonly fact: "retired" };
 
 /** What the destination's hypervisor says. */
@@ -134,7 +134,7 @@ export type UserFact =
   /** Try now to mend the broken connection of a post-copy. */
   | { readonly fact: "recoverWanted" }
   /** It is time for another try. */
-  | { readonly fact: "recoverDue" }
+  | { readonly fact: "retryDue" }
   /** The caller's limit for the whole migration is over, or (`stalled`) nothing has come forward for too long. */
   | { readonly fact: "timedOut"; readonly stalled?: string }
   /** An operator has made sure that the destination is off; the record and the run token say so already. */

@@ -83,6 +83,14 @@ describe("progress of a migration", () => {
     expect(p.etaMs).toBeUndefined();
   });
 
+  it("says at once what keeps a guest from going on here, and what else can be done about it", () => {
+    const trouble = { effect: "rollBack", message: "xl does not answer" } as const;
+    const { stuckReason } = advance(start(), { phase: "aborting", nowMs: 1, trouble });
+    expect(stuckReason).toContain("xl does not answer");
+    expect(stuckReason).toContain("`virtmesh destroy`");
+    expect(advance(start(), { phase: "aborting", nowMs: 2 }).stuckReason).toBe("");
+  });
+
   it("is at 100 percent only when it is over", () => {
     expect(advance(start(), { phase: "retiring", nowMs: 1 }).percent).toBe(99);
     expect(advance(start(), { phase: "completed", nowMs: 1 }).percent).toBe(100);

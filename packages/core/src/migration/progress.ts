@@ -1,5 +1,5 @@
 import type { MigrationSample } from "../driver/migration.ts";
-import type { SourcePhase } from "./source-state.ts";
+import type { SourcePhase, Trouble } from "./source-state.ts";
 
 /** How far a migration is, as people see it. */
 export interface Progress {
@@ -67,6 +67,7 @@ export function advance(
     readonly sample?: MigrationSample;
     readonly ready?: readonly string[];
     readonly postcopy?: boolean;
+    readonly trouble?: Trouble;
     readonly nowMs: number;
   },
 ): Progress {
@@ -110,7 +111,8 @@ export function advance(
     advancedAtMs,
     ...(etaMs === undefined ? {} : { etaMs }),
     etaConfidence: next.phase === "copying" && next.diskBytesPerSecond > 0 ? "high" : "low",
-    stuckReason: stuckReason(next, now.nowMs - advancedAtMs),
+    stuckReason:
+      now.trouble === undefined ? stuckReason(next, now.nowMs - advancedAtMs) : troubled(now.trouble),
   };
 }
 
@@ -253,6 +255,12 @@ function stuckReason(p: Bare, stillMs: number): string {
     case "cancelled":
       return "";
   }
+}
+
+function troubled({ effect, message }: Trouble): string {
+  return effect === "end"
+    ? `what is left of the guest here could not be ended: ${message}; it is tried again until it works`
+    : `the guest could not be let go on here as before and may stand still: ${message}; it is tried again until it works, and \`virtmesh destroy\` ends the guest and the migration with it`;
 }
 
 function mib(bytes: bigint): string {

@@ -7,7 +7,11 @@ type Aborting = Extract<SourceState, { readonly phase: "aborting" }>;
 export function aborting(state: Aborting, fact: SourceFact): SourceStep {
   switch (fact.fact) {
     case "rolledBack":
-      return endWhenBoth({ ...state, home: state.home === "lost" ? "lost" : "running" });
+      return endWhenBoth({
+        ...state,
+        home: state.home === "lost" ? "lost" : "running",
+        leftovers: [...state.leftovers, ...(fact.leftovers ?? [])],
+      });
     case "sourceExited":
     case "destroyed":
       return endWhenBoth({ ...state, home: "lost" });
@@ -37,6 +41,8 @@ export function aborting(state: Aborting, fact: SourceFact): SourceStep {
       return fact.effect === "rollBack" || fact.effect === "end"
         ? homeFailed(state, fact.effect, fact.message)
         : stay(state);
+    case "retryDue":
+      return tryAgain(state);
     case "mirrorReady":
     case "mirrorConcluded":
     case "switchover":
@@ -62,24 +68,25 @@ export function aborting(state: Aborting, fact: SourceFact): SourceStep {
     case "peerLostGuest":
     case "postcopyWanted":
     case "recoverWanted":
-    case "recoverDue":
     case "takenBack":
     case "letGo":
       return stay(state);
   }
 }
 
-/** It is tried once more; then what is left is told. */
+/** It may stand still, and runs nowhere else: nobody says that it is home before it is, or has ended. */
 function homeFailed(state: Aborting, effect: "rollBack" | "end", message: string): SourceStep {
   if (state.home !== "waiting") return stay(state);
-  if (state.attempts < 2) {
-    return {
-      state: { ...state, attempts: state.attempts + 1 },
-      effects: [effect === "end" ? { effect } : { effect, linkLost: true }],
-    };
-  }
-  const home = effect === "end" ? "lost" : "running";
-  return endWhenBoth({ ...state, home, leftovers: [...state.leftovers, message] });
+  return {
+    state: { ...state, trouble: { effect, message }, attempts: state.attempts + 1 },
+    effects: [{ effect: "startPause", attempts: state.attempts }],
+  };
+}
+
+function tryAgain(state: Aborting): SourceStep {
+  if (state.home !== "waiting" || state.trouble === undefined) return stay(state);
+  const { effect } = state.trouble;
+  return { state, effects: [effect === "end" ? { effect } : { effect, linkLost: true }] };
 }
 
 function endWhenBoth(state: Aborting, effects: readonly SourceEffect[] = []): SourceStep {

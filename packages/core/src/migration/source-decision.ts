@@ -67,7 +67,7 @@ export function deciding(state: In<"deciding">, fact: SourceFact): SourceStep {
     case "peerLostGuest":
     case "postcopyWanted":
     case "recoverWanted":
-    case "recoverDue":
+    case "retryDue":
       return stay(state);
   }
 }
@@ -168,7 +168,7 @@ export function inDoubt(state: In<"inDoubt">, fact: SourceFact): SourceStep {
     case "peerRecoverable":
     case "postcopyWanted":
     case "recoverWanted":
-    case "recoverDue":
+    case "retryDue":
       return stay(state);
   }
 }
@@ -245,7 +245,7 @@ export function resuming(state: In<"resuming">, fact: SourceFact): SourceStep {
     case "destroyed":
     case "postcopyWanted":
     case "recoverWanted":
-    case "recoverDue":
+    case "retryDue":
     case "timedOut":
     case "patienceOver":
     case "commandFailed":
@@ -349,7 +349,7 @@ export function retiring(state: In<"retiring">, fact: SourceFact): SourceStep {
     case "peerLostGuest":
     case "postcopyWanted":
     case "recoverWanted":
-    case "recoverDue":
+    case "retryDue":
       return stay(state);
   }
 }

@@ -82,7 +82,7 @@ export function pulling(state: In<"pulling">, fact: SourceFact): SourceStep {
     case "cancelled":
     case "destroyed":
     case "postcopyWanted":
-    case "recoverDue":
+    case "retryDue":
     case "timedOut":
     case "takenBack":
     case "letGo":
@@ -101,7 +101,7 @@ export function stranded(state: In<"stranded">, fact: SourceFact): SourceStep {
       return pull(state);
     case "peerRecoverable":
       return { state, effects: [{ effect: "resumePostcopy", address: fact.address }] };
-    case "recoverDue":
+    case "retryDue":
     case "recoverWanted":
       return again(state);
     case "sourceExited":
@@ -231,7 +231,7 @@ export function losing(state: In<"losing">, fact: SourceFact): SourceStep {
     case "destroyed":
     case "postcopyWanted":
     case "recoverWanted":
-    case "recoverDue":
+    case "retryDue":
     case "timedOut":
     case "takenBack":
     case "letGo":

@@ -58,6 +58,8 @@ export type SourceState =
       readonly away: "waiting" | "gone" | "unreachable";
       readonly leftovers: readonly string[];
       readonly attempts: number;
+      /** Why the guest is not home yet; it is tried again until it is, or has ended. */
+      readonly trouble?: Trouble;
     } & Common)
   | ({ readonly phase: "completed"; readonly leftovers: readonly string[] } & Common)
   | ({
@@ -75,6 +77,12 @@ export type SourceState =
 
 /** The guest has ended on the way: what is left of it, definition and disks, is this host's or the destination's. */
 export type GuestLost = false | "here" | "there";
+
+/** What did not work on the way back, and what the hypervisor said of it. */
+export interface Trouble {
+  readonly effect: "rollBack" | "end";
+  readonly message: string;
+}
 
 export type SourcePhase = SourceState["phase"];
 
@@ -120,7 +128,7 @@ export type SourceEffect =
   | { readonly effect: "sendMemory" }
   /** The next switch-over is one to post-copy. */
   | { readonly effect: "startPostcopy" }
-  /** Ask the destination for a door, and for another try when it is not mended soon. -> peerRecoverable, recoverDue */
+  /** Ask the destination for a door, and for another try when it is not mended soon. -> peerRecoverable, retryDue */
   | { readonly effect: "recover"; readonly attempts: number }
   /** -> postcopyActive, or nothing */
   | { readonly effect: "resumePostcopy"; readonly address: string }
@@ -155,6 +163,8 @@ export type SourceEffect =
   | { readonly effect: "surrender" }
   /** -> retired | commandFailed */
   | { readonly effect: "retire" }
+  /** Behind a try that failed, the longer the more of them there were. -> retryDue */
+  | { readonly effect: "startPause"; readonly attempts: number }
   /** -> patienceOver */
   | { readonly effect: "startPatience" }
   | { readonly effect: "finish" };

@@ -159,7 +159,7 @@ describe("a source of a post-copy", () => {
     expect(step(...pulling, { fact: "cancelled", actor: "ann" }).phase).toBe("pulling");
     expect(step(...pulling, { fact: "peerLost", message: "" }).effects).toEqual(["askPeer"]);
     expect(step(...pulling, BROKEN)).toEqual({ phase: "stranded", effects: ["recover"] });
-    expect(step(...pulling, BROKEN, { fact: "recoverDue" }).effects).toEqual(["recover"]);
+    expect(step(...pulling, BROKEN, { fact: "retryDue" }).effects).toEqual(["recover"]);
     const door: SourceFact = { fact: "peerRecoverable", address: "tcp:b:2" };
     expect(step(...pulling, BROKEN, door).effects).toEqual(["resumePostcopy"]);
     expect(step(...pulling, BROKEN, door, { fact: "postcopyActive" }).phase).toBe("pulling");

@@ -176,7 +176,7 @@ function setback(state: SourceState, fact: SourceFact): SourceStep | undefined {
     case "peerLostGuest":
     case "postcopyWanted":
     case "recoverWanted":
-    case "recoverDue":
+    case "retryDue":
       return undefined;
   }
 }

@@ -108,8 +108,13 @@ export class MigrationSource implements MigrationSourceFacet {
     if (guest !== undefined && offer.plan.mode === "offline") return this.#cold(guest, offer, sink, c, []);
     if (guest?.instance === undefined) return undefined;
     const outgoing = this.#outgoing(guest, offer, sink);
-    await outgoing.reconcile();
-    return outgoing;
+    try {
+      await outgoing.reconcile();
+      return outgoing;
+    } catch (e) {
+      outgoing.close();
+      throw e;
+    }
   }
 
   async retireGone(
@@ -172,7 +177,10 @@ export class MigrationSource implements MigrationSourceFacet {
 
   #sourceGuest(guest: Guest, offer: MigrationOffer): SourceGuest {
     return {
-      qmp: guest.qmp,
+      // After its connection broke there is another one.
+      get qmp() {
+        return guest.qmp;
+      },
       exited: guest.exited.then(({ code, signal }) =>
         signal === undefined ? `QEMU ended with code ${code ?? "unknown"}` : `QEMU was ended by ${signal}`,
       ),

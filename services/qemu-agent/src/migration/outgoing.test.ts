@@ -134,6 +134,37 @@ describe("a migration of which QEMU does not answer any more", () => {
   });
 });
 
+describe("a guest that QEMU lets go on only later", () => {
+  it("is told as home when it runs, and once it does it is not let go on again from here", async () => {
+    const asked: string[] = [];
+    let refusals = 1;
+    let writeFails = 1;
+    const told: SourceHypervisorFact[] = [];
+    const execute = async (command: string): Promise<unknown> => {
+      asked.push(command);
+      if (command === "cont" && refusals-- > 0) throw new QmpError("refused", command, "disk is in use");
+      if (command === "query-status") return { status: "postmigrate", running: false };
+      return command === "query-migrate" ? {} : [];
+    };
+    const qmp = {
+      ...{ execute, onEvent: (): Disposable => ({ [Symbol.dispose]: () => undefined }) },
+      closed: Promise.withResolvers<never>().promise,
+    } as unknown as QmpConnection;
+    const released = async (): Promise<void> => {
+      if (writeFails-- > 0) throw new Error("no space left");
+    };
+    const guest = { ...guestOf(qmp), released };
+    const outgoing = new QemuOutgoing(OFFER, guest, undefined, (fact) => told.push(fact));
+    const conts = (): number => asked.filter((command) => command === "cont").length;
+    await expect(outgoing.rollBack({ linkLost: false }, ownCall())).rejects.toThrow("disk is in use");
+    await expect(outgoing.rollBack({ linkLost: true }, ownCall())).rejects.toThrow("no space left");
+    expect(told).toEqual([]);
+    await outgoing.rollBack({ linkLost: true }, ownCall());
+    expect(told).toEqual([{ fact: "rolledBack", leftovers: [] }]);
+    expect(conts()).toBe(2);
+  });
+});
+
 describe("a guest that powers off to reboot on its way out", () => {
   function sending() {
     const asked: string[] = [];

@@ -41,6 +41,8 @@ export class QemuOutgoing implements OutgoingMigration {
   /** Mirrors that are being started. */
   #starting: Promise<void> | undefined;
   #rolling: Promise<void> | undefined;
+  /** The guest runs as before, and what was sent of its memory has come to its end or (false) has not. */
+  #home: { readonly isEnded: boolean } | undefined;
   #isSending = false;
   /** Memory has begun to flow. */
   readonly #flowing = Promise.withResolvers<void>();
@@ -198,19 +200,19 @@ export class QemuOutgoing implements OutgoingMigration {
     if (linkLost || !(await rollBack.answers(job))) await rollBack.breakLinks(job);
     // Whatever is being started has started, or failed to, before it is undone.
     await this.#starting?.catch(() => undefined);
-    if (await rollBack.isTooLate(job)) {
-      return this.#endGuest(
-        "its post-copy broke before the destination ran it, and QEMU cannot take it back from there",
-      );
+    // Once it runs as before it is its own: when it stops then, nobody lets it go on again from here.
+    if (this.#home === undefined) {
+      if (await rollBack.isTooLate(job)) {
+        return this.#endGuest(
+          "its post-copy broke before the destination ran it, and QEMU cannot take it back from there",
+        );
+      }
+      this.#home = { isEnded: await rollBack.goHome(job, linkLost) };
     }
-    try {
-      await rollBack.all({ ...job, tlsObject: this.#tlsObject }, linkLost);
-    } finally {
-      // Whatever could not be undone, the guest is its own again.
-      for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
-      await this.#guest.released();
-    }
-    this.#sink({ fact: "rolledBack" });
+    const leftovers = await rollBack.tidy({ ...job, tlsObject: this.#tlsObject }, this.#home.isEnded);
+    for (const id of job.jobs.keys()) this.#guest.forgetJob(id);
+    await this.#guest.released();
+    this.#sink({ fact: "rolledBack", leftovers });
   }
 
   async end(_c: Call): Promise<void> {
@@ -285,17 +287,15 @@ export class QemuOutgoing implements OutgoingMigration {
     if (event.event === "MIGRATION") {
       if (event.data.status === "active") this.#flowing.resolve();
       this.#link.hear(event.data.status);
-      if (event.data.status === "postcopy-active") this.#limitAgain();
+      // Gone, it needs no limit.
+      if (event.data.status === "postcopy-active") void this.#limitAgain().catch(() => undefined);
     }
     this.#tell(this.#memory.observe(event));
   }
 
   /** QEMU notes the limit of post-copy before it waits at the switch-over (postcopy_start): one set meanwhile is lost. */
-  #limitAgain(): void {
-    this.#guest.qmp
-      .execute("migrate-set-parameters", tuningParameters(this.#tuning))
-      // Gone, it needs no limit.
-      .catch(() => undefined);
+  async #limitAgain(): Promise<void> {
+    await this.#guest.qmp.execute("migrate-set-parameters", tuningParameters(this.#tuning));
   }
 
   #tell(memory: MemoryFact | undefined): void {
@@ -305,9 +305,9 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async #sayWhy(status: "failed" | "cancelled"): Promise<void> {
-    const known = await this.#guest.qmp
-      .execute("query-migrate", undefined, { timeoutMs: 1_000 })
-      .catch(() => undefined);
+    const ask = async () =>
+      await this.#guest.qmp.execute("query-migrate", undefined, { timeoutMs: 1_000 });
+    const known = await ask().catch(() => undefined);
     const message =
       known?.["error-desc"] ??
       (status === "failed" ? "QEMU does not say why" : "it was cancelled by somebody else");

@@ -1,4 +1,4 @@
-import { VirtError } from "@virtmesh/core/errors";
+import { messageOf, VirtError } from "@virtmesh/core/errors";
 import type { MigrationStatus, RunState, YankInstance } from "../qmp/commands.ts";
 import type { QmpConnection } from "../qmp/connection.ts";
 import { QmpError } from "../qmp/errors.ts";
@@ -24,7 +24,7 @@ const ANSWER_MS = 1_000;
 
 const ENDED: ReadonlySet<MigrationStatus> = new Set(["none", "completed", "failed", "cancelled"]);
 
-export const rollBack = { all, answers, breakLinks, isTooLate };
+export const rollBack = { answers, breakLinks, goHome, isTooLate, tidy };
 
 /** A main loop that stands still waits for a mirror, and that for the network. */
 async function answers({ qmp }: Pick<Undoing, "qmp">): Promise<boolean> {
@@ -44,13 +44,44 @@ async function isTooLate({ qmp }: Undoing): Promise<boolean> {
 }
 
 /**
- * Lets the guest run on as before and removes what was made: memory stream, mirrors, NBD nodes, settings. `linkLost`
- * breaks the connections first, since QEMU would otherwise wait for the network for as long as TCP does.
+ * Ends the memory stream and lets the guest run on as before. `linkLost` breaks the connections first, since QEMU would
+ * otherwise wait for the network for as long as TCP does.
+ * @returns whether the stream has ended @throws as long as it is not known that the guest runs
  */
-async function all(job: Undoing, linkLost: boolean): Promise<void> {
+async function goHome(job: Undoing, linkLost: boolean): Promise<boolean> {
   if (linkLost) await breakLinks(job);
   const isEnded = await endMemory(job);
   await goOn(job);
+  return isEnded;
+}
+
+/**
+ * Removes what was made: mirrors, NBD nodes, settings. The guest runs whether that works or not.
+ * @returns what is left, in words @throws when QEMU cannot be asked: it may have ended
+ */
+async function tidy(job: Undoing, isEnded: boolean): Promise<readonly string[]> {
+  try {
+    await removeAll(job, isEnded);
+    return [];
+  } catch (e) {
+    if (isCutOff(e)) throw e;
+  }
+  try {
+    // Whoever is still there waits for the network.
+    await breakLinks(job);
+    await removeAll(job, await endMemory(job));
+    return [];
+  } catch (e) {
+    if (isCutOff(e)) throw e;
+    return [messageOf(e)];
+  }
+}
+
+function isCutOff(e: unknown): boolean {
+  return e instanceof QmpError && (e.failure === "closed" || e.failure === "protocol");
+}
+
+async function removeAll(job: Undoing, isEnded: boolean): Promise<void> {
   await endMirrors(job);
   await removeNodes(job);
   if (!isEnded)

@@ -28,7 +28,7 @@ export function carryOutSource(world: World, e: SourceEffect): void {
       return world.later("source", () => stop(world, "postcopy"));
     case "recover":
       if (world.session) world.send(() => world.toDestination({ fact: "sourceRecovers" }));
-      return world.later("source", () => whileStranded(world, () => world.toSource({ fact: "recoverDue" })));
+      return world.later("source", () => whileStranded(world, () => world.toSource({ fact: "retryDue" })));
     case "resumePostcopy":
       return world.later("world", () => {
         if (!world.linkUp || !world.door || world.memory !== "broken" || !world.sourceProcess) return;
@@ -104,6 +104,7 @@ export function carryOutSource(world: World, e: SourceEffect): void {
       return ask(world, e.demandPromise);
     case "rollBack":
       return world.later("source", () => {
+        if (world.refuses(e.effect)) return;
         // QEMU cannot take a guest back whose post-copy broke.
         if (world.memory === "broken") world.sourceProcess = false;
         if (!world.sourceProcess) return world.toSource({ fact: "sourceExited", message: "dead" });
@@ -112,6 +113,7 @@ export function carryOutSource(world: World, e: SourceEffect): void {
       });
     case "end":
       return world.later("source", () => {
+        if (world.refuses(e.effect)) return;
         world.sourceProcess = false;
         world.toSource({ fact: "sourceExited", message: "ended" });
       });
@@ -123,6 +125,8 @@ export function carryOutSource(world: World, e: SourceEffect): void {
         world.runsOnSource = false;
         world.toSource({ fact: "retired" });
       });
+    case "startPause":
+      return world.later("source", () => world.toSource({ fact: "retryDue" }));
     case "startPatience":
       return world.later("source", () => world.toSource({ fact: "patienceOver" }));
     case "finish":

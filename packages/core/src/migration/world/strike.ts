@@ -76,6 +76,9 @@ export function strike(world: World, which: number): void {
       world.runsOnSource = false;
       if (world.memory === "flowing") world.later("world", () => breakMemory(world));
       return restartSourceAgent(world);
+    case 15:
+      world.refusals = 4;
+      return;
     default:
       return world.toSource({ fact: "cancelled", actor: "admin" });
   }

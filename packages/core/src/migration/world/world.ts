@@ -42,6 +42,8 @@ export class World {
   clean = new Set<string>();
   spoiled = false;
   finished = false;
+  /** How often the source's hypervisor still refuses to let the guest go on, or to end it. */
+  refusals = 0;
   /** The process died between the journalled decision and its first instruction: a crash on the destination. */
   crashedThere = false;
   restartedThere = false;
@@ -107,6 +109,14 @@ export class World {
       return this.later("world", () => this.endSession());
     this.session = false;
     this.toDestination({ fact: "sourceLost", message: "the source has ended the session" });
+  }
+
+  /** The source's hypervisor does not do it this time, and its machine hears so. */
+  refuses(effect: "rollBack" | "end"): boolean {
+    if (this.refusals === 0) return false;
+    this.refusals -= 1;
+    this.toSource({ fact: "commandFailed", effect, reason: "HYPERVISOR_FAILED", message: "not now" });
+    return true;
   }
 
   reachable(): boolean {

@@ -148,9 +148,13 @@ export interface OutgoingMigration {
   resumePostcopy?(address: string, c: Call): Promise<void>;
   /** Breaks the connection of a post-copy. Fact: postcopyPaused. */
   breakPostcopy?(c: Call): Promise<void>;
-  /** Undoes everything on this side and lets the guest run as before. `linkLost`: do not wait for the network. Fact: rolledBack. */
+  /**
+   * Undoes everything on this side and lets the guest run as before. `linkLost`: do not wait for the network. Facts:
+   * rolledBack, with what could not be removed behind a guest that runs; sourceExited. @throws as long as it may stand
+   * still: it is called again, maybe by another agent, until it works
+   */
   rollBack(options: { readonly linkLost: boolean }, c: Call): Promise<void>;
-  /** Ends a guest of which no host has all: off, and still defined here. Fact: sourceExited. */
+  /** Ends a guest of which no host has all: off, and still defined here. Fact: sourceExited. @throws as long as it has not; called again then */
   end?(c: Call): Promise<void>;
   /** Ends the guest here: it runs elsewhere. Removes the definition too if asked. Fact: retired. */
   retire(options: { readonly undefine: boolean }, c: Call): Promise<void>;

@@ -18,10 +18,7 @@ function play(
 const step = (fault: fc.Arbitrary<number | undefined>) => fc.record({ pick: fc.nat(20), fault });
 
 /** Everything but what only a post-copy, or a server that loses a write, has to fear. */
-const FAULTS = fc.oneof(
-  { weight: 12, arbitrary: fc.nat(11) },
-  { weight: 1, arbitrary: fc.constant(15) },
-);
+const FAULTS = fc.oneof({ weight: 12, arbitrary: fc.nat(11) }, { weight: 1, arbitrary: fc.constant(15) });
 
 /** An undisturbed beginning of any length, so that faults meet every phase, then a rough rest. */
 const choices = fc

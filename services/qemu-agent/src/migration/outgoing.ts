@@ -305,8 +305,7 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async #sayWhy(status: "failed" | "cancelled"): Promise<void> {
-    const ask = async () =>
-      await this.#guest.qmp.execute("query-migrate", undefined, { timeoutMs: 1_000 });
+    const ask = async () => await this.#guest.qmp.execute("query-migrate", undefined, { timeoutMs: 1_000 });
     const known = await ask().catch(() => undefined);
     const message =
       known?.["error-desc"] ??

@@ -90,16 +90,20 @@ export class XenOutgoing implements OutgoingMigration {
   async rollBack(_options: { readonly linkLost: boolean }, c: Call): Promise<void> {
     if (this.#sending !== undefined) await this.#sending.stop();
     await endOf(this.#site.lock);
-    await this.#guest.turn(async () => {
+    const isHome = await this.#guest.turn(async () => {
+      if (this.#guest.run !== this.#run) return false;
+      // It has booted anew: nothing of the migration is left of it.
+      if (this.#run.id !== this.#id) return true;
       const row = await this.#row();
-      // It ended, or has booted anew meanwhile; that is told for itself.
-      if (row === undefined || this.#guest.run !== this.#run) return;
-      if (row.shutdown === "suspend") await takeBack(row, this.#site.lock);
+      if (row === undefined) return false;
+      if (row.shutdown === "suspend" && !(await takeBack(row, this.#site.lock))) return false;
       await this.#site.guests.during(this.#guest, c, async () =>
         this.#site.guests.stands(this.#guest, this.#run, "running"),
       );
+      return true;
     });
-    this.#sink({ fact: "rolledBack" });
+    if (isHome) return this.#sink({ fact: "rolledBack" });
+    this.#sink({ fact: "sourceExited", message: "it ended while it was sent" });
   }
 
   async retire({ undefine }: { readonly undefine: boolean }, c: Call): Promise<void> {

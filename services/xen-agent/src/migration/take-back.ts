@@ -9,9 +9,10 @@ import { XlStream } from "./xl-stream.ts";
 /**
  * Lets a guest go on that stands still for a migration. Before Xen 4.20 xl has no verb for that; but one that loses its
  * destination does it ("Migration failed, resuming at sender"), and says so by failing. So it is given a destination that
- * hangs up as soon as memory comes. @throws HYPERVISOR_FAILED
+ * hangs up as soon as memory comes.
+ * @returns false when it is not there any more @throws HYPERVISOR_FAILED when it still stands still
  */
-export async function takeBack({ id, name }: ListedDomain, lock: string): Promise<void> {
+export async function takeBack({ id, name }: ListedDomain, lock: string): Promise<boolean> {
   const xl = new XlStream(["migrate", "-e", "-s", "", String(id), WAY_TO_AGENT], {
     lock,
     stdio: [...WAY_STDIO],
@@ -29,8 +30,8 @@ export async function takeBack({ id, name }: ListedDomain, lock: string): Promis
   channel.write(BANNER);
   await xl.exited;
   channel.destroy();
-  const now = (await listDomains()).find((row) => row.id === id);
-  if (now?.shutdown !== "suspend") return;
+  const now = (await listDomains()).find((row) => row.id === id && !row.dying);
+  if (now?.shutdown !== "suspend") return now !== undefined;
   throw new VirtError(
     "HYPERVISOR_FAILED",
     `guest "${name}" stands still for a migration and Xen does not let it go on: ${xl.reason}`,

@@ -33,6 +33,7 @@ import { EventHub } from "./events/event-hub.ts";
 import { EventLog } from "./events/event-log.ts";
 import { LineLog } from "./journal/line-log.ts";
 import { beAlone } from "./machine/alone.ts";
+import { installationOf, nameTaken } from "./machine/installation.ts";
 import { makeDir } from "./journal/make-dir.ts";
 import { AgentMetrics } from "./metrics/agent-metrics.ts";
 import { MigrationMetrics } from "./metrics/migration-metrics.ts";
@@ -102,6 +103,8 @@ export interface RunningAgent extends AsyncDisposable {
   readonly uris: readonly [string, ...string[]];
   readonly driver: Driver;
   readonly context: ServiceContext;
+  /** Rejects when the agent must not go on: another one has its name. Never resolves. */
+  readonly failed: Promise<never>;
 }
 
 const VERSION = "0.1.0";
@@ -128,6 +131,7 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
   const { stateDir, runDir } = options;
   for (const dir of [stateDir, runDir]) await makeDir(dir);
   scope.own(await beAlone(stateDir));
+  const installation = await installationOf(stateDir);
   const logger = options.logger ?? createLogger({ service: "agent", host, level: "silent" });
   const metrics = options.metrics ?? createMetrics({ service: "agent", host });
   const tls = options.tlsDir === undefined ? undefined : await tlsFrom(options.tlsDir);
@@ -204,6 +208,7 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
       address,
       version,
       instance: events.instance,
+      installation,
       startTime: new Date(startTimeMs),
       labels: { ...labels },
       eventsConnected: mesh?.connected ?? false,
@@ -272,11 +277,13 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
     options.metricsListen === undefined
       ? undefined
       : scope.own(await serveMetrics(metrics, options.metricsListen, scope.signal));
-  const compared = mesh ? joinMesh(mesh, context, agentMetrics, options, scope) : Promise.resolve();
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => undefined);
+  const compared = mesh ? joinMesh(mesh, context, agentMetrics, failure, scope) : Promise.resolve();
   scope.run(
     async (signal) => {
       // A guest that was taken back while this host was off must not start here: NATS knows, if it is there.
-      await Promise.race([compared, delay(COMPARE_MS, undefined, { signal })]);
+      await Promise.race([compared, failure.promise, delay(COMPARE_MS, undefined, { signal })]);
       await autostart(context);
     },
     (err) => logger.error({ err }, "starting the guests that start with their host failed"),
@@ -287,6 +294,7 @@ async function start(options: AgentOptions, scope: Scope): Promise<RunningAgent>
     uris,
     driver,
     context,
+    failed: failure.promise,
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
 }
@@ -311,30 +319,17 @@ function connect(options: AgentOptions, host: HostName, logger: Logger, scope: S
 }
 
 /**
- * Announces the agent, and compares the run tokens whenever NATS is there again. Resolves when that was done for the
- * first time.
+ * Announces the agent and, once it has its name, compares the run tokens whenever NATS is there again. Resolves when
+ * that was done for the first time.
  */
 function joinMesh(
   mesh: Mesh,
   context: ServiceContext,
   agentMetrics: AgentMetrics,
-  options: AgentOptions,
+  failure: PromiseWithResolvers<never>,
   scope: Scope,
 ): Promise<void> {
   const first = Promise.withResolvers<void>();
-  const lease = scope.own(
-    keepLease(
-      mesh,
-      () => {
-        agentMetrics.onRenewal();
-        return context.describeAgent();
-      },
-      { ttlMs: context.leaseTtlMs },
-    ),
-  );
-  // Who looks for a place for a guest must not choose by what was so a second ago.
-  scope.own(context.cordon.onChange(() => lease.renew()));
-  scope.own(context.incoming.onChange(() => lease.renew()));
   const compare = (): void =>
     scope.run(
       async () => {
@@ -349,7 +344,24 @@ function joinMesh(
       (err) =>
         context.logger.warn({ err }, "the run tokens could not be compared with NATS, it is tried again"),
     );
-  scope.own(mesh.onSession(compare));
+  const lease = scope.own(
+    keepLease(
+      mesh,
+      () => {
+        agentMetrics.onRenewal();
+        return context.describeAgent();
+      },
+      {
+        ttlMs: context.leaseTtlMs,
+        // Tokens name their host only: an agent that shares its name would take the other's for its own.
+        onHeld: () => scope.own(mesh.onSession(compare)),
+        onTaken: (by) => failure.reject(nameTaken(by)),
+      },
+    ),
+  );
+  // Who looks for a place for a guest must not choose by what was so a second ago.
+  scope.own(context.cordon.onChange(() => lease.renew()));
+  scope.own(context.incoming.onChange(() => lease.renew()));
   return first.promise;
 }
 

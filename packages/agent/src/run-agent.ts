@@ -258,6 +258,7 @@ export async function runAgent<const X extends ExtraOptions>(program: AgentProgr
         "agent serves",
       );
       process.stdout.write(`${program.name} ready: ${agent.uris.join(", ")} at ${agent.address}\n`);
+      await agent.failed;
     },
     { logger: () => logger },
   );

@@ -35,6 +35,17 @@ export async function compareAndSet(
   }
 }
 
+/** Removes a key if it is still at `revision`; false when somebody else was quicker. */
+export async function removeKey(kv: KV, key: string, revision: number): Promise<boolean> {
+  try {
+    await kv.delete(key, { previousSeq: revision });
+    return true;
+  } catch (e) {
+    if (isWrongRevision(e)) return false;
+    throw e;
+  }
+}
+
 function isWrongRevision(e: unknown): boolean {
   return (
     e instanceof JetStreamApiError &&

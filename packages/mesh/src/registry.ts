@@ -9,6 +9,10 @@ export interface LeaseOptions {
   readonly ttlMs?: number;
   /** Time between renewals; a third of the time to live unless told. */
   readonly renewMs?: number;
+  /** The name is ours: once, when it is for the first time. */
+  readonly onHeld?: () => void;
+  /** Another installation has the name and is alive; the lease is not kept any more. */
+  readonly onTaken?: (by: Agent) => void;
 }
 
 /** Disposing removes the lease, so that everybody knows at once. */
@@ -44,9 +48,10 @@ export interface DirectoryOptions {
 
 const KEEP_LOST_MS = 10 * 60_000;
 
-/** Announces an agent under `<host>.<hypervisor>` and keeps its lease until disposed. */
+/** Announces an agent under `<host>.<hypervisor>` and keeps its lease until disposed, unless another has that name. */
 export function keepLease(mesh: Mesh, describe: () => Agent, options: LeaseOptions = {}): Lease {
-  return new KeptLease(mesh, describe, options.renewMs ?? (options.ttlMs ?? LEASE_TTL_MS) / 3);
+  const renewMs = options.renewMs ?? (options.ttlMs ?? LEASE_TTL_MS) / 3;
+  return new KeptLease(mesh, describe, renewMs, options);
 }
 
 export function watchAgents(mesh: Mesh, options: DirectoryOptions = {}): AgentDirectory {

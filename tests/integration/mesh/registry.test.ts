@@ -156,4 +156,41 @@ describe("agent registry", () => {
     await delay(1.5 * TTL_MS);
     expect(changes).toEqual([]);
   });
+
+  it("tells an agent whose name another installation took meanwhile, and leaves that one its lease", async () => {
+    await using nats = await startNats();
+    await using mesh = await connected(nats.url, infrastructure);
+    await using others = await connected(nats.url, infrastructure);
+    const other = { ...agentOf("host-a", "instance-2"), installation: "another" };
+    const stored = () => mesh.run("reading a lease", {}, (s) => s.bucket("agents").get("host-a.test"));
+    const held = Promise.withResolvers<void>();
+    const taken = Promise.withResolvers<Agent>();
+    const lease = keepLease(mesh, () => ({ ...agentOf("host-a"), installation: "one" }), {
+      ttlMs: TTL_MS,
+      onHeld: held.resolve,
+      onTaken: taken.resolve,
+    });
+    await held.promise;
+    const value = Agent.encode(other).finish();
+    await others.run("announcing", {}, (s) => s.bucket("agents").put("host-a.test", value));
+    await using _others = keepLease(others, () => other, { ttlMs: TTL_MS });
+    expect(await taken.promise).toMatchObject({ instance: "instance-2", installation: "another" });
+    await lease[Symbol.asyncDispose]();
+    expect(Agent.decode((await stored())?.value ?? new Uint8Array())).toMatchObject({
+      installation: "another",
+    });
+  });
+
+  it("has the name at once that an agent of before installations were told apart left behind", async () => {
+    await using nats = await startNats();
+    await using mesh = await connected(nats.url, { leaseTtlMs: 3_600_000 });
+    const value = Agent.encode(agentOf("host-a")).finish();
+    await mesh.run("announcing", {}, (s) => s.bucket("agents").put("host-a.test", value));
+    const held = Promise.withResolvers<void>();
+    await using _lease = keepLease(mesh, () => ({ ...agentOf("host-a"), installation: "one" }), {
+      ttlMs: TTL_MS,
+      onHeld: held.resolve,
+    });
+    await held.promise;
+  });
 });

@@ -68,6 +68,8 @@ export interface Agent {
   outboxLength: bigint;
   state: AgentState;
   domains: number;
+  /** Made with the state directory and kept as long as that: two of one name with different ones are not the same agent. */
+  installation: string;
   /** Of the host: what the machine has, and what is neither used by it nor promised to its running guests. */
   memoryBytes: bigint;
   freeMemoryBytes: bigint;
@@ -122,6 +124,7 @@ function createBaseAgent(): Agent {
     outboxLength: 0n,
     state: 0,
     domains: 0,
+    installation: "",
     memoryBytes: 0n,
     freeMemoryBytes: 0n,
     cordoned: false,
@@ -170,6 +173,9 @@ export const Agent: MessageFns<Agent> = {
     }
     if (message.domains !== 0) {
       writer.uint32(96).uint32(message.domains);
+    }
+    if (message.installation !== "") {
+      writer.uint32(106).string(message.installation);
     }
     if (message.memoryBytes !== 0n) {
       if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
@@ -307,6 +313,14 @@ export const Agent: MessageFns<Agent> = {
             message.domains = reader.uint32();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.installation = reader.string();
+            continue;
+          }
           case 20: {
             if (tag !== 160) {
               break;
@@ -403,6 +417,9 @@ export const Agent: MessageFns<Agent> = {
     if (message.domains !== 0) {
       obj.domains = Math.round(message.domains);
     }
+    if (message.installation !== "") {
+      obj.installation = message.installation;
+    }
     if (message.memoryBytes !== 0n) {
       obj.memoryBytes = message.memoryBytes.toString();
     }
@@ -448,6 +465,7 @@ export const Agent: MessageFns<Agent> = {
       : 0n;
     message.state = object.state ?? 0;
     message.domains = object.domains ?? 0;
+    message.installation = object.installation ?? "";
     message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
       ? BigInt(object.memoryBytes)
       : 0n;

@@ -13,6 +13,9 @@ const PROGRAM = join(repositoryRoot(), "services/test-agent/src/main.ts");
 const TAKEN =
   /^fatal: another agent for test is called host-a and serves at 127\.0\.0\.1:\d+: give one of the two/;
 
+/** Leases that age out in no test, however slow the computer is; renewed as often as ever. */
+const LASTING = { leaseTtlMs: 3_600_000 };
+
 /** A process of an agent called host-a. */
 function agentIn(stateDir: string, nats: string): Promise<Child> {
   const argv = ["--host", "host-a", "--listen", "127.0.0.1:0", "--nats", nats];
@@ -35,8 +38,8 @@ describe("two agents with one name on two machines", () => {
   it("the second ends and says which other has the name, the first is found as before", async () => {
     await using nats = await startNats();
     await using dir = await tempDir();
-    await using mesh = await connected(nats.url);
-    await using directory = watchAgents(mesh);
+    await using mesh = await connected(nats.url, LASTING);
+    await using directory = watchAgents(mesh, { ttlMs: LASTING.leaseTtlMs });
     await using _first = await agentIn(join(dir.path, "1"), nats.url);
     const { instance, installation, address } = await announced(directory);
     await using second = await agentIn(join(dir.path, "2"), nats.url);
@@ -49,8 +52,8 @@ describe("two agents with one name on two machines", () => {
   it("exactly one goes on when both start at once", async () => {
     await using nats = await startNats();
     await using dir = await tempDir();
-    await using mesh = await connected(nats.url);
-    await using directory = watchAgents(mesh);
+    await using mesh = await connected(nats.url, LASTING);
+    await using directory = watchAgents(mesh, { ttlMs: LASTING.leaseTtlMs });
     await using one = await agentIn(join(dir.path, "1"), nats.url);
     await using two = await agentIn(join(dir.path, "2"), nats.url);
     const loser = await Promise.race([one.exited.then(() => one), two.exited.then(() => two)]);
@@ -62,8 +65,8 @@ describe("two agents with one name on two machines", () => {
   it("the second has the name once the first was ended in order", async () => {
     await using nats = await startNats();
     await using dir = await tempDir();
-    await using mesh = await connected(nats.url);
-    await using directory = watchAgents(mesh);
+    await using mesh = await connected(nats.url, LASTING);
+    await using directory = watchAgents(mesh, { ttlMs: LASTING.leaseTtlMs });
     let first: Agent;
     {
       await using _agent = await agentIn(join(dir.path, "1"), nats.url);
@@ -78,8 +81,8 @@ describe("an agent that was killed", () => {
   it("has its name again while its old lease still lives, with the state directory it had", async () => {
     await using nats = await startNats();
     await using dir = await tempDir();
-    await using mesh = await connected(nats.url);
-    await using directory = watchAgents(mesh);
+    await using mesh = await connected(nats.url, LASTING);
+    await using directory = watchAgents(mesh, { ttlMs: LASTING.leaseTtlMs });
     await using killed = await agentIn(dir.path, nats.url);
     const before = await announced(directory);
     killed.kill("SIGKILL");

@@ -10,6 +10,8 @@ jest.setTimeout(60_000);
 /** Long enough that a busy computer renews in time. */
 const TTL_MS = 1_200;
 const infrastructure = { leaseTtlMs: TTL_MS };
+/** Leases that do not age out. */
+const LASTING = { leaseTtlMs: 3_600_000 };
 
 function next(directory: AgentDirectory, change: AgentChange["change"]): Promise<AgentChange> {
   return nextMatching<AgentChange>(
@@ -159,8 +161,8 @@ describe("agent registry", () => {
 
   it("tells an agent whose name another installation took meanwhile, and leaves that one its lease", async () => {
     await using nats = await startNats();
-    await using mesh = await connected(nats.url, infrastructure);
-    await using others = await connected(nats.url, infrastructure);
+    await using mesh = await connected(nats.url, LASTING);
+    await using others = await connected(nats.url, LASTING);
     const other = { ...agentOf("host-a", "instance-2"), installation: "another" };
     const stored = () => mesh.run("reading a lease", {}, (s) => s.bucket("agents").get("host-a.test"));
     const held = Promise.withResolvers<void>();
@@ -183,7 +185,7 @@ describe("agent registry", () => {
 
   it("has the name at once that an agent of before installations were told apart left behind", async () => {
     await using nats = await startNats();
-    await using mesh = await connected(nats.url, { leaseTtlMs: 3_600_000 });
+    await using mesh = await connected(nats.url, LASTING);
     const value = Agent.encode(agentOf("host-a")).finish();
     await mesh.run("announcing", {}, (s) => s.bucket("agents").put("host-a.test", value));
     const held = Promise.withResolvers<void>();

@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { type Agent, AgentState } from "@virtmesh/api/gen/virtmesh/v1/agent";
+import { domainUuid } from "@virtmesh/core/ids";
 import { startNats } from "@virtmesh/lab/nats";
 import { Child } from "@virtmesh/lab/process";
 import { repositoryRoot } from "@virtmesh/lab/repository";
 import { type AgentDirectory, watchAgents } from "@virtmesh/mesh/registry";
-import { connected, nextMatching } from "../mesh/support.ts";
-import { tempDir } from "./support.ts";
+import { RunTokens } from "@virtmesh/mesh/run-tokens";
+import { createTestDriver } from "@virtmesh/test-driver/test-driver";
+import { connected, GUEST, nextMatching } from "../mesh/support.ts";
+import { guestXml, tempDir, testAgent } from "./support.ts";
 
 jest.setTimeout(60_000);
 
@@ -47,6 +50,21 @@ describe("two agents with one name on two machines", () => {
     expect(second.tail()).toContainEqual(expect.stringMatching(TAKEN));
     expect(second.tail()).toContainEqual(expect.stringContaining(address));
     expect(directory.list()).toMatchObject([{ instance, installation, state: AgentState.AGENT_STATE_ALIVE }]);
+  });
+
+  it("the second takes no run tokens, not even of guests that nobody else has", async () => {
+    await using nats = await startNats();
+    await using one = await tempDir();
+    await using two = await tempDir();
+    await using mesh = await connected(nats.url, LASTING);
+    await using directory = watchAgents(mesh, { ttlMs: LASTING.leaseTtlMs });
+    const servers = { nats: { servers: [nats.url] } };
+    await using _first = await testAgent("host-a", one.path, servers);
+    await announced(directory);
+    const driver = createTestDriver({ guests: [guestXml("web", GUEST)] });
+    await using second = await testAgent("host-a", two.path, { ...servers, driver });
+    await expect(second.agent.failed).rejects.toMatchObject({ reason: "HOST_SETUP" });
+    expect(await new RunTokens(mesh).read(domainUuid(GUEST))).toBeUndefined();
   });
 
   it("exactly one goes on when both start at once", async () => {

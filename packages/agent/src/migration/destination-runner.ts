@@ -80,6 +80,11 @@ export class DestinationRunner implements AsyncDisposable {
     return this.#state.phase;
   }
 
+  /** Its source has a session with it. */
+  get isHeard(): boolean {
+    return this.#link !== undefined;
+  }
+
   begin(link: DestinationLink): void {
     this.#link = link;
     this.#saw("begin", {});

@@ -1,18 +1,17 @@
 import type { Any } from "@virtmesh/api/gen/google/protobuf/any";
-import { MigrationReport, type MigrateDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/migration";
+import type { MigrateDomainRequest } from "@virtmesh/api/gen/virtmesh/v1/migration";
 import type { Call } from "@virtmesh/core/call";
 import type { MigrationOffer, MigrationPlan, Tuning } from "@virtmesh/core/driver/migration";
-import { REASONS, type Reason, VirtError } from "@virtmesh/core/errors";
+import { VirtError } from "@virtmesh/core/errors";
 import type { MigrationId } from "@virtmesh/core/ids";
 import type { DestinationEntry } from "@virtmesh/core/migration/destination-state";
 import type { Answer } from "@virtmesh/core/migration/facts";
 import type { SourceEntry } from "@virtmesh/core/migration/source-state";
 import { parseConnectionUri } from "@virtmesh/core/uri";
 import type { ChangeInfo, Hold } from "../changes/queue.ts";
-import { packAny } from "../operations/any.ts";
 import type { RunningOperation } from "../operations/operations.ts";
 import type { Passage } from "../traffic/outgoing-gate.ts";
-import type { MigrationContext, Outcome } from "./context.ts";
+import type { MigrationContext } from "./context.ts";
 import { type DestinationLink, DestinationRunner } from "./destination-runner.ts";
 import {
   isRefused,
@@ -23,6 +22,7 @@ import {
   MigrationJournal,
   readJournal,
 } from "./journal.ts";
+import { type IncomingOffer, IncomingOffers } from "./incoming-offers.ts";
 import type { News } from "./news.ts";
 import {
   blocked,
@@ -33,11 +33,11 @@ import {
   findGuest,
   type Preflight,
 } from "./preflight.ts";
-import { reportToWire } from "./progress-wire.ts";
 import { OutgoingMigration } from "./outgoing-migration.ts";
 import { closeRecord, fence } from "./record-hand.ts";
+import { resultOf } from "./result.ts";
 import { SourceRunner } from "./source-runner.ts";
-import { givenUp, vacated } from "./vacate.ts";
+import { vacated } from "./vacate.ts";
 import { planOf } from "./wire.ts";
 
 /** Journals of finished migrations are kept for so long: a late question about one still gets its answer. */
@@ -51,14 +51,21 @@ export class Migrations implements AsyncDisposable {
   readonly context: MigrationContext;
   readonly #news: News;
   readonly #sources = new Map<MigrationId, OutgoingMigration>();
+  readonly #offers: IncomingOffers;
   readonly #destinations = new Map<
     MigrationId,
-    { readonly runner: DestinationRunner; readonly hold: Hold; readonly place: Disposable }
+    {
+      readonly runner: DestinationRunner;
+      readonly hold: Hold;
+      readonly place: Disposable;
+      readonly arrived: IncomingOffer;
+    }
   >();
 
   constructor(context: MigrationContext, news: News) {
     this.context = context;
     this.#news = news;
+    this.#offers = new IncomingOffers(context.silenceMs);
   }
 
   /** What would be in the way; changes nothing. */
@@ -158,13 +165,21 @@ export class Migrations implements AsyncDisposable {
     return live.runner;
   }
 
-  /** What holds a guest here that is offered from elsewhere, and is about to let go of it. */
+  /** Resolves when what holds a guest here that is asked about from elsewhere, and is about to let go of it, has. */
   async vacated(offer: MigrationOffer, signal: AbortSignal): Promise<void> {
+    await this.#left(offer, signal);
+    await this.#offers.noneOf(offer, signal);
+  }
+
+  async #left(offer: MigrationOffer, signal: AbortSignal): Promise<void> {
     const outgoing = [...this.#sources.values()].map(({ runner }) => runner);
     await vacated(this.context.queue, outgoing, offer, signal);
   }
 
-  /** A source offers a guest. @throws whatever speaks against it; then it was never begun. */
+  /**
+   * A source offers a guest; `c.signal` says also when it does no more. @throws whatever speaks against it; then it was
+   * never begun, and never will be.
+   */
   async accept(
     offer: MigrationOffer,
     uri: string,
@@ -174,23 +189,29 @@ export class Migrations implements AsyncDisposable {
     const c = this.context;
     const { id, uuid, destinationName } = offer.plan;
     const name = destinationName === "" ? offer.name : destinationName;
-    if (await isRefused(c.journalDir, id)) {
-      throw new VirtError("WRONG_STATE", `${c.host} has promised never to run the guest of migration ${id}`);
-    }
-    await this.vacated(offer, call.signal);
-    const incoming = [...this.#destinations.values()].map((live) => live.runner);
-    await givenUp(c.queue, incoming, offer, call.signal);
-    const hold = await c.queue.acquire(
-      { uuid, name },
-      { verb: "migrate", operation: `operations/${id}`, exclusive: true },
-      call,
-    );
+    const arrived = this.#offers.arrive(offer, call.signal);
+    const { signal } = arrived;
+    let hold: Hold | undefined;
     let place: Disposable | undefined;
     try {
+      if (await isRefused(c.journalDir, id)) {
+        throw new VirtError(
+          "WRONG_STATE",
+          `${c.host} has promised never to run the guest of migration ${id}`,
+        );
+      }
+      await this.#left(offer, signal);
+      await this.#offers.turn(arrived);
+      hold = await c.queue.acquire(
+        { uuid, name },
+        { verb: "migrate", operation: `operations/${id}`, exclusive: true },
+        { ...call, signal },
+      );
       place = c.incoming.claim(id);
       // Looked at again with the guest and its name held: nothing can come between now.
-      const { obstacles } = await examineDestination(c, offer, call);
+      const { obstacles } = await examineDestination(c, offer, { ...call, signal });
       if (obstacles.length > 0) throw blocked(name, obstacles);
+      signal.throwIfAborted();
       const header: JournalHeader = {
         side: "destination",
         offer,
@@ -203,13 +224,15 @@ export class Migrations implements AsyncDisposable {
       };
       const journal = await MigrationJournal.create(c.journalDir, header);
       const runner = new DestinationRunner(c, header, journal, () => this.#release(id));
-      this.#destinations.set(id, { runner, hold, place });
+      this.#destinations.set(id, { runner, hold, place, arrived });
       c.news.began(header, "destination");
       runner.begin(link);
+      arrived.take(runner);
       return runner;
     } catch (e) {
-      hold[Symbol.dispose]();
+      hold?.[Symbol.dispose]();
       place?.[Symbol.dispose]();
+      arrived[Symbol.dispose]();
       await journalRefusal(c.journalDir, id);
       throw e;
     }
@@ -225,6 +248,7 @@ export class Migrations implements AsyncDisposable {
 
   /** What this agent, as a destination, can say of a migration; with a promise demanded, never less than one. */
   async standing(id: MigrationId, demandPromise: boolean, signal: AbortSignal): Promise<Answer> {
+    if (demandPromise) await this.#offers.giveUp(id);
     const live = this.incoming(id);
     if (live !== undefined) return live.settled(demandPromise, signal);
     const file = await readJournal(this.context.journalDir, id, "destination");
@@ -233,7 +257,9 @@ export class Migrations implements AsyncDisposable {
     if (last === "promised" || (await isRefused(this.context.journalDir, id))) return "promised";
     if (!demandPromise) return "unknown";
     await journalRefusal(this.context.journalDir, id);
-    return "promised";
+    // An offer that arrived meanwhile may not have seen that yet.
+    await this.#offers.giveUp(id);
+    return (await this.incoming(id)?.settled(true, signal)) ?? "promised";
   }
 
   /** Takes up an outgoing migration that was under way when the agent ended. */
@@ -285,7 +311,8 @@ export class Migrations implements AsyncDisposable {
     );
     const journal = await MigrationJournal.reopen(c.journalDir, plan.id, "destination");
     const runner = new DestinationRunner(c, header, journal, () => this.#release(plan.id));
-    this.#destinations.set(plan.id, { runner, hold, place: c.incoming.seize(plan.id) });
+    const arrived = this.#offers.seize(header.offer, runner);
+    this.#destinations.set(plan.id, { runner, hold, place: c.incoming.seize(plan.id), arrived });
     c.news.began(header, "destination");
     await runner.resume(lastOf<DestinationEntry>(file, DESTINATION_ENTRIES)?.entry ?? "begun");
   }
@@ -339,6 +366,7 @@ export class Migrations implements AsyncDisposable {
     this.#destinations.delete(id);
     live?.hold[Symbol.dispose]();
     live?.place[Symbol.dispose]();
+    live?.arrived[Symbol.dispose]();
   }
 
   /** What was left to do behind the end of a migration. */
@@ -383,30 +411,4 @@ function lastOf<E extends string>(
 ): { readonly entry: E; readonly note?: string } | undefined {
   const last = file.lines.findLast(({ entry }) => entries.includes(entry));
   return last as { readonly entry: E; readonly note?: string } | undefined;
-}
-
-function resultOf(header: JournalHeader, outcome: Outcome) {
-  if (outcome.outcome === "moved" && outcome.report !== undefined) {
-    return packAny("virtmesh.v1.MigrationReport", MigrationReport, reportToWire(outcome.report, header));
-  }
-  if (outcome.outcome === "moved") throw new VirtError("INTERNAL", "a migration ended without its report");
-  const { offer, destinationUri, sourceUri } = header;
-  const where = {
-    here: "the guest runs nowhere: it stopped on the source",
-    there: `the guest runs nowhere: it ended in post-copy, and is ${destinationUri}'s, off`,
-    nowhere: `the guest is on ${sourceUri}, as before`,
-  }[outcome.guestLost || "nowhere"];
-  const left = outcome.leftovers.length === 0 ? "" : `; left behind: ${outcome.leftovers.join("; ")}`;
-  throw new VirtError(
-    reasonOf(outcome),
-    `guest "${offer.name}" was not migrated to ${destinationUri}: ${outcome.message}; ${where}${left}`,
-    {
-      metadata: { migration: offer.plan.id, ran_on: outcome.guestLost === false ? sourceUri : "" },
-      resource: { type: "domain", name: offer.name },
-    },
-  );
-}
-
-function reasonOf(outcome: Extract<Outcome, { outcome: "stayed" }>): Reason {
-  return outcome.reason in REASONS ? (outcome.reason as Reason) : "MIGRATION_FAILED";
 }

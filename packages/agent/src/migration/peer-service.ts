@@ -77,21 +77,29 @@ async function* session(
   }
   const early: SessionRequest[] = [];
   let gone: string | undefined;
+  /** The source does not want any more what it has offered. */
+  const over = new AbortController();
   using link = new PeerLink<SessionResponse, SessionRequest>({
     silenceMs: migrations.context.silenceMs,
     heartbeat: { message: { $case: "heartbeat", value: {} } },
-    onMessage: (m) => (runner === undefined ? void early.push(m) : runner.hear(m)),
+    onMessage: (m) => {
+      if (runner !== undefined) return runner.hear(m);
+      early.push(m);
+      if (m.message?.$case === "abort") over.abort(givenUp(m.message.value.reason));
+    },
     onLost: (why) => {
       gone = why;
+      over.abort(givenUp(why));
       runner?.lost(link, why);
     },
   });
   /** It may have to wait for the guest: the source is heard meanwhile, and hears that there is somebody. */
   const take = async (): Promise<void> => {
     try {
-      if (message?.$case === "prepare")
-        runner = await migrations.accept(offerFromWire(message.value), first.value.uri, link, c);
-      else {
+      if (message?.$case === "prepare") {
+        const call = { ...c, signal: AbortSignal.any([c.signal, over.signal]) };
+        runner = await migrations.accept(offerFromWire(message.value), first.value.uri, link, call);
+      } else {
         runner?.attach(link);
         runner?.hear(first.value);
       }
@@ -113,6 +121,10 @@ async function* session(
   } finally {
     await taken;
   }
+}
+
+function givenUp(why: string): VirtError {
+  return new VirtError("CANCELLED", `the source has given the migration up: ${why}`);
 }
 
 /** Only agents talk here, each for its own host. @throws NOT_PERMITTED */

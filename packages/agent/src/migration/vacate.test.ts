@@ -2,13 +2,11 @@ import type { MigrationId } from "@virtmesh/core/ids";
 import type { SourcePhase } from "@virtmesh/core/migration/source-state";
 import { ChangeQueue } from "../changes/queue.ts";
 import { sampleOffer } from "./sample-offer.ts";
-import { givenUp, vacated } from "./vacate.ts";
+import { vacated } from "./vacate.ts";
 
 const BEFORE = sampleOffer();
 /** The same guest, offered by the host to which it went. */
 const BACK = sampleOffer({ plan: { ...BEFORE.plan, id: "back" as MigrationId }, sourceHost: "host-b" });
-/** The same guest, offered once more by the same host. */
-const AGAIN = sampleOffer({ plan: { ...BEFORE.plan, id: "again" as MigrationId } });
 
 const { signal } = new AbortController();
 const MIGRATING = { verb: "migrate", operation: "operations/before", exclusive: true };
@@ -51,25 +49,4 @@ describe("a guest that is moved back at once", () => {
       expect(order).toEqual(["taken", "ended"]);
     },
   );
-});
-
-describe("a guest that is offered once more by the host whose last offer came to nothing", () => {
-  it("is taken when the migration of that offer has promised never to run it", async () => {
-    const { lines, order, end, then } = held();
-    const told: string[] = [];
-    const before = { header: { offer: BEFORE }, tell: ({ fact }: { fact: string }) => void told.push(fact) };
-    const taken = givenUp(lines, [before], AGAIN, signal).then(then);
-    expect(told).toEqual(["promiseDemanded"]);
-    setImmediate(end);
-    await taken;
-    expect(order).toEqual(["ended", "taken"]);
-  });
-
-  it("ends no migration of it that comes from another host", async () => {
-    const { lines } = held();
-    const told: string[] = [];
-    const before = { header: { offer: BEFORE }, tell: ({ fact }: { fact: string }) => void told.push(fact) };
-    await givenUp(lines, [before], BACK, signal);
-    expect(told).toEqual([]);
-  });
 });

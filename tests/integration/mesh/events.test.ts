@@ -2,6 +2,7 @@ import { startNats } from "@virtmesh/lab/nats";
 import type { WatchItem } from "@virtmesh/mesh/events";
 import { publishEvent, watchEvents } from "@virtmesh/mesh/events";
 import { EVENTS_STREAM } from "@virtmesh/mesh/infrastructure";
+import { untilStopped } from "../../faults/lab/stopped.ts";
 import { connected, lifecycleEvent, nextStatus, storedIds } from "./support.ts";
 
 jest.setTimeout(60_000);
@@ -36,6 +37,7 @@ describe("publishEvent", () => {
     await using nats = await startNats();
     await using mesh = await connected(nats.url);
     nats.pause();
+    await untilStopped(nats.pid);
     await expect(publishEvent(mesh, lifecycleEvent(1), { timeoutMs: 200 })).rejects.toMatchObject({
       reason: "EVENTS_UNAVAILABLE",
     });

@@ -4,6 +4,7 @@ import type { NewRecord } from "@virtmesh/mesh/records";
 import { MigrationRecords } from "@virtmesh/mesh/records";
 import type { MigrationId } from "@virtmesh/core/ids";
 import { generation, newMigrationId } from "@virtmesh/core/ids";
+import { untilStopped } from "../../faults/lab/stopped.ts";
 import { connected, GUEST } from "./support.ts";
 
 jest.setTimeout(60_000);
@@ -77,6 +78,7 @@ describe("MigrationRecords", () => {
     await using mesh = await connected(nats.url);
     const { records, id } = await opened(mesh);
     nats.pause();
+    await untilStopped(nats.pid);
     expect(await records.decide(id, "destination", TWO, { timeoutMs: 300 })).toBe("unknown");
     expect(await records.read(id, { timeoutMs: 300 })).toBe("unknown");
     nats.resume();
@@ -90,6 +92,7 @@ describe("MigrationRecords", () => {
     await using mesh = await connected(nats.url);
     const { records, id } = await opened(mesh);
     nats.pause();
+    await untilStopped(nats.pid);
     const deciding = records.decide(id, "destination", TWO, { timeoutMs: 1_000 });
     await nats.kill("SIGKILL");
     expect(await deciding).toBe("unknown");

@@ -17,7 +17,7 @@ const project = (displayName, testMatch, extra = {}) => ({
 });
 module.exports = {
   /** A test that hangs fails; a busy machine must not make a sound one fail. */
-  testTimeout: 30_000,
+  testTimeout: 90_000,
   projects: [
     project("unit", [
       "packages/*/src/**/*.test.ts",

@@ -22,9 +22,9 @@ interface Project {
 const PROJECTS: readonly Project[] = [
   { name: "unit", workers: 2, limitMinutes: 4 },
   { name: "conformance", workers: 1, limitMinutes: 6 },
-  { name: "contract", workers: 2, limitMinutes: 8 },
-  { name: "integration", workers: 2, limitMinutes: 14 },
-  { name: "e2e", workers: 1, limitMinutes: 18 },
+  { name: "contract", workers: 2, limitMinutes: 16 },
+  { name: "integration", workers: 2, limitMinutes: 25 },
+  { name: "e2e", workers: 1, limitMinutes: 20 },
   { name: "faults", workers: 1, limitMinutes: 10 },
 ];
 

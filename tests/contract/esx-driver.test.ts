@@ -7,7 +7,7 @@ import { driverContract } from "@virtmesh/testkit/contract/contract";
 import { type DriverKind, inProcess, overGrpc, throughGateway } from "@virtmesh/testkit/subjects";
 import { openGateway } from "./gateway.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const { signal } = new AbortController();
 let server: Vcsim;

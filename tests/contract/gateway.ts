@@ -15,7 +15,7 @@ export const openGateway: OpenGateway = async (nats, host) => {
       logger: createLogger({ service: "gateway", level: "silent" }),
       metrics: createMetrics({ service: "gateway", host: "hub" }),
       leaseTtlMs: 3_000,
-      hostTimeoutMs: 2_000,
+      hostTimeoutMs: 20_000,
       parallel: 4,
       signal: scope.signal,
     }),

@@ -1,5 +1,5 @@
 import { xenContract } from "./xen-guests.ts";
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 xenContract("through the gateway", (xen) => xen.mesh.gateway.connect());

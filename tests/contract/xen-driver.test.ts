@@ -1,5 +1,5 @@
 import { xenContract } from "./xen-guests.ts";
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 xenContract("over gRPC", (xen) => xen.host.agent.connect());

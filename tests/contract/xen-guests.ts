@@ -5,7 +5,7 @@ import { type GuestsKind, type RemoteAgent, remotely } from "@virtmesh/testkit/s
 import { unconnectedXenDriver } from "@virtmesh/xen-agent/driver";
 import { XenHost } from "../integration/xen/xen-host.ts";
 
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 /** As many as dom0 has loop devices; one is free again long before its turn comes. */
 const DISKS = 8;
 

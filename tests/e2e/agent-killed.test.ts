@@ -74,7 +74,7 @@ describe("a host whose agent goes away", () => {
         "once stopped destroyed",
       ]);
     },
-    60_000,
+    150_000,
   );
 
   it("learns what happened to its guests meanwhile, and tells it to who resumes by token", async () => {

@@ -143,7 +143,7 @@ describe("what callers get wrong, through the gateway", () => {
       expect((await guests.get("twin")).uuid).toBe(won[0]);
       await guests.undefine("twin");
     }
-  }, 60_000);
+  }, 150_000);
 
   it("one guest defined on two hosts at once is on one of them", async () => {
     const b = mesh.hosts[1];
@@ -166,7 +166,7 @@ describe("what callers get wrong, through the gateway", () => {
       expect((await guestsSeen(mesh)).filter((d) => d.name === "split").map((d) => d.uri)).toEqual([won.uri]);
       await new Guests(mesh, won.uri).undefine("split");
     }
-  }, 60_000);
+  }, 150_000);
 
   it("the same request sent several times has one effect, also over a restart of the agent", async () => {
     await using watching = new Watching(mesh, { domain: "again" });
@@ -202,7 +202,7 @@ describe("what callers get wrong, through the gateway", () => {
       "again stopped destroyed",
       "again undefined removed",
     ]);
-  }, 60_000);
+  }, 150_000);
 
   describe("a connection", () => {
     const get = (uri: string): Promise<unknown> => new Guests(mesh, uri).get("steady");
@@ -239,7 +239,7 @@ describe("what callers get wrong, through the gateway", () => {
       await c.agent.restart();
       await mesh.complete();
       await expectRefusal(get(c.uri), "DOMAIN_NOT_FOUND", /"steady".*host-c/);
-    }, 60_000);
+    }, 150_000);
   });
 
   describe("a list", () => {
@@ -279,7 +279,7 @@ describe("what callers get wrong, through the gateway", () => {
     await expectRefusal(Promise.race([read(), read()]), "CONSOLE_BUSY", busy);
     await expectRefusal(read(), "CONSOLE_BUSY", busy);
     abort.abort();
-  }, 60_000);
+  }, 150_000);
 
   describe("a migration", () => {
     const migrate = (change: Partial<MigrateDomainRequest>): Promise<unknown> =>

@@ -88,7 +88,7 @@ describe("a disk that moves while things die", () => {
       expect(await disk.end(name)).toMatchObject({ path: to, previousPath: at, previousRemoved: true });
       await isRunningAt(to);
     },
-    60_000,
+    150_000,
   );
 
   it.each(GOES_BACK)(
@@ -100,7 +100,7 @@ describe("a disk that moves while things die", () => {
       expect((await disk.failure(name)).message).toContain(`it is at ${at}, as before`);
       await isRunningAt(at);
     },
-    60_000,
+    150_000,
   );
 
   it.each<DiskMovePlace>(["ready", "stopped"])(
@@ -112,7 +112,7 @@ describe("a disk that moves while things die", () => {
       expect((await disk.failure(name)).message).toContain(`it is at ${at}, as before`);
       await wasRunningAt(at);
     },
-    60_000,
+    150_000,
   );
 
   it("is where the definitions say when QEMU and agent are killed between the pivot and their change", async () => {
@@ -122,7 +122,7 @@ describe("a disk that moves while things die", () => {
     await startAgent();
     expect((await disk.failure(name)).message).toContain(`it is at ${at}, as before`);
     await wasRunningAt(at);
-  }, 60_000);
+  }, 150_000);
 
   it.each<DiskMovePlace>(["defined", "resumed"])(
     "is at the new place when QEMU and agent are killed at %s",
@@ -135,7 +135,7 @@ describe("a disk that moves while things die", () => {
       expect(await disk.end(name)).toMatchObject({ path: to, previousRemoved: true });
       await wasRunningAt(to);
     },
-    60_000,
+    150_000,
   );
 
   it.each<DiskMovePlace>(["recorded", "made", "copying", "ready"])(
@@ -147,7 +147,7 @@ describe("a disk that moves while things die", () => {
       expect((await disk.failure(name)).reason).toBe("OPERATION_ABORTED");
       await isRunningAt(at);
     },
-    60_000,
+    150_000,
   );
 
   it.each<DiskMovePlace>(["decided", "stopped", "told", "defined"])(
@@ -160,7 +160,7 @@ describe("a disk that moves while things die", () => {
       await disk.end(name);
       await isRunningAt(to);
     },
-    60_000,
+    150_000,
   );
 
   it("goes to its end when it was cancelled behind the decision and the agent is killed then", async () => {
@@ -171,7 +171,7 @@ describe("a disk that moves while things die", () => {
     await startAgent();
     await disk.end(name);
     await isRunningAt(to);
-  }, 60_000);
+  }, 150_000);
 
   it("is where it was when the new place is full once the copy is ready", async () => {
     const to = nextPlace();
@@ -184,7 +184,7 @@ describe("a disk that moves while things die", () => {
     expect(failed.reason).toBe("NO_SPACE");
     expect(failed.message).toContain("the new image could not be written: No space left on device");
     await isRunningAt(at);
-  }, 60_000);
+  }, 150_000);
 
   it("is where it was when the new place fails while the guest stands still", async () => {
     const to = nextPlace();
@@ -196,7 +196,7 @@ describe("a disk that moves while things die", () => {
     await shim.healDisks();
     expect(failed.message).toContain("the new image could not be written: Input/output error");
     await isRunningAt(at);
-  }, 60_000);
+  }, 150_000);
 
   it("is where it was when the old image cannot be read", async () => {
     await points.holdAt([], soon());
@@ -205,7 +205,7 @@ describe("a disk that moves while things die", () => {
     await shim.healDisks();
     expect(failed.message).toContain("the old image could not be read: Input/output error");
     await isRunningAt(at);
-  }, 60_000);
+  }, 150_000);
 
   it("leaves a file alone that somebody else put where the new image was", async () => {
     const to = nextPlace();
@@ -218,5 +218,5 @@ describe("a disk that moves while things die", () => {
     expect(await readFile(to, "utf8")).toBe("not ours");
     await rm(to);
     await isRunningAt(at);
-  }, 60_000);
+  }, 150_000);
 });

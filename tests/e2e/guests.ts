@@ -121,7 +121,7 @@ export class Watching implements AsyncDisposable {
   /** Of the last message. */
   token = "";
 
-  constructor(caller: Caller, request: Partial<WatchRequest> = {}, limitMs = 60_000) {
+  constructor(caller: Caller, request: Partial<WatchRequest> = {}, limitMs = 110_000) {
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(limitMs)]);
     const all: WatchRequest = { uri: "", domain: "", classes: [], resumeToken: "", sendSnapshot: false };
     this.#stream = caller.stream(EventServiceService.watch, { ...all, ...request }, signal);

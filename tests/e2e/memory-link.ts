@@ -30,7 +30,7 @@ export async function swallowAnswers(host: MeshHost, to: MeshHost): Promise<{ he
 
 /** Resolves when a QEMU of the host waits for somebody to answer it. */
 export async function isConnecting(host: MeshHost): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1_000; tries += 1) {
     const { stdout } = (await host.namespace?.exec(["ss", "-Htnp", "state", "syn-sent"])) ?? { stdout: "" };
     if (stdout.includes("qemu-system")) return;
     // The kernel tells nobody of it.

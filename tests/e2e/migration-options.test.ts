@@ -23,8 +23,8 @@ describe("a migration", () => {
   beforeAll(async () => {
     hosts = await TwoHosts.start();
     guests = new OptionGuests(hosts);
-  }, 60_000);
-  afterEach(() => guests.clear(), 30_000);
+  }, 150_000);
+  afterEach(() => guests.clear(), 90_000);
   afterAll(() => hosts[Symbol.asyncDispose](), 60_000);
 
   const begin = (guest: OptionGuest, change: Partial<MigrateDomainRequest> = {}): Promise<string> =>
@@ -161,7 +161,7 @@ describe("a migration", () => {
     let open: TwoHosts;
     beforeAll(async () => {
       open = await TwoHosts.start({ agentArguments: ["--allow-plaintext-migration"] });
-    }, 60_000);
+    }, 150_000);
     afterAll(() => open[Symbol.asyncDispose](), 60_000);
 
     it("is possible when both agents allow it", async () => {

@@ -21,8 +21,8 @@ describe("a migration", () => {
   beforeAll(async () => {
     hosts = await TwoHosts.start();
     guests = new OptionGuests(hosts);
-  }, 60_000);
-  afterEach(() => guests.clear(), 30_000);
+  }, 150_000);
+  afterEach(() => guests.clear(), 90_000);
   afterAll(() => hosts[Symbol.asyncDispose](), 60_000);
 
   const begin = (guest: OptionGuest, change: Partial<MigrateDomainRequest> = {}): Promise<string> =>

@@ -20,7 +20,7 @@ describe("post-copy between two hosts", () => {
   beforeEach(async () => {
     hosts = await TwoHosts.start();
     await hosts.startGuest();
-  }, 120_000);
+  }, 180_000);
   afterEach(() => hosts[Symbol.asyncDispose](), 60_000);
 
   function switchOver(name: string): Promise<unknown> {
@@ -75,7 +75,7 @@ describe("post-copy between two hosts", () => {
     // By different hosts, so in either order.
     const left = new Set([`${GUEST} resumed migrated`, `${GUEST} undefined removed`]);
     await watching.until((e) => left.delete(short(e)) && left.size === 0);
-  }, 120_000);
+  }, 180_000);
 
   it("goes on by a new connection when the memory's broke, without a person", async () => {
     const name = await pulling();
@@ -85,7 +85,7 @@ describe("post-copy between two hosts", () => {
     await end;
     expect(seen).toContain(P.MIGRATION_PHASE_STRANDED);
     await moved();
-  }, 120_000);
+  }, 180_000);
 
   it("is taken up by both agents when they were killed while the guest fetched its memory", async () => {
     const name = await pulling();
@@ -94,7 +94,7 @@ describe("post-copy between two hosts", () => {
     await hosts.mesh.complete();
     await hosts.end(name);
     await moved();
-  }, 120_000);
+  }, 180_000);
 
   it("outlives a network that is gone and then both agents, though its QEMU may not answer the new ones", async () => {
     const name = await pulling();
@@ -107,7 +107,7 @@ describe("post-copy between two hosts", () => {
     await hosts.mesh.complete();
     await hosts.end(name);
     await moved();
-  }, 120_000);
+  }, 180_000);
 
   it("goes on when the connection broke while the destination's agent was away, though its QEMU hangs and answers nobody", async () => {
     const name = await pulling();
@@ -119,7 +119,7 @@ describe("post-copy between two hosts", () => {
     await hosts.mesh.complete();
     await hosts.end(name);
     await moved();
-  }, 120_000);
+  }, 180_000);
 
   it("makes one connection though its agent is killed while QEMU waits for an answer that a network swallows", async () => {
     const name = await pulling();
@@ -135,7 +135,7 @@ describe("post-copy between two hosts", () => {
     await answers.heal();
     await hosts.end(name);
     await moved();
-  }, 120_000);
+  }, 180_000);
 
   it("costs the guest when its QEMU on the source dies before its memory is there, and says so", async () => {
     const name = await pulling();
@@ -149,5 +149,5 @@ describe("post-copy between two hosts", () => {
       stateReason: "crashed",
       generation: 2n,
     });
-  }, 120_000);
+  }, 180_000);
 });

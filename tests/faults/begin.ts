@@ -7,7 +7,7 @@ import {
 import { DISKS, GUEST, type Stage } from "./lab/stage.ts";
 
 /** A migration comes to every place within this time, or something is wrong. */
-const REACH_MS = 20_000;
+const REACH_MS = 40_000;
 
 /** Begins to move the guest with its disks to the other host; resolves with the id of the migration. */
 export async function beginMigration(

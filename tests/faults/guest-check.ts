@@ -3,7 +3,7 @@ import { DomainServiceService } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import { verifyWritten } from "@virtmesh/lab/guest/verify";
 import { BLOCK_BYTES, DISKS, GUEST, type Stage, UNTOUCHED_FROM } from "./lab/stage.ts";
 
-const BEAT_MS = 15_000;
+const BEAT_MS = 40_000;
 
 /** When the guest beats again. */
 export async function nextBeat({ beats }: Stage): Promise<number> {

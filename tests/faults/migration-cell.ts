@@ -20,9 +20,9 @@ import { checkRunning, nextBeat } from "./guest-check.ts";
 import { DISKS, type Stage, type StageHost } from "./lab/stage.ts";
 
 /** From the mending on; nobody is waited for longer. */
-const END_MS = 40_000;
+const END_MS = 60_000;
 /** What is being tidied up in the background may take so long. */
-const TIDY_MS = 15_000;
+const TIDY_MS = 30_000;
 
 interface Waypoint {
   readonly point: string;

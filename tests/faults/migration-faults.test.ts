@@ -5,7 +5,7 @@ import { run } from "@virtmesh/lab/process";
 import { diskTo, GUEST, MIB, TwoHosts, tuning } from "../e2e/two-hosts.ts";
 
 /** Slow enough that a fault meets the copy while it is under way. */
-const SLOW = { tuning: tuning({ disk: 8 * MIB }) };
+const SLOW = { tuning: tuning({ disk: MIB }) };
 /** A few seconds of copying, at twice the pace at which the guest writes: it comes to its end. */
 const CONVERGING = { tuning: tuning({ disk: 28 * MIB }) };
 const SENDING = MigrationPhase.MIGRATION_PHASE_COPYING_MEMORY;

@@ -13,7 +13,7 @@ import { BucketReader, lookAround } from "./lab/inventory.ts";
 import { Stage } from "./lab/stage.ts";
 
 const { RESOLUTION_CHOICE_UNSPECIFIED, RESOLUTION_CHOICE_TAKE_BACK } = ResolutionChoice;
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 60_000;
 
 function victim(name: string): Victim {
   const found = VICTIMS.find((v) => v.name === name);
@@ -115,6 +115,6 @@ describe("a guest that was handed to a host which does not come back", () => {
       await destination.agent.restart();
       expect(await tidy(migration, source, destination)).toEqual({ outcome: "stayed", leftovers: [] });
     },
-    120_000,
+    200_000,
   );
 });

@@ -3,7 +3,7 @@ import { DomainServiceService as D, type OpenConsoleRequest } from "@virtmesh/ap
 import { bidiCall } from "@virtmesh/kit/grpc-client";
 import type { RunningMesh } from "@virtmesh/lab/mesh";
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 90_000;
 
 /** Types a command on the console of a guest whose shell is there, and reads what it says up to its end. */
 export async function runOnConsole(

@@ -51,7 +51,7 @@ describe("the commands that the documents show", () => {
         env,
       });
     },
-    60_000,
+    240_000,
   );
 });
 

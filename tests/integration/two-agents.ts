@@ -27,7 +27,7 @@ export interface Behind {
   readonly createDriver: AgentOptions["createDriver"];
 }
 
-const soon = () => ({ signal: AbortSignal.timeout(20_000) });
+const soon = () => ({ signal: AbortSignal.timeout(50_000) });
 
 /** Two hosts of a hypervisor that moves guests by itself, each behind an agent of its own in this process. */
 export class TwoAgents extends Scope {
@@ -164,7 +164,7 @@ export class TwoAgents extends Scope {
 
   /** What it ended with: empty for success. */
   async outcome({ name }: Operation, at: HostName = "host-a"): Promise<string> {
-    const request = { uri: this.#behind[at].uri, name, timeout: { seconds: 15n, nanos: 0 } };
+    const request = { uri: this.#behind[at].uri, name, timeout: { seconds: 45n, nanos: 0 } };
     const ended = await unaryCall(this.channel(at), O.waitOperation, request, soon());
     expect(ended.done).toBe(true);
     return ended.result?.$case === "error" ? ended.result.value.message : "";

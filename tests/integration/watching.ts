@@ -6,7 +6,8 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/event";
 import type { RunningMesh } from "@virtmesh/lab/mesh";
 
-const PATIENCE_MS = 30_000;
+/** For the whole of a test; what hangs fails by it. */
+const PATIENCE_MS = 120_000;
 const LIFE = [
   EventClass.EVENT_CLASS_LIFECYCLE,
   EventClass.EVENT_CLASS_DEVICE,

@@ -109,6 +109,8 @@ const FAULT_POINTS = "VIRTMESH_FAULT_POINTS";
 const FAULT_POINTS_PORT = 7700;
 /** An emulated processor takes its time to start an agent, more so when all of this computer is busy. */
 const MACHINE_READY_MS = 180_000;
+/** A list names a host that has not answered by then: a busy one here answers late, and one that is gone refuses at once. */
+const HOST_TIMEOUT = ["--host-timeout", "20s"];
 /** Hosts that can be emulated machines. Xen runs on nothing else here. */
 const MACHINES: Readonly<Partial<Record<AgentKind, MachineProfile>>> = { xen: XEN_HOST, lxc: CGROUP2_HOST };
 
@@ -134,7 +136,7 @@ export class Launcher {
       metricsPort: await freePort(address),
       logFile: await this.#logFile("gateway"),
       tlsDir: await this.#context.authority?.host(HUB, "gateway", [address, "localhost"]),
-      args,
+      args: [...HOST_TIMEOUT, ...args],
     });
   }
 

@@ -52,7 +52,7 @@ export interface RunningMesh extends AsyncDisposable {
   readonly clientTlsDir: string | undefined;
   /** To the gateway. */
   readonly channel: Channel;
-  /** One call to the gateway; fails with what the server threw. Limited to 30 seconds unless told. */
+  /** One call to the gateway; fails with what the server threw. Limited to 60 seconds unless told. */
   unary<Q, R>(method: MethodDefinition<Q, R>, request: Q, signal?: AbortSignal): Promise<R>;
   /** A stream from the gateway, until the loop is left or the signal aborts. */
   stream<Q, R>(method: MethodDefinition<Q, R>, request: Q, signal: AbortSignal): AsyncGenerator<R, void>;
@@ -62,8 +62,8 @@ export interface RunningMesh extends AsyncDisposable {
   add(kind: AgentKind, name: string, agentArguments: readonly string[]): Promise<MeshHost>;
 }
 
-const CALL_MS = 30_000;
-const COMPLETE_MS = 20_000;
+const CALL_MS = 60_000;
+const COMPLETE_MS = 60_000;
 
 /** Starts a whole mesh on this computer and waits until every agent can be reached through the gateway. */
 export async function startMesh(options: MeshOptions = {}): Promise<RunningMesh> {

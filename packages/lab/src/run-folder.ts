@@ -1,11 +1,13 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { isAlive } from "@virtmesh/agent/machine/process-stat";
 import { errnoOf } from "./errno.ts";
 import { isOwned, thisProcess } from "./owner.ts";
 
 const OWNER = "owner.json";
+const END_MS = 10_000;
 
 /**
  * A folder for one run, with a short path (a UNIX socket's has at most 107 bytes). What runs of the same kind
@@ -37,16 +39,22 @@ async function removeLeftovers(kind: string): Promise<void> {
 /** Hypervisors outlive the agents that started them; their sockets are in the folder, whose name is unique. */
 export async function endHypervisorsOf(folder: string): Promise<void> {
   await endContainersOf(folder);
+  const ending: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
     const [program = "", ...args] = (await commandLine(pid)).split("\0");
     if (!basename(program).startsWith("qemu-system-") || !args.some((arg) => arg.includes(`${folder}/`)))
       continue;
+    ending.push(pid);
     try {
       process.kill(pid, "SIGKILL");
     } catch (e) {
       if (errnoOf(e) !== "ESRCH") throw e;
     }
   }
+  // Of their end the kernel tells nobody but their parent.
+  const until = performance.now() + END_MS;
+  for (const pid of ending)
+    while ((await commandLine(pid)).includes(folder) && performance.now() < until) await delay(5);
 }
 
 /** Containers say nowhere but in their status which processes they are. */

@@ -22,7 +22,7 @@ export interface ServiceOptions {
   readonly readyMs?: number;
 }
 
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 const READY_TURN_MS = 150;
 
 /** One process of a mesh: a gateway or an agent. It can be ended in any way and started again at the same address. */
@@ -90,11 +90,14 @@ export class Service implements AsyncDisposable {
       AbortSignal.timeout(this.#options.readyMs ?? READY_MS),
       ...(signal ? [signal] : []),
     ]);
+    const began = Date.now();
     while (!limits.aborted) {
       // In short turns, each on a channel of its own: one that was refused waits longer each time before it tries again.
+      // Whoever is slow to start is slow to greet too, and needs longer ones.
       await using channel = await this.connect();
+      const turnMs = Math.max(READY_TURN_MS, (Date.now() - began) / 10);
       try {
-        return await channel.waitForReady(limits, Date.now() + READY_TURN_MS);
+        return await channel.waitForReady(limits, Date.now() + turnMs);
       } catch (e) {
         if (signal?.aborted === true) throw e;
       }

@@ -30,10 +30,10 @@ export const BLOCK_BYTES = 65_536;
 /** The second half of the second disk is never touched by the guest: only a copy reads it. */
 export const UNTOUCHED_FROM = 8 * MIB;
 
-const BOOT_MS = 60_000;
+const BOOT_MS = 100_000;
 /** Longer than anything here is held or paused at a place where nothing comes forward. */
 const STALL = "10s";
-const CALL_MS = 10_000;
+const CALL_MS = 20_000;
 
 /** A host of the stage, which is always one of network namespaces. */
 export interface StageHost extends MeshHost {

@@ -15,7 +15,7 @@ import { VirtError } from "@virtmesh/core/errors";
 import { type Channel, connect, streamCall, unaryCall } from "@virtmesh/kit/grpc-client";
 import { createTestDriver, type TestDriver } from "@virtmesh/test-driver/test-driver";
 
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 40_000;
 
 /** A test agent in this process, asked over real gRPC. */
 export interface TestAgent extends AsyncDisposable {

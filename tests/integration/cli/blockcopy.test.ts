@@ -94,7 +94,7 @@ describe("blockcopy on the command line", () => {
 
   /** Its agent works on the disk. */
   async function held(guest: string): Promise<void> {
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(60_000);
     while (!/move-disk/.test(await cli.ok("operations"))) signal.throwIfAborted();
     expect(await cli.ok("operations")).toContain(guest);
   }

@@ -22,7 +22,7 @@ describe("virtmesh host", () => {
       await cli.ok("-c", host, "undefine", "test");
     }
   }, 60_000);
-  afterAll(() => mesh[Symbol.asyncDispose](), 30_000);
+  afterAll(() => mesh[Symbol.asyncDispose](), 60_000);
   afterEach(() => cli.ok("host", "uncordon", "host-a"));
 
   async function running(host: string, name: string, faults = ""): Promise<void> {

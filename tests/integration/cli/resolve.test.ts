@@ -9,7 +9,7 @@ import { Cli, testGuest } from "./cli.ts";
 
 const HOST_A = "test://host-a/default";
 const HOST_B = "test://host-b/default";
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** Guests that were handed to a host whose agent died before it said that they run there. */
 describe("a migration whose destination does not come back, on the command line", () => {
@@ -121,7 +121,7 @@ describe("a migration whose destination does not come back, on the command line"
     await isOver(`operations/${id}`);
     // A test host keeps nothing of a guest when its process is killed; that the copy here is gone is what counts.
     expect(await stateAt(HOST_A, "asked")).toBeUndefined();
-  }, 90_000);
+  }, 180_000);
 
   it("takes a guest back when it was said that the host is off, having said what that costs", async () => {
     const id = await handedTo("taken");
@@ -131,7 +131,7 @@ describe("a migration whose destination does not come back, on the command line"
     expect(await stateAt(HOST_A, "taken")).toBe("running");
     await comesBack();
     expect(await stateAt(HOST_B, "taken")).toBeUndefined();
-  }, 90_000);
+  }, 180_000);
 
   it("lets a guest go, which runs nowhere until the host comes back", async () => {
     const id = await handedTo("gone");
@@ -140,7 +140,7 @@ describe("a migration whose destination does not come back, on the command line"
     expect(err).toMatch(/^let-go: the paused copy on .* ends; .* runs nowhere until that comes back/m);
     expect(await stateAt(HOST_A, "gone")).not.toBe("running");
     await comesBack();
-  }, 90_000);
+  }, 180_000);
 
   it("takes back every guest of a host that is fenced, naming each and what it costs", async () => {
     await handedTo("fenced");
@@ -153,7 +153,7 @@ describe("a migration whose destination does not come back, on the command line"
     );
     await comesBack();
     expect(await stateAt(HOST_B, "fenced")).toBeUndefined();
-  }, 90_000);
+  }, 180_000);
 
   it.each([
     [

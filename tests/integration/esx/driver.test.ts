@@ -318,11 +318,11 @@ describe("the guests of an ESX host", () => {
 
 describe("an ESX host that takes its time", () => {
   it("does what it was asked for, though the caller's time is over, and that is told", async () => {
-    await using server = await startVcsim({ kind: "host", guests: 0, delays: { PowerOnVM_Task: 1_500 } });
+    await using server = await startVcsim({ kind: "host", guests: 0, delays: { PowerOnVM_Task: 5_000 } });
     await using esx = await Fronted.open(server);
     const { domains } = esx.driver;
     const { uuid } = await esx.define("slow");
-    const hurried = ownCall(AbortSignal.timeout(700));
+    const hurried = ownCall(AbortSignal.timeout(1_500));
     await expect(domains.start(uuid, { paused: false }, hurried)).rejects.toThrow();
     expect(domains.find(uuid)).toMatchObject({ state: "shutoff" });
     await esx.heard(({ body }) => body.kind === "lifecycle" && body.type === "started");
@@ -330,7 +330,7 @@ describe("an ESX host that takes its time", () => {
   });
 
   it("answers others meanwhile", async () => {
-    await using server = await startVcsim({ kind: "host", guests: 1, delays: { SuspendVM_Task: 1_000 } });
+    await using server = await startVcsim({ kind: "host", guests: 1, delays: { SuspendVM_Task: 3_000 } });
     await using esx = await Fronted.open(server);
     const [guest] = esx.driver.domains.list();
     if (guest === undefined) throw new Error("there is no guest");

@@ -68,7 +68,7 @@ describe("a guest of one host of a vCenter", () => {
   });
 
   it("is where it was when the move is called off, though the server had made it", async () => {
-    await using hosts = await start({ RelocateVM_Task: 500 });
+    await using hosts = await start({ RelocateVM_Task: 2_000 });
     const operation = await hosts.migrate(GUEST);
     await hosts.cancel(operation);
     expect(await hosts.outcome(operation)).toContain("cancelled");
@@ -77,7 +77,7 @@ describe("a guest of one host of a vCenter", () => {
   });
 
   it("is where it was when the agent that sends it was started again on the way", async () => {
-    await using hosts = await start({ RelocateVM_Task: 500 });
+    await using hosts = await start({ RelocateVM_Task: 2_000 });
     const operation = await hosts.migrate(GUEST);
     await hosts.end("host-a");
     await hosts.open("host-a");

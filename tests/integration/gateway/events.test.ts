@@ -27,7 +27,7 @@ describe("events through the gateway", () => {
     fleet.stream(
       EventServiceService.watch,
       { uri: "", domain: "", classes: [], resumeToken: "", sendSnapshot: false, ...request },
-      AbortSignal.any([abort.signal, AbortSignal.timeout(15_000)]),
+      AbortSignal.any([abort.signal, AbortSignal.timeout(60_000)]),
     );
   const define = (host: string, name: string) =>
     fleet.unary(D.defineDomain, {
@@ -96,7 +96,7 @@ describe("events through the gateway", () => {
     await define("host-a", "lost-two");
     await read(first);
     await read(first);
-    const session = await fleet.mesh.whenConnected(AbortSignal.timeout(5_000));
+    const session = await fleet.mesh.whenConnected(AbortSignal.timeout(20_000));
     await session.jsm.streams.purge("EVENTS");
     const second = watch({ resumeToken: token });
     expect((await read(second)).said).toMatch(/^gap: /);

@@ -12,7 +12,7 @@ import { freePort, Service } from "@virtmesh/lab/service";
 import { connectMesh, type Mesh } from "@virtmesh/mesh/connection";
 import { type Gateway, startGateway } from "../../../services/gateway/src/gateway.ts";
 
-const CALL_MS = 20_000;
+const CALL_MS = 40_000;
 export const LEASE_MS = 3_000;
 
 /** NATS, a gateway in this process whose directory can be watched, and test agents as processes. */
@@ -123,7 +123,7 @@ function gatewayOn(mesh: Mesh, metrics: Metrics): Promise<Gateway> {
     logger: createLogger({ service: "gateway", level: "silent" }),
     metrics,
     leaseTtlMs: LEASE_MS,
-    hostTimeoutMs: 2_000,
+    hostTimeoutMs: 5_000,
     parallel: 16,
     signal: new AbortController().signal,
   });

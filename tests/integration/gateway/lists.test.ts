@@ -132,5 +132,5 @@ describe("lists over hosts", () => {
     }
     await fleet.until((agents) => agents.some((a) => a.host === "host-d" && a.lostAtMs === undefined));
     expect((await list({})).unreachable).toEqual([]);
-  }, 30_000);
+  }, 60_000);
 });

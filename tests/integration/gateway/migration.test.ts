@@ -54,7 +54,7 @@ describe("a migration of a test guest, asked for at the gateway", () => {
     return fleet.unary(MigrationServiceService.migrateDomain, request);
   };
   const end = (operation: Operation): Promise<Operation> =>
-    fleet.unary(O.waitOperation, { uri: A, name: operation.name, timeout: { seconds: 15n, nanos: 0 } });
+    fleet.unary(O.waitOperation, { uri: A, name: operation.name, timeout: { seconds: 30n, nanos: 0 } });
   const get = (uri: string) => fleet.unary(D.getDomain, { uri, domain: name });
   const errorOf = (operation: Operation): string =>
     operation.result?.$case === "error" ? operation.result.value.message : "none";
@@ -152,5 +152,5 @@ describe("a migration of a test guest, asked for at the gateway", () => {
     const done = await end(operation);
     expect(done).toMatchObject({ done: true, result: { $case: "error" } });
     expect(await get(A)).toMatchObject(RUNNING);
-  }, 40_000);
+  }, 60_000);
 });

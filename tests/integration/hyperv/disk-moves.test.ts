@@ -91,7 +91,7 @@ describe("a disk of a guest that runs", () => {
   });
 
   it("is followed again by an agent that was started anew, to where the host has brought it", async () => {
-    await using hyperv = await open({ jobs: { durationMs: 300 } });
+    await using hyperv = await open({ jobs: { durationMs: 1_500 } });
     const ended = new AbortController();
     const moved = order(hyperv);
     const begun = hyperv.host.host.begins("MigrateVirtualSystemToHost");

@@ -12,7 +12,7 @@ jest.setTimeout(60_000);
 
 const RUNNING = { state: DomainState.DOMAIN_STATE_RUNNING };
 const COPY = { storage: MigrationStorage.MIGRATION_STORAGE_COPY };
-const SLOW = { jobs: { durationMs: 400 } };
+const SLOW = { jobs: { durationMs: 1_000 } };
 
 /** Which of the hosts have the guest, or something planned for it. */
 function whereabouts(hosts: Hosts): readonly string[] {
@@ -92,7 +92,7 @@ describe("a guest of a Hyper-V host", () => {
   });
 
   it("is sent home when it is called off, and the host moves it all the same", async () => {
-    await using both = await startTwoHosts({ jobs: { durationMs: 300, cancels: "refused" } });
+    await using both = await startTwoHosts({ jobs: { durationMs: 1_000, cancels: "refused" } });
     const { agents, hosts } = both;
     const moving = underWay(hosts);
     const operation = await agents.migrate("web", COPY);

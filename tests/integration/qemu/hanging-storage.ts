@@ -10,7 +10,7 @@ export class HangingStorage implements AsyncDisposable {
     const [behind, path] = [join(dir, "behind"), join(dir, "hanging")];
     await Promise.all([behind, path].map((folder) => mkdir(folder, { recursive: true })));
     const server = await Child.start(["bindfs", "-f", "--no-allow-other", behind, path], { name: "bindfs" });
-    await run(["timeout", "10", "sh", "-c", `until mountpoint -q "$0"; do sleep 0.05; done`, path]);
+    await run(["timeout", "30", "sh", "-c", `until mountpoint -q "$0"; do sleep 0.05; done`, path]);
     return new HangingStorage(path, server);
   }
 

@@ -13,7 +13,7 @@ import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 import { makeRunFolder, removeRunFolder } from "@virtmesh/lab/run-folder";
 import { FaultPointListener } from "../../faults/lab/listener.ts";
 
-const soon = (): AbortSignal => AbortSignal.timeout(20_000);
+const soon = (): AbortSignal => AbortSignal.timeout(50_000);
 const XML =
   "<domain type='qemu'><name>off</name><memory unit='MiB'>64</memory><os><type>hvm</type></os></domain>";
 
@@ -38,11 +38,11 @@ it("a guest that is off is defined on the destination though its agent is killed
   points.release();
   await b.agent.restart();
   await mesh.complete();
-  const ended = await mesh.unary(O.waitOperation, { uri: a.uri, name, timeout: { seconds: 20n, nanos: 0 } });
+  const ended = await mesh.unary(O.waitOperation, { uri: a.uri, name, timeout: { seconds: 50n, nanos: 0 } });
   expect(ended.result?.$case).toBe("response");
   expect(await names(mesh, a)).toEqual([]);
   expect(await names(mesh, b)).toEqual(["off"]);
-}, 60_000);
+}, 150_000);
 
 async function names(mesh: RunningMesh, { uri }: MeshHost): Promise<readonly string[]> {
   const request = { uri, pageSize: 0, pageToken: "", filter: "", orderBy: "" };

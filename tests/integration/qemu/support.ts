@@ -9,10 +9,8 @@ import { silentLogger } from "@virtmesh/mesh/logger";
 import { createQemuDriver, type QemuDriver, type QemuDriverConfig } from "@virtmesh/qemu-agent/driver";
 import type { InstanceStatus } from "@virtmesh/qemu-agent/state/instance-status";
 
-/** A call of somebody. */
-export const call: Call = { ...ownCall(AbortSignal.timeout(120_000)), actor: "tester", requestId: "r1" };
-/** The same, however long a file of tests takes. */
-const patient: Call = { ...ownCall(), actor: "tester", requestId: "r1" };
+/** A call of somebody, who waits however long a file of tests takes. */
+export const call: Call = { ...ownCall(), actor: "tester", requestId: "r1" };
 
 /** An event in a few words: `started booted`, `ioError`, with a star when it was reconciled. */
 export function short({ body, reconciled }: HypervisorEvent): string {
@@ -73,7 +71,7 @@ export class QemuHostFixture implements AsyncDisposable {
   }
 
   define(xml: string): Promise<DomainUuid> {
-    return this.domains.define(this.domains.parse(xml), patient).then(({ uuid }) => uuid);
+    return this.domains.define(this.domains.parse(xml), call).then(({ uuid }) => uuid);
   }
 
   /** Events of all guests so far, in a few words. */
@@ -113,7 +111,7 @@ export class QemuHostFixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#driver === undefined) await this.start();
     for (const { uuid, startTimeMs } of this.domains.list()) {
-      if (startTimeMs > 0) await this.domains.destroy(uuid, patient);
+      if (startTimeMs > 0) await this.domains.destroy(uuid, call);
     }
     await this.stop();
     await rm(this.dir, { recursive: true, force: true });

@@ -16,7 +16,7 @@ import { type NatsServer, startNats } from "@virtmesh/lab/nats";
 import { createTestDriver, type TestDriver } from "@virtmesh/test-driver/test-driver";
 import { guestXml, tempDir, type TestAgent, testAgent } from "../agent/support.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 /** Test agents in this process on a NATS of their own; their guests outlive them, as guests do. */
 export class TrafficMesh extends Scope {

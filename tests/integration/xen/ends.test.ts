@@ -6,7 +6,7 @@ import {
 import { SaveDomainRequest, SavedStateServiceService as S } from "@virtmesh/api/gen/virtmesh/v1/saved_state";
 import { XenHost } from "./xen-host.ts";
 
-jest.setTimeout(180_000);
+jest.setTimeout(400_000);
 
 const MIB = 1 << 20;
 const RUNNING = { state: DomainState.DOMAIN_STATE_RUNNING };

@@ -2,7 +2,7 @@ import { DomainServiceService as D } from "@virtmesh/api/gen/virtmesh/v1/domain"
 import { Cli, type RunningCli } from "../cli/cli.ts";
 import { type GuestKind, XenHost } from "./xen-host.ts";
 
-jest.setTimeout(180_000);
+jest.setTimeout(400_000);
 
 /** More nodes of memory than the host has. */
 const TWO_NODES = {

@@ -17,7 +17,7 @@ import {
 } from "@virtmesh/api/gen/virtmesh/v1/saved_state";
 import { LONG, XenHost } from "./xen-host.ts";
 
-jest.setTimeout(180_000);
+jest.setTimeout(400_000);
 
 describe("guests of a real Xen", () => {
   let xen: XenHost;

@@ -14,8 +14,8 @@ import { xenGuestOf } from "@virtmesh/lab/xen/profile";
 import { Watching } from "../watching.ts";
 
 /** An emulated processor is slow, and slower on a busy computer. */
-const CALL_MS = 120_000;
-export const LONG = { seconds: 120n, nanos: 0 };
+const CALL_MS = 300_000;
+export const LONG = { seconds: 240n, nanos: 0 };
 
 /** What a guest of Xen can be, as `<type>` says it. */
 export type GuestKind = "linux" | "xenpvh" | "hvm";
@@ -146,25 +146,28 @@ export class XenHost implements AsyncDisposable {
     return (await this.#call(D.listDomainStats, request)).stats[0];
   }
 
-  /** Ends the agent in dom0, at once. */
-  async killAgent(): Promise<void> {
-    await this.machine.exec(["sh", "-c", "kill -9 $(pidof node)"]);
+  /** Ends the agent in dom0, at once unless told otherwise. */
+  async killAgent(signal: "KILL" | "TERM" = "KILL"): Promise<void> {
+    await this.machine.exec(["sh", "-c", `kill -${signal} $(pidof node)`]);
     await this.host.agent.exited;
   }
 
   /** Starts the agent anew, and waits until the gateway knows it. */
   async restartAgent(): Promise<void> {
+    // In dom0: were only the way into it closed, the one before might still be the one that answers.
+    if (this.host.agent.running) await this.killAgent("TERM");
     await this.host.agent.restart();
     await this.mesh.complete();
   }
 
-  /** Names of the domains that Xen has, without dom0. */
+  /** Names of the domains that Xen has, without dom0 and without those that it is still taking apart. */
   async domains(): Promise<readonly string[]> {
     const { stdout } = await this.machine.exec(["xl", "list"]);
     return stdout
       .split("\n")
       .slice(2)
-      .flatMap((line) => line.split(/\s+/)[0] || []);
+      .flatMap((line) => line.split(/\s+/)[0] || [])
+      .filter((name) => name !== "(null)");
   }
 
   /** Events of a guest from now on, as `name type detail`. */

@@ -6,7 +6,7 @@ import { GUESTS_ARE_DEAF, GUESTS_REACT, needing, sharedSubject, type SubjectKind
 
 const D = DomainServiceService;
 const O = OperationServiceService;
-const LONG = { seconds: 60n, nanos: 0 };
+const LONG = { seconds: 180n, nanos: 0 };
 const SHORT = { seconds: 0n, nanos: 50_000_000 };
 const CANCELLED = 1;
 const DEADLINE_EXCEEDED = 4;

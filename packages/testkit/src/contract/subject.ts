@@ -59,7 +59,7 @@ export interface SubjectKind {
 }
 
 /** One subject for all tests of a suite, made before the first and closed after the last. */
-export function sharedSubject(kind: SubjectKind, timeoutMs = 60_000): () => Subject {
+export function sharedSubject(kind: SubjectKind, timeoutMs = 120_000): () => Subject {
   let subject: Subject | undefined;
   beforeAll(async () => {
     subject = await kind.open();

@@ -44,7 +44,7 @@ import {
 import { freshName, Guests } from "./guests.ts";
 import { type Subject, sharedSubject, type SubjectKind } from "./subject.ts";
 
-const BEFORE_MS = 60_000;
+const BEFORE_MS = 120_000;
 const C = ConversionServiceService;
 const D = DomainServiceService;
 const R = ResourceServiceService;

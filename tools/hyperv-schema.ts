@@ -41,7 +41,7 @@ const lines = Object.entries(classes).map(
 await writeFile(
   join(import.meta.dirname, "../packages/hyperv-simulator/src/gen/microsoft-schema.ts"),
   `// Made by tools/hyperv-schema.ts; do not edit.
-// Class, property, method and parameter names, types, keys and defaults out of "Hyper-V WMI provider (V2)" and
+// Class, property, method and parameter names, types, keys, defaults and access out of "Hyper-V WMI provider (V2)" and
 // "CIMWin32 WMI Providers", https://github.com/MicrosoftDocs/win32, (c) Microsoft Corporation, licensed under
 // CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/). Changes: reduced to these facts, inherited ones left out.
 import type { ClassSource } from "../schema/class-source.ts";

@@ -45,7 +45,7 @@ export interface JobFailureRule {
 
 /** Something befalls the request of this operation. */
 export interface Disturbance {
-  /** `Enumerate`, `Pull`, `Get`, `Subscribe` or the name of a method; `*` for all. */
+  /** `Enumerate`, `Pull`, `Get`, `Put`, `Subscribe` or the name of a method; `*` for all. */
   readonly operation: string;
   readonly does: /** The connection ends without an answer; the request may have been carried out. */
   "drop before" | "drop after" | "delay" | "unauthorized" | "fault";

@@ -6,6 +6,8 @@ export interface ClassSource {
   readonly properties: Readonly<Record<string, string>>;
   /** What its base has and it has not. */
   readonly absent?: readonly string[];
+  /** What its page says can be written ("Access type: Read/write"). */
+  readonly writable?: readonly string[];
   /** As written in MOF: `2`, `"OK"`, `{ 2 }`. */
   readonly defaults: Readonly<Record<string, string>>;
   /** Parameters by method: `in uint16 RequestedState`, `in+out CIM_VirtualSystemSettingData REF ResultingSnapshot`. */

@@ -22,6 +22,7 @@ export interface CimClass {
   /** What it is besides itself, the nearest first. */
   readonly bases: readonly string[];
   readonly keys: readonly string[];
+  readonly writable: readonly string[];
   /** In the order of the alphabet, as Windows writes them. */
   readonly properties: ReadonlyMap<string, ElementType>;
   /** As written in MOF. */
@@ -109,6 +110,8 @@ function resolve(name: string): CimClass {
   return {
     ...{ name, bases, methods },
     defaults: chain.at(-1)?.defaults ?? {},
+    // A page says it of what the class has from its bases too.
+    writable: chain.at(-1)?.writable ?? [],
     keys: CORRECTIONS[name]?.keys ?? keysOf(chain, sorted),
     properties: new Map(sorted),
   };

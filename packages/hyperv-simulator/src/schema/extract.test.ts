@@ -15,7 +15,11 @@ class CIM_Thing
 Qualifiers: **Key**
 
 **Made**
+Access type: Read/write
 Qualifiers: **MaxLen** (4)
+
+**States**
+Access type: Read-only
 `;
 
 const DERIVED = `---
@@ -45,11 +49,11 @@ uint32 Change(
 `;
 
 describe("Pages of Microsoft's reference", () => {
-  it("give a class with its properties, keys and defaults", () => {
+  it("give a class with its properties, keys and defaults, and what of it can be written", () => {
     expect(readPage(BASE)).toEqual({
       ...{ kind: "class", name: "CIM_Thing" },
       source: {
-        keys: ["InstanceID"],
+        ...{ keys: ["InstanceID"], writable: ["Made"] },
         properties: { InstanceID: "string", Made: "datetime", States: "uint16[]" },
         defaults: { States: "{ 2 }" },
         methods: {},

@@ -36,10 +36,15 @@ function readClass(mof: string, page: string): Page | undefined {
     if (value !== undefined) defaults[property] = value;
   }
   const keys = Object.keys(properties).filter((property) => isKey(page, property));
+  const writable = Object.keys(properties).filter((property) => isWritable(page, property));
   return {
     kind: "class",
     name,
-    source: { ...(base === undefined ? {} : { base }), keys, properties, defaults, methods: {} },
+    source: {
+      ...(base === undefined ? {} : { base }),
+      ...(writable.length === 0 ? {} : { writable }),
+      ...{ keys, properties, defaults, methods: {} },
+    },
   };
 }
 
@@ -49,11 +54,19 @@ function typeOf(type: string, isReference: boolean, isArray: boolean): string {
   return `${known}${isReference ? " REF" : ""}${isArray ? "[]" : ""}`;
 }
 
-/** The part about a property lists its qualifiers. */
 function isKey(page: string, property: string): boolean {
-  const [, part] = page.split(new RegExp(`^\\*\\*${property}\\*\\*\\s*$`, "m"), 2);
-  const qualifiers = /Qualifiers:(.*)/.exec(part?.split(/^\*\*\w+\*\*\s*$/m, 1)[0] ?? "")?.[1] ?? "";
+  const qualifiers = /Qualifiers:(.*)/.exec(partOf(page, property))?.[1] ?? "";
   return /\*\*Key\*\*/i.test(qualifiers);
+}
+
+function isWritable(page: string, property: string): boolean {
+  return /Access type: *Read\/write/i.test(partOf(page, property));
+}
+
+/** The part about a property lists its access and its qualifiers. */
+function partOf(page: string, property: string): string {
+  const [, part] = page.split(new RegExp(`^\\*\\*${property}\\*\\*\\s*$`, "m"), 2);
+  return part?.split(/^\*\*\w+\*\*\s*$/m, 1)[0] ?? "";
 }
 
 function readMethod(mof: string, page: string): Page | undefined {

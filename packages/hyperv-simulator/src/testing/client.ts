@@ -59,6 +59,11 @@ export class WireClient {
     return this.post(message(`${TRANSFER}/Get`, uri(className), "", selectors));
   }
 
+  put(className: string, selectors: Selectors, properties: string): Promise<Wire> {
+    const body = element(`p:${className}`, properties, { "xmlns:p": uri(className) });
+    return this.post(message(`${TRANSFER}/Put`, uri(className), body, selectors));
+  }
+
   enumerate(className: string, more = ""): Promise<Wire> {
     return this.post(message(`${ENUMERATION}/Enumerate`, uri(className), element("n:Enumerate", more)));
   }

@@ -9,6 +9,7 @@ import { enumerate, noClass, pull, contextOf } from "./enumerate.ts";
 import { CODES, Fault, unreachable } from "./faults.ts";
 import { invoke } from "./invoke.ts";
 import { declare, ENUMERATION, EVENTING, IDENTITY, type Prefix, SHELL, TRANSFER } from "./namespaces.ts";
+import { put } from "./put.ts";
 import { classOf, type Request } from "./request.ts";
 import { SHELL_URI, Shells } from "./shell.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -58,6 +59,8 @@ export class Dispatcher {
         return reply(request, "", ["n", "w"]);
       case `${TRANSFER}/Get`:
         return reply(request, encodeInstance(this.#need(request)), ["x", "w"]);
+      case `${TRANSFER}/Put`:
+        return reply(request, put(this.#host, this.#need(request), request.body), ["x", "w"]);
       default:
         return request.resourceUri === SHELL_URI ? this.#shell(request) : this.#invoke(request);
     }

@@ -1,16 +1,15 @@
-import { EmbeddedError, readScalar } from "../cim/embedded.ts";
 import { encodeValue, resourceUriOf } from "../cim/encode.ts";
-import type { Instance, Scalar, Value } from "../cim/value.ts";
+import type { Instance, Value } from "../cim/value.ts";
 import type { Host } from "../host/host.ts";
 import { isRefusal, RETURN } from "../host/jobs.ts";
 import { type Answer, isWork } from "../methods/method.ts";
 import { findMethod } from "../methods/methods.ts";
 import { type CimClass, type ElementType, needClass, type Parameter } from "../schema/classes.ts";
-import { attribute, type XmlNode } from "../xml/node.ts";
+import type { XmlNode } from "../xml/node.ts";
 import { element } from "../xml/write.ts";
 import { CODES, Fault, invalidParameter } from "./faults.ts";
 import { CIM, XSI } from "./namespaces.ts";
-import { readReference } from "./request.ts";
+import { readValues } from "./read-values.ts";
 
 /** Calls a method of an instance and answers the body. @throws Fault for what the class does not have */
 export function invoke(host: Host, target: Instance, name: string, body: XmlNode | undefined): string {
@@ -58,31 +57,10 @@ function readInput(
 ): Readonly<Record<string, Value>> {
   if (body !== undefined && (body.name !== `${name}_INPUT` || body.uri !== resourceUriOf(cimClass.name)))
     throw new Fault("w:SchemaValidationError", `The body of ${name} is a ${name}_INPUT of its class.`);
-  const input: Record<string, Value> = {};
-  for (const node of body?.children ?? []) {
-    const parameter = parameters.find((p) => p.name === node.name && p.in);
-    if (parameter === undefined)
-      throw invalidParameter(`${cimClass.name}.${name} has no input parameter ${node.name}.`);
-    const value = attribute(node, "nil", XSI) === "true" ? null : readValue(parameter, node);
-    const before = input[node.name];
-    if (!parameter.type.isArray) {
-      if (before !== undefined) throw invalidParameter(`${name}.${node.name} is given twice.`);
-      input[node.name] = value;
-    } else if (value !== null) {
-      input[node.name] = [...(Array.isArray(before) ? before : []), value];
-    }
-  }
-  return input;
-}
-
-function readValue(parameter: Parameter, node: XmlNode): Scalar {
-  if (parameter.type.isReference) return readReference(node);
-  try {
-    return readScalar(parameter.name, parameter.type, node.text);
-  } catch (e) {
-    if (e instanceof EmbeddedError) throw invalidParameter(`${e.message}.`);
-    throw e;
-  }
+  return readValues(body?.children ?? [], {
+    ...{ owner: `${cimClass.name}.${name}`, kind: "input parameter", refuse: invalidParameter },
+    typeOf: (given) => parameters.find((parameter) => parameter.name === given && parameter.in)?.type,
+  });
 }
 
 const RETURN_VALUE: ElementType = { name: "uint32", isArray: false, isReference: false };

@@ -24,6 +24,8 @@ const REASON_OF_FAULT: Readonly<Record<string, Reason>> = {
   QuotaLimit: "LIMIT_REACHED",
   Concurrency: "DOMAIN_BUSY",
   InvalidParameter: "CONFIG_UNSUPPORTED",
+  InvalidRepresentation: "CONFIG_UNSUPPORTED",
+  ActionNotSupported: "UNSUPPORTED",
 };
 
 /** Errors of the protocol's layers by name. */

@@ -2,10 +2,12 @@ import { X509Certificate } from "node:crypto";
 import { seedFrom } from "@virtmesh/hyperv-simulator/host/seed";
 import type { SettingsPatch } from "@virtmesh/hyperv-simulator/host/settings";
 import { type Simulator, startSimulator } from "@virtmesh/hyperv-simulator/server";
+import { reasonOf } from "@virtmesh/hyperv-agent/faults";
 import { EVERYTHING, MsvmSession, systemReference } from "@virtmesh/hyperv-agent/msvm/session";
 import { WsmanClient } from "@virtmesh/hyperv-agent/wsman/client";
 import type { Credentials } from "@virtmesh/hyperv-agent/wsman/connection";
 import type { Endpoint } from "@virtmesh/hyperv-agent/wsman/http";
+import { wmiUri } from "@virtmesh/hyperv-agent/wsman/namespaces";
 import { pinned } from "@virtmesh/hyperv-agent/wsman/pinned-certificate";
 import { Subscription } from "@virtmesh/hyperv-agent/wsman/subscription";
 import { type HypervSimulator, startHypervSimulator } from "@virtmesh/lab/hyperv-simulator";
@@ -21,6 +23,7 @@ const GUESTS = [
   { name: "web-1", id: WEB, state: "running" as const },
   ...Array.from({ length: 12 }, (_, i) => ({ name: `guest-${i}`, state: "off" as const })),
 ];
+const DRIVE = { resourceUri: wmiUri("root/cimv2", "Win32_LogicalDisk"), selectors: { DeviceID: "C:" } };
 const CHANGES =
   "SELECT * FROM __InstanceModificationEvent WHERE TargetInstance ISA 'Msvm_ComputerSystem' AND TargetInstance.EnabledState <> PreviousInstance.EnabledState";
 
@@ -70,6 +73,32 @@ describe("WS-Management", () => {
     const get = (name: string) => session.get("Msvm_ComputerSystem", systemReference(name), { signal });
     expect(await get(WEB)).toMatchObject({ ElementName: "web-1", EnabledState: 2 });
     await expect(get(crypto.randomUUID())).rejects.toMatchObject({ name: "WsmanFault" });
+  });
+
+  it("writes one by its keys, which is told and stays", async () => {
+    await using host = await start();
+    using client = clientOf(host, NTLM);
+    const session = new MsvmSession(client);
+    const written = await session.put(
+      "Win32_LogicalDisk",
+      DRIVE,
+      { VolumeName: "Guests & <more>" },
+      { signal },
+    );
+    expect(written).toMatchObject({ DeviceID: "C:", VolumeName: "Guests & <more>", FileSystem: "NTFS" });
+    expect(await session.get("Win32_LogicalDisk", DRIVE, { signal })).toEqual(written);
+  });
+
+  it.each([
+    ["something of Hyper-V's own", "Msvm_ComputerSystem", WEB, { ElementName: "x" }, "UNSUPPORTED"],
+    ["a guest that there is none of", "Msvm_ComputerSystem", crypto.randomUUID(), {}, "NOT_FOUND"],
+    ["something read-only", "Win32_LogicalDisk", "", { Size: 1 }, "CONFIG_UNSUPPORTED"],
+  ] as const)("is told that it cannot write %s", async (_, className, guest, properties, reason) => {
+    await using host = await start();
+    using client = clientOf(host);
+    const reference = guest === "" ? DRIVE : systemReference(guest);
+    const refused = await client.put(reference, className, properties, { signal }).catch((e: unknown) => e);
+    expect(reasonOf(refused)).toBe(reason);
   });
 
   it("has one request at a time on each connection, and only a few connections", async () => {

@@ -4,8 +4,17 @@ import { wmiUri } from "../wsman/namespaces.ts";
 import type { Instance, Reference } from "../wsman/values.ts";
 import { returnError } from "./errors.ts";
 import { readMsvm, readOutput } from "./read.ts";
-import type { ClassName, Input, MethodClass, MethodName, Msvm, Output } from "./types.ts";
-import { inputOf } from "./write.ts";
+import type {
+  Changes,
+  ClassName,
+  Input,
+  MethodClass,
+  MethodName,
+  Msvm,
+  Output,
+  WritableClass,
+} from "./types.ts";
+import { inputOf, representationOf } from "./write.ts";
 
 const VIRTUALIZATION = "root/virtualization/v2";
 /** Everything of the virtualization namespace: what queries and subscriptions are addressed to. */
@@ -51,6 +60,18 @@ export class MsvmSession {
 
   async get<C extends ClassName>(className: C, reference: Reference, options: CallOptions): Promise<Msvm<C>> {
     return readMsvm(className, await this.client.get(reference, options));
+  }
+
+  /** Writes what is given of an instance; answers it as it is then, where the host says so. */
+  async put<C extends WritableClass>(
+    className: C,
+    reference: Reference,
+    changes: Changes<C>,
+    options: CallOptions,
+  ): Promise<Msvm<C> | undefined> {
+    const representation = representationOf(className, reference, changes);
+    const answer = await this.client.put(reference, className, representation, options);
+    return answer && readMsvm(className, answer);
   }
 
   /** @throws HypervError when it answers neither "done" nor with a job */

@@ -1,5 +1,5 @@
 import type { Instance, Reference } from "../wsman/values.ts";
-import type { CLASSES, METHODS } from "./gen/schema.ts";
+import type { CLASSES, METHODS, WRITABLE } from "./gen/schema.ts";
 
 interface Scalars {
   readonly string: string;
@@ -31,6 +31,13 @@ type Optional<F> = { readonly [P in keyof F]?: TypeOf<F[P]> };
 export type ClassName = keyof typeof CLASSES;
 /** An instance of a class; a property that the server has no value for is missing. */
 export type Msvm<C extends ClassName> = Optional<(typeof CLASSES)[C]>;
+
+export type WritableClass = keyof typeof WRITABLE;
+/** What Put can write of an instance. */
+export type Changes<C extends WritableClass> = Pick<
+  Msvm<C>,
+  Extract<(typeof WRITABLE)[C][number], keyof Msvm<C>>
+>;
 
 export type MethodClass = keyof typeof METHODS;
 export type MethodName<C extends MethodClass> = keyof (typeof METHODS)[C] & string;

@@ -1,7 +1,8 @@
+import { VirtError } from "@virtmesh/core/errors";
 import { type CimProperty, writeCimXml } from "../wsman/cim-xml.ts";
-import type { Value } from "../wsman/values.ts";
-import { CLASSES, METHODS } from "./gen/schema.ts";
-import type { ClassName, Input, MethodClass, MethodName, Msvm } from "./types.ts";
+import type { Reference, Value } from "../wsman/values.ts";
+import { CLASSES, METHODS, WRITABLE } from "./gen/schema.ts";
+import type { Changes, ClassName, Input, MethodClass, MethodName, Msvm, WritableClass } from "./types.ts";
 
 /** An instance as the text of a parameter. Only what is given goes out: the rest stays as it is, or gets its default. */
 export function embedded<C extends ClassName>(className: C, properties: Msvm<C>): string {
@@ -29,5 +30,26 @@ export function inputOf<C extends MethodClass, M extends MethodName<C>>(
   const given = input as Readonly<Record<string, Value>>;
   return Object.fromEntries(
     Object.keys(signatures[method]?.in ?? {}).map((name) => [name, given[name]] as const),
+  );
+}
+
+/** What Put sends of an instance: its keys and what changes, in the order of its class. @throws VirtError for what cannot be written */
+export function representationOf<C extends WritableClass>(
+  className: C,
+  { selectors }: Reference,
+  changes: Changes<C>,
+): Readonly<Record<string, Value>> {
+  const writable: readonly string[] = WRITABLE[className];
+  const refused = Object.keys(changes).find((name) => !writable.includes(name));
+  if (refused !== undefined)
+    throw new VirtError(
+      "CONFIG_UNSUPPORTED",
+      `${className}.${refused} ${Object.hasOwn(CLASSES[className], refused) ? "is read-only" : "does not exist"}: what can be written is ${writable.join(", ")}`,
+    );
+  const given: Readonly<Record<string, Value>> = { ...selectors, ...changes };
+  return Object.fromEntries(
+    Object.keys(CLASSES[className])
+      .filter((name) => given[name] !== undefined)
+      .map((name) => [name, given[name]] as const),
   );
 }

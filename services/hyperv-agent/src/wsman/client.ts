@@ -84,6 +84,21 @@ export class WsmanClient implements Disposable {
     return readInstance(this.#needed(answer, action));
   }
 
+  /** Writes an instance. Answered is what it is then, or nothing where that is what was sent (DSP0226, 7.4). */
+  async put(
+    { resourceUri, selectors }: Reference,
+    className: string,
+    properties: Readonly<Record<string, Value>>,
+    options: CallOptions,
+  ): Promise<Instance | undefined> {
+    const body = `<p:${className}>${writeValues(properties)}</p:${className}>`;
+    const answer = await this.exchange(
+      { action: `${NS.transfer}/Put`, resourceUri, selectors, body },
+      options,
+    );
+    return answer && readInstance(answer);
+  }
+
   /** Calls a method; the answer's properties are its out parameters and `ReturnValue`. */
   async invoke(
     { resourceUri, selectors }: Reference,

@@ -38,6 +38,13 @@ export const CLASSES = {
   Win32_Processor: {"AddressWidth":"uint16","Architecture":"uint16","AssetTag":"string","Availability":"uint16","Caption":"string","Characteristics":"uint32","ConfigManagerErrorCode":"uint32","ConfigManagerUserConfig":"boolean","CpuStatus":"uint16","CreationClassName":"string","CurrentClockSpeed":"uint32","CurrentVoltage":"uint16","DataWidth":"uint16","Description":"string","DeviceID":"string","ErrorCleared":"boolean","ErrorDescription":"string","ExtClock":"uint32","Family":"uint16","InstallDate":"datetime","L2CacheSize":"uint32","L2CacheSpeed":"uint32","L3CacheSize":"uint32","L3CacheSpeed":"uint32","LastErrorCode":"uint32","Level":"uint16","LoadPercentage":"uint16","Manufacturer":"string","MaxClockSpeed":"uint32","Name":"string","NumberOfCores":"uint32","NumberOfEnabledCore":"uint32","NumberOfLogicalProcessors":"uint32","OtherFamilyDescription":"string","PNPDeviceID":"string","PartNumber":"string","PowerManagementCapabilities":"uint16[]","PowerManagementSupported":"boolean","ProcessorId":"string","ProcessorType":"uint16","Revision":"uint16","Role":"string","SecondLevelAddressTranslationExtensions":"boolean","SerialNumber":"string","SocketDesignation":"string","Status":"string","StatusInfo":"uint16","Stepping":"string","SystemCreationClassName":"string","SystemName":"string","ThreadCount":"uint32","UniqueId":"string","UpgradeMethod":"uint16","VMMonitorModeExtensions":"boolean","Version":"string","VirtualizationFirmwareEnabled":"boolean","VoltageCaps":"uint32"},
 } as const;
 
+/** What Put can write of a class; of the classes of Hyper-V nothing, which change by methods. */
+export const WRITABLE = {
+  Win32_ComputerSystem: ["AutomaticManagedPagefile","AutomaticResetBootOption","CurrentTimeZone","EnableDaylightSavingsTime","Roles","SystemStartupDelay","SystemStartupOptions","SystemStartupSetting","Workgroup"],
+  Win32_LogicalDisk: ["VolumeName"],
+  Win32_OperatingSystem: ["Description","ForegroundApplicationBoost","QuantumLength","QuantumType"],
+} as const;
+
 /** Parameters of each method, in the order in which they go out. */
 export const METHODS = {
   CIM_DataFile: {"Delete":{"in":{},"out":{}}},

@@ -75,6 +75,8 @@ export interface LaunchContext {
   /** TLS folder with which their readiness is tested. */
   readonly clientTlsDir: string | undefined;
   readonly env: Readonly<Record<string, string>> | undefined;
+  /** Raw images that all emulated hosts have as disks. */
+  readonly sharedDisks: readonly string[];
   /** Owns every process from its start on. */
   readonly scope: Scope;
 }
@@ -179,7 +181,7 @@ export class Launcher {
     const profile = MACHINES[kind];
     if (profile === undefined)
       throw new VirtError("HOST_SETUP", `the lab has no machine that could be emulated for ${kind}-agent`);
-    const { dir, scope, authority, natsUrl } = this.#context;
+    const { dir, scope, authority, natsUrl, sharedDisks } = this.#context;
     const shared = join(dir, name);
     // A namespace has all its ports to itself.
     const ports = namespace
@@ -190,6 +192,7 @@ export class Launcher {
     const machine = scope.own(
       await Machine.start({
         ...{ profile, name, address, namespace, dir: shared, signal: scope.signal },
+        disks: sharedDisks,
         shared: tlsDir === undefined ? [] : [join(dir, "tls")],
         ports: [...Object.values(ports), ...(namespace ? MIGRATION_PORTS : [])],
       }),

@@ -25,6 +25,8 @@ export interface MeshOptions {
   readonly netns?: boolean;
   /** Hosts are emulated machines of their own, as those of Xen always are. */
   readonly emulated?: boolean;
+  /** Raw images that all emulated hosts have as disks: `/dev/vda` and so on. */
+  readonly sharedDisks?: readonly string[];
   /** Mutual TLS everywhere, and NATS with permissions; default true. */
   readonly tls?: boolean;
   /** Everything is kept here, with a short path; default a temporary folder that goes away with the mesh. */
@@ -112,6 +114,7 @@ async function assemble(options: MeshOptions, scope: Scope): Promise<RunningMesh
     clientTlsDir,
     scope,
     env: options.env,
+    sharedDisks: options.sharedDisks ?? [],
   });
   const starting = launcher.gateway(hub, options.preferredGatewayPort, options.gatewayArguments ?? []);
   const kind = options.agents ?? "qemu";

@@ -22,6 +22,8 @@ export interface MachineOptions {
   readonly dir: string;
   /** Folders that it sees at the same paths, beside that one and the checkout; it cannot write to them. */
   readonly shared: readonly string[];
+  /** Raw images that are its disks, /dev/vda and so on; other machines may have the same ones. */
+  readonly disks: readonly string[];
   readonly signal: AbortSignal;
   readonly progress?: ((text: string) => void) | undefined;
 }
@@ -151,7 +153,7 @@ async function boot<T>(
 }
 
 function commandLine(
-  { address, ports, profile }: MachineOptions,
+  { address, ports, profile, disks }: MachineOptions,
   image: MachineImage,
   sshPort: number,
   shared: readonly string[],
@@ -169,6 +171,10 @@ function commandLine(
     ...shared.flatMap((path, i) => [
       ...["-fsdev", `local,id=share${i},path=${path},security_model=none,readonly=on`],
       ...["-device", `virtio-9p-pci,fsdev=share${i},mount_tag=share${i}`],
+    ]),
+    ...disks.flatMap((path, i) => [
+      ...["-blockdev", `raw,node-name=disk${i},file.driver=file,file.locking=off,file.filename=${path}`],
+      ...["-device", `virtio-blk-pci,drive=disk${i},share-rw=on`],
     ]),
     ...profile.boot(image),
   ];

@@ -36,7 +36,7 @@ export const XEN_HOST: MachineProfile = {
   // Debian's scripts for it are for bash and util-linux.
   packages: ["xen-system-amd64", "qemu-system-xen"],
   modules: [
-    ...["bridge", "loop", "xenfs", "xen-blkback", "xen-netback"],
+    ...["bridge", "loop", "virtio_blk", "xenfs", "xen-blkback", "xen-netback"],
     ...["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd"],
   ],
   folders: [],

@@ -55,6 +55,10 @@ export class XenHost implements HostFacet {
     return this.#info.nodes;
   }
 
+  get xen(): XenInfo {
+    return this.#info;
+  }
+
   info(): HostInfo {
     const { version, cpus: count, totalMemoryMiB, freeMemoryMiB } = this.#info;
     return {

@@ -56,7 +56,10 @@ export class XenMigrationSource implements MigrationSourceFacet {
         running: guest.state === "running",
         memoryBytes: plan.mode === "live" ? guest.definition.memory.bytes : 0n,
       },
-      obstacles: [...trustObstacles(plan, this.#o.trust, "source"), ...sourceObstacles(plan, guest, running)],
+      obstacles: [
+        ...trustObstacles(plan, this.#o.trust, "source"),
+        ...sourceObstacles(plan, guest, running, this.#o.host.xen),
+      ],
       warnings: warningsOf(plan),
     };
   }

@@ -11,17 +11,24 @@ const FILE = "<disk type='file'><source file='/a.img'/><target dev='xvdb'/></dis
 const CARD = `<hostdev mode='subsystem' type='pci' managed='yes'>
   <source><address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></source></hostdev>`;
 
-function xml(devices: string): string {
+function xml(devices: string, kind = "linux"): string {
   return `<domain type='xen'><name>web</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid><memory unit='MiB'>64</memory>
-    <os><type>linux</type><kernel>/k</kernel></os><devices>${devices}</devices></domain>`;
+    <os><type>${kind}</type><kernel>/k</kernel></os><devices>${devices}</devices></domain>`;
+}
+
+interface Case {
+  readonly devices?: string;
+  readonly standing?: Standing | "off";
+  readonly kind?: string;
+  readonly xen?: string;
 }
 
 /** Types and subjects of what is in the way. */
 function obstacles(
   change: Partial<MigrationPlan>,
-  { devices = BLOCK, standing = BOOTED }: { devices?: string; standing?: Standing | "off" } = {},
+  { devices = BLOCK, standing = BOOTED, kind = "linux", xen = "pv hvm hap shadow" }: Case = {},
 ): readonly string[] {
-  const { definition } = completeDomain(parseDomain(xml(devices)));
+  const { definition } = completeDomain(parseDomain(xml(devices, kind)));
   const guest = new Guest(definition);
   if (standing !== "off") {
     guest.run = {
@@ -30,7 +37,7 @@ function obstacles(
     };
   }
   const plan: MigrationPlan = { ...sampleOffer().plan, disks: "shared", ...change };
-  return sourceObstacles(plan, guest, wanted(definition, plan)).map(
+  return sourceObstacles(plan, guest, wanted(definition, plan), { capabilities: xen.split(" ") }).map(
     ({ type, subject }) => `${type} ${subject}`,
   );
 }
@@ -38,7 +45,7 @@ function obstacles(
 const PAUSED = { state: "paused", reason: "user" } as const;
 
 describe("what stands in the way of a guest that is to leave this Xen", () => {
-  it.each<[string, readonly string[], Partial<MigrationPlan>, Parameters<typeof obstacles>[1]]>([
+  it.each<[string, readonly string[], Partial<MigrationPlan>, Case]>([
     ["nothing, when it runs from block devices", [], {}, {}],
     ["that it is off", ["NOT_RUNNING web"], {}, { standing: "off" }],
     [
@@ -54,6 +61,14 @@ describe("what stands in the way of a guest that is to leave this Xen", () => {
     ["nothing, when there are none to copy", [], { disks: "all" }, { devices: "" }],
     ["a disk that dom0 caches", ["UNSAFE_CACHE xvdb"], {}, { devices: FILE }],
     ["nothing, when that is said to be safe", [], { unsafe: true }, { devices: FILE }],
+    ["a Xen without shadow paging", ["NO_SHADOW_PAGING web"], {}, { xen: "pv hvm hap" }],
+    [
+      "nothing, when what is paravirtualised has a processor's help",
+      [],
+      {},
+      { xen: "pv hvm hap", kind: "xenpvh" },
+    ],
+    ["nothing, when an older Xen does not say what it has", [], {}, { xen: "hvm" }],
     ["a device of this host", ["HOST_DEVICE hostdev"], {}, { devices: CARD }],
     [
       "other hardware on the destination",

@@ -5,6 +5,7 @@ import type { Disk } from "@virtmesh/documents/domain/devices/disk";
 import { parseDomain } from "@virtmesh/documents/domain/document";
 import type { IdentifiedDomain } from "@virtmesh/documents/domain/model";
 import type { Guest } from "../guests/guest.ts";
+import type { XenInfo } from "../xl/info.ts";
 
 /** What will run there: the user's, or what is here, with another name where that was asked for. */
 export function wanted(definition: IdentifiedDomain, plan: MigrationPlan): IdentifiedDomain {
@@ -20,9 +21,11 @@ export function sourceObstacles(
   plan: MigrationPlan,
   guest: Pick<Guest, "name" | "state" | "run" | "definition">,
   there: IdentifiedDomain,
+  xen: Pick<XenInfo, "capabilities">,
 ): readonly Obstacle[] {
   return [
     ...stateObstacles(plan, guest),
+    ...shadowObstacles(plan, guest, xen),
     ...planObstacles(plan),
     ...diskObstacles(plan, there),
     ...deviceObstacles(plan, guest.definition),
@@ -54,6 +57,23 @@ function stateObstacles(
     "PAUSED",
     `guest "${guest.name}" is ${guest.state}, and its system has to help when it is moved; resume it first`,
   );
+}
+
+/**
+ * What a paravirtualised guest changes while its memory is sent, Xen sees by shadow paging alone. Not every Xen has it: that
+ * of Debian 12 is built without it since 4.17.7.
+ */
+function shadowObstacles(
+  plan: MigrationPlan,
+  { name, definition }: Pick<Guest, "name" | "definition">,
+  { capabilities }: Pick<XenInfo, "capabilities">,
+): readonly Obstacle[] {
+  const isParavirtualised = definition.os.type.kind !== "hvm" && definition.os.type.kind !== "xenpvh";
+  // A Xen that does not name `pv` either is older than these words.
+  const lacksIt = capabilities.includes("pv") && !capabilities.includes("shadow");
+  if (plan.mode === "offline" || !isParavirtualised || !lacksIt) return [];
+  const description = `guest "${name}" is paravirtualised, and this Xen is built without shadow paging, which sending its memory takes; migrate it offline, or make it a PVH guest (<type>xenpvh</type>)`;
+  return [{ type: "NO_SHADOW_PAGING", subject: name, description }];
 }
 
 function planObstacles(plan: MigrationPlan): readonly Obstacle[] {

@@ -6,7 +6,7 @@ export interface XenInfo {
   readonly nodes: number;
   readonly totalMemoryMiB: number;
   readonly freeMemoryMiB: number;
-  /** Kinds of guests: `pv`, `hvm`, ... */
+  /** Kinds of guests and what Xen has for them: `pv`, `hvm`, `hap`, `shadow`, ... */
   readonly capabilities: readonly string[];
   /** `xen-3.0-x86_64`, `hvm-3.0-x86_32`, ... */
   readonly guestTypes: readonly string[];

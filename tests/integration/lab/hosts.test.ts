@@ -6,13 +6,13 @@ import { Child, run } from "@virtmesh/lab/process";
 
 /** A program that answers "up" to whoever connects. */
 const SERVER = `require("net").createServer((s) => s.end("up")).listen(7000, () => console.log("listening"))`;
-/** A program that connects, and says what came of it within a second. */
+/** A program that connects, and says what came of it within three seconds: what is lost once is sent again after one. */
 const client = (address: string): readonly string[] => [
   process.execPath,
   "-e",
   `const s = require("net").connect(7000, ${JSON.stringify(address)});
    s.on("data", (d) => console.log(String(d))).on("error", (e) => console.log(e.code)).on("close", () => process.exit());
-   setTimeout(() => { console.log("silence"); process.exit(); }, 700);`,
+   setTimeout(() => { console.log("silence"); process.exit(); }, 3_000);`,
 ];
 
 let hosts: Hosts;

@@ -21,7 +21,7 @@ export function xenContract(way: string, connect: (xen: XenHost) => Promise<Chan
       ...["sh", "-ec"],
       `cd ${xen.host.imageDir}; for n in $(seq 0 ${DISKS - 1}); do ${make}; done`,
     ]);
-  }, 300_000);
+  }, 500_000);
   // Each is as large as a guest's memory, and dom0 has its files in its own.
   const written: string[] = [];
   afterEach(async () => {

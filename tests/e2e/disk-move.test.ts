@@ -149,7 +149,7 @@ describe("a disk of a running guest, moved to other storage of its host", () => 
   }, 120_000);
 
   async function finished({ name }: { readonly name: string }): Promise<void> {
-    const timeout = { seconds: 20n, nanos: 0 };
+    const timeout = { seconds: 50n, nanos: 0 };
     const ended = await hosts.mesh.unary(OperationServiceService.waitOperation, {
       ...{ uri: hosts.a.uri, name, timeout },
     });

@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentState, FleetServiceService } from "@virtmesh/api/gen/virtmesh/v1/agent";
 import { DomainState } from "@virtmesh/api/gen/virtmesh/v1/domain";
 import type { Event } from "@virtmesh/api/gen/virtmesh/v1/event";
+import { domainUuid } from "@virtmesh/core/ids";
 import type { MeshHost } from "@virtmesh/lab/launcher";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
+import { connectMesh } from "@virtmesh/mesh/connection";
+import { RunTokens } from "@virtmesh/mesh/run-tokens";
 import { grpcClient, type MeshClient } from "@virtmesh/testkit/client";
 import { Guests, guestsSeen, refusal, short, smallGuestXml, Watching } from "./guests.ts";
 
@@ -93,8 +97,9 @@ describe("an outage of NATS", () => {
     const [first, second] = hosts;
     if (first === undefined || second === undefined) throw new Error("there are no two hosts");
     await new Guests(mesh, first.host.uri).define(smallGuestXml("foreign", { uuid: EXPLICIT }));
-    // The tokens of what was made meanwhile are written by now: nobody else gets them.
+    // The tokens of what was made meanwhile are written: nobody else gets them.
     const { uuid } = await first.guests.get(`m-0-${first.host.name}`);
+    await untilOwned(mesh, uuid, first.host.name);
     const refused = await refusal(second.guests.define(smallGuestXml("stolen", { uuid })));
     expect(refused).toMatchObject({ reason: "RUN_TOKEN_ELSEWHERE" });
     expect(refused.message).toContain(first.host.name);
@@ -150,6 +155,15 @@ async function take(watching: Watching, count: number): Promise<Event[]> {
 function consecutive(events: readonly Event[]): bigint[] {
   const from = events[0]?.sequence ?? 0n;
   return events.map((_, i) => from + BigInt(i));
+}
+
+/** NATS has been told whose guest it is. */
+async function untilOwned({ dir, nats }: RunningMesh, uuid: string, host: string): Promise<void> {
+  const file = (name: string): string => join(dir, "tls/hub-gateway", name);
+  const tls = { ca: file("ca.pem"), cert: file("cert.pem"), key: file("key.pem") };
+  await using connection = connectMesh({ servers: [nats.url], name: "test", tls });
+  const tokens = new RunTokens(connection);
+  while ((await tokens.read(domainUuid(uuid)))?.host !== host) await delay(100);
 }
 
 /** Every agent is alive, has NATS, and no event waits; a lease says it some time after it is so. */

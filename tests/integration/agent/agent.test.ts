@@ -5,7 +5,7 @@ import { fromRpcStatus } from "@virtmesh/kit/status";
 import { createTestDriver } from "@virtmesh/test-driver/test-driver";
 import { deafGuestXml, failure, guestXml, tempDir, testAgent } from "./support.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const UUID = "0a0a0a0a-0000-4000-8000-000000000001";
 

@@ -9,7 +9,7 @@ import { unaryCall } from "@virtmesh/kit/grpc-client";
 import { fromRpcStatus } from "@virtmesh/kit/status";
 import { guestXml, tempDir, type TestAgent, testAgent } from "./support.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const UUID = "0a0a0a0a-0000-4000-8000-000000000002";
 
@@ -28,7 +28,7 @@ function detach({ channel, uri }: TestAgent, more: Partial<DetachDeviceRequest> 
     device: { $case: "target", value: "vda" },
   });
   return unaryCall(channel, DeviceServiceService.detachDevice, request, {
-    signal: AbortSignal.timeout(15_000),
+    signal: AbortSignal.timeout(60_000),
   });
 }
 
@@ -72,7 +72,7 @@ describe("a device that a guest does not let go of", () => {
       a.channel,
       OperationServiceService.cancelOperation,
       { uri: a.uri, name: asked.name },
-      { signal: AbortSignal.timeout(15_000) },
+      { signal: AbortSignal.timeout(60_000) },
     );
     expect(await endOf(a, asked)).toMatchObject({ reason: "CANCELLED" });
     expect((await a.client.get("web")).currentOperation).toBe("");
@@ -109,7 +109,7 @@ describe("a change that takes its time", () => {
       const xml = `<disk><source file='/${target}'/><target dev='${target}'/></disk>`;
       const request = AttachDeviceRequest.fromPartial({ uri: a.uri, domain: "web", xml });
       return unaryCall(a.channel, DeviceServiceService.attachDevice, request, {
-        signal: AbortSignal.timeout(15_000),
+        signal: AbortSignal.timeout(60_000),
       });
     };
     const asked = [await attach("vdb"), await attach("vdc"), await detach(a)];

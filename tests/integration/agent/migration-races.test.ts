@@ -25,7 +25,7 @@ import { connectMesh } from "@virtmesh/mesh/connection";
 import { watchAgents } from "@virtmesh/mesh/registry";
 import { guestXml, tempDir, type TestAgent, testAgent } from "./support.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const UUID = domainUuid("0a0a0a0a-0000-4000-8000-000000000007");
 
@@ -57,7 +57,7 @@ async function migrateBehind(
   const request = MigrateDomainRequest.fromPartial({
     ...{ uri: a.uri, domain: "web", destinationUri: b.uri, requestId: "r", plaintext: true, mode },
   });
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(60_000);
   const asked = unaryCall(a.channel, MigrationServiceService.migrateDomain, request, { signal });
   while (queue.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
   await change();
@@ -116,7 +116,7 @@ describe("a destination that has to wait for a guest before it can take it", () 
       a.channel,
       OperationServiceService.cancelOperation,
       { uri: a.uri, name },
-      { signal: AbortSignal.timeout(15_000) },
+      { signal: AbortSignal.timeout(60_000) },
     );
     hold[Symbol.dispose]();
     expect((await a.client.wait(name)).result?.$case).toBe("error");
@@ -134,7 +134,7 @@ async function offerOf({ a, b }: { readonly a: TestAgent; readonly b: TestAgent 
   const check = MigrateDomainRequest.fromPartial({
     ...{ uri: a.uri, domain: "web", destinationUri: b.uri, plaintext: true, validateOnly: true },
   });
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(60_000);
   await unaryCall(a.channel, MigrationServiceService.migrateDomain, check, { signal });
   const offer = asking.mock.calls[0]?.[0];
   asking.mockRestore();
@@ -160,7 +160,7 @@ async function staleOffer(
     clearInterval(beat);
     saying.end();
   };
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(60_000);
   const answers = bidiCall(b.channel, MigrationPeerServiceService.session, saying, { signal });
   const heard: string[] = [];
   const arrived = Promise.withResolvers<void>();
@@ -246,7 +246,7 @@ describe("an offer that comes through long after it was given up", () => {
     const stale = await staleOffer(b, asked);
     const question = { uri: b.uri, migrationId: STALE, demandPromise: true };
     const { standing } = await unaryCall(b.channel, MigrationPeerServiceService.inquire, question, {
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(60_000),
     });
     expect(standing).toBe(DestinationStanding.DESTINATION_STANDING_PROMISED);
     hold[Symbol.dispose]();

@@ -11,7 +11,7 @@ import { RunTokens } from "@virtmesh/mesh/run-tokens";
 import { createTestDriver } from "@virtmesh/test-driver/test-driver";
 import { failure, guestXml, tempDir, testAgent } from "./support.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const UUID = domainUuid("0a0a0a0a-0000-4000-8000-000000000001");
 

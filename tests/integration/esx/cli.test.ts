@@ -9,7 +9,7 @@ import { startVcsim, type Vcsim } from "@virtmesh/lab/vcsim";
 import { openGateway } from "../../contract/gateway.ts";
 import { Cli } from "../cli/cli.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const GUEST = "ha-host_VM0";
 

@@ -8,7 +8,7 @@ import { createEsxDriver } from "@virtmesh/esx-agent/driver";
 import { startVcsim, type Vcsim } from "@virtmesh/lab/vcsim";
 import { type Behind, type HostName, TwoAgents } from "../two-agents.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const HOSTS = { "host-a": "DC0/DC0_H0", "host-b": "DC0/DC0_H1" } as const;
 const RUNNING = { state: DomainState.DOMAIN_STATE_RUNNING };

@@ -6,7 +6,7 @@ import { textAt } from "@virtmesh/hyperv-agent/wsman/xml";
 import { ensurePackages, HYPERV_PEER_NEEDS } from "@virtmesh/lab/apt";
 import { Child } from "@virtmesh/lab/process";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const { signal } = new AbortController();
 const USER = { user: "MESH\\alice", password: "Geheim-1" };

@@ -6,7 +6,7 @@ import { HostServiceService } from "@virtmesh/api/gen/virtmesh/v1/host";
 import { type HypervSimulator, startHypervSimulator } from "@virtmesh/lab/hyperv-simulator";
 import { type RunningMesh, startMesh } from "@virtmesh/lab/mesh";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 describe("the hyperv-agent, started by its flags, behind the gateway", () => {
   let dir: string;

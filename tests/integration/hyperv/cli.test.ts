@@ -3,7 +3,7 @@ import { openGateway } from "../../contract/gateway.ts";
 import { Cli } from "../cli/cli.ts";
 import { startTwoHosts } from "./two-hosts.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 describe("virtmesh at hyperv:///", () => {
   const scope = new Scope();

@@ -4,7 +4,7 @@ import { need } from "@virtmesh/core/driver/driver";
 import type { SettingsPatch } from "@virtmesh/hyperv-simulator/host/settings";
 import { Fronted } from "./driven.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const call = ownCall();
 const OLD = "C:\\VMs\\web.vhdx";

@@ -5,7 +5,7 @@ import { startSimulator } from "@virtmesh/hyperv-simulator/server";
 import { startHypervSimulator } from "@virtmesh/lab/hyperv-simulator";
 import { Driven, Fronted, guestXml, lifecycle, LOGIN } from "./driven.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const call = ownCall();
 const WEB = "A1B2C3D4-0001-4000-8000-000000000001";

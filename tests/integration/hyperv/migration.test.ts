@@ -8,7 +8,7 @@ import type { Seed } from "@virtmesh/hyperv-simulator/host/seed";
 import type { HostName } from "../two-agents.ts";
 import { DISK, GUEST, type Hosts, startTwoHosts, WEB } from "./two-hosts.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const RUNNING = { state: DomainState.DOMAIN_STATE_RUNNING };
 const COPY = { storage: MigrationStorage.MIGRATION_STORAGE_COPY };

@@ -5,7 +5,7 @@ import { ensurePackages, HYPERV_PEER_NEEDS } from "@virtmesh/lab/apt";
 import { type HypervSimulator, startHypervSimulator } from "@virtmesh/lab/hyperv-simulator";
 import { run } from "@virtmesh/lab/process";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 /** Python's clients of NTLM take MD4 from OpenSSL, which gives it only when its old algorithms are switched on. */
 const LEGACY = `openssl_conf = init

@@ -4,7 +4,7 @@ import type { StorageFacet } from "@virtmesh/core/driver/storage";
 import type { SettingsPatch } from "@virtmesh/hyperv-simulator/host/settings";
 import { Fronted } from "./driven.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const call = ownCall();
 const MIB = 1n << 20n;

@@ -12,7 +12,7 @@ import { pinned } from "@virtmesh/hyperv-agent/wsman/pinned-certificate";
 import { Subscription } from "@virtmesh/hyperv-agent/wsman/subscription";
 import { type HypervSimulator, startHypervSimulator } from "@virtmesh/lab/hyperv-simulator";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const { signal } = new AbortController();
 const LOGIN = { user: "Administrator", password: "Secret-1" };

@@ -26,7 +26,7 @@ describe("containers on a host whose control groups are all of the second versio
   let lxc: ContainerHost;
   beforeAll(async () => {
     lxc = await ContainerHost.emulated();
-  }, 240_000);
+  }, 500_000);
   afterAll(() => lxc[Symbol.asyncDispose](), 60_000);
 
   const by = (domain: string) => ({ uri: lxc.host.uri, requestId: "", domain });

@@ -15,7 +15,7 @@ describe("guests of a real Xen when something ends that should not", () => {
   let xen: XenHost;
   beforeAll(async () => {
     xen = await XenHost.start();
-  }, 300_000);
+  }, 500_000);
   afterAll(() => xen[Symbol.asyncDispose](), 60_000);
 
   /** A disk of that size at /tmp/small, with nothing on it. */

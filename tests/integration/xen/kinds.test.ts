@@ -18,7 +18,7 @@ describe("guests of each kind that Xen has, and their consoles", () => {
   beforeAll(async () => {
     xen = await XenHost.start();
     cli = Cli.of(xen.mesh);
-  }, 300_000);
+  }, 500_000);
   afterAll(() => xen[Symbol.asyncDispose](), 60_000);
 
   it.each<[GuestKind, string]>([

@@ -23,7 +23,7 @@ describe("guests of a real Xen", () => {
   let xen: XenHost;
   beforeAll(async () => {
     xen = await XenHost.start();
-  }, 300_000);
+  }, 500_000);
   afterAll(() => xen[Symbol.asyncDispose](), 60_000);
 
   it("start, stand still, go on, boot again and shut down, each told when it happens", async () => {

@@ -42,9 +42,11 @@ describe("Outbox", () => {
     await using nats = await startNats();
     await using mesh = await connected(nats.url);
     await using outbox = await Outbox.open({ dir, mesh });
-    await Promise.all(idsUpTo(2_000).map((_, i) => outbox.append(lifecycleEvent(i + 1))));
+    const events = idsUpTo(2_000).map((_, i) => lifecycleEvent(i + 1));
+    await Promise.all(events.slice(0, 1_000).map((event) => outbox.append(event)));
     await stored(mesh, 500);
     await nats.kill("SIGKILL");
+    await Promise.all(events.slice(1_000).map((event) => outbox.append(event)));
     expect(outbox.length).toBeGreaterThan(0);
     await nats.restart();
     await drained(outbox);

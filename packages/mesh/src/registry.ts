@@ -50,7 +50,7 @@ const KEEP_LOST_MS = 10 * 60_000;
 
 /** Announces an agent under `<host>.<hypervisor>` and keeps its lease until disposed, unless another has that name. */
 export function keepLease(mesh: Mesh, describe: () => Agent, options: LeaseOptions = {}): Lease {
-  const renewMs = options.renewMs ?? (options.ttlMs ?? LEASE_TTL_MS) / 3;
+  const renewMs = options.renewMs ?? Math.floor((options.ttlMs ?? LEASE_TTL_MS) / 3);
   return new KeptLease(mesh, describe, renewMs, options);
 }
 

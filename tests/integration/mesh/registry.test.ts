@@ -7,8 +7,8 @@ import { agentOf, connected, nextMatching, nextStatus } from "./support.ts";
 
 jest.setTimeout(60_000);
 
-/** Long enough that a busy computer renews in time. */
-const TTL_MS = 1_200;
+/** Long enough that a busy computer renews in time, and no multiple of three: there are three renewals in it. */
+const TTL_MS = 2_000;
 const infrastructure = { leaseTtlMs: TTL_MS };
 /** Leases that do not age out. */
 const LASTING = { leaseTtlMs: 3_600_000 };

@@ -14,6 +14,8 @@ import { fromServiceError, hasDetails } from "./status.ts";
 import { clientContext, endSpan, formatTraceparent, isTracing, startSpan, traceparent } from "./telemetry.ts";
 import { channelCredentials, type TlsFiles } from "./tls.ts";
 
+export const KEEPALIVE_TIMEOUT_MS = 3_000;
+
 export interface ConnectOptions {
   /** With it, the server has to show a certificate of the same authority, and this side shows its own. */
   readonly tls?: TlsFiles | undefined;
@@ -21,6 +23,8 @@ export interface ConnectOptions {
   readonly serverName?: string | undefined;
   /** After this long without traffic the connection is tested, in milliseconds; a dead one ends its calls. */
   readonly keepaliveMs?: number;
+  /** How long it may take to answer that, in milliseconds; three seconds unless told. */
+  readonly keepaliveTimeoutMs?: number;
 }
 
 /** What a client says about one call; every `Call` is one. */
@@ -84,7 +88,7 @@ export function connect(address: string, options: ConnectOptions = {}): Channel 
     "grpc.service_config_disable_resolution": 1,
     "grpc.use_local_subchannel_pool": 1,
     "grpc.keepalive_time_ms": options.keepaliveMs ?? 10_000,
-    "grpc.keepalive_timeout_ms": 3_000,
+    "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
     "grpc.keepalive_permit_without_calls": 1,
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 100,

@@ -3,7 +3,7 @@ import { VirtError } from "@virtmesh/core/errors";
 import { isActive } from "@virtmesh/core/domain/state";
 import type { Place } from "@virtmesh/core/drain/choose";
 import { isUriPattern, parseConnectionUri } from "@virtmesh/core/uri";
-import { type Channel, connect, streamCall } from "@virtmesh/kit/grpc-client";
+import { type Channel, connect, KEEPALIVE_TIMEOUT_MS, streamCall } from "@virtmesh/kit/grpc-client";
 import { Scope } from "@virtmesh/kit/scope";
 import { MigrationPeerServiceService } from "@virtmesh/api/gen/virtmesh/v1/migration_peer";
 import { MigrationRecords } from "@virtmesh/mesh/records";
@@ -54,7 +54,7 @@ export async function migrationModule(
   }
   const scope = new Scope(chassis.signal);
   const directory = scope.own(watchAgents(mesh, { ttlMs: chassis.leaseTtlMs }));
-  const peers = scope.own(new Peers(chassis, directory));
+  const peers = scope.own(new Peers(chassis, directory, silenceMs));
   const news = new News(chassis);
   const journalDir = join(chassis.stateDir, "migrations");
   const onChance = (listener: () => void): Disposable =>
@@ -176,11 +176,14 @@ async function* reserve(peers: Peers, sourceHost: string, traveller: Traveller, 
 class Peers implements AsyncDisposable {
   readonly #chassis: Chassis;
   readonly #directory: AgentDirectory;
+  /** Nobody who may be silent for so long is lost before. */
+  readonly #silenceMs: number;
   readonly #channels = new Map<string, { readonly instance: string; readonly channel: Channel }>();
 
-  constructor(chassis: Chassis, directory: AgentDirectory) {
+  constructor(chassis: Chassis, directory: AgentDirectory, silenceMs: number) {
     this.#chassis = chassis;
     this.#directory = directory;
+    this.#silenceMs = silenceMs;
   }
 
   channelTo(uri: string): Channel {
@@ -215,6 +218,7 @@ class Peers implements AsyncDisposable {
     if (known?.instance === agent.instance) return known.channel;
     known?.channel.close();
     const channel = connect(agent.address, {
+      keepaliveTimeoutMs: Math.max(KEEPALIVE_TIMEOUT_MS, this.#silenceMs),
       ...(this.#chassis.tls === undefined ? {} : { tls: this.#chassis.tls, serverName: agent.host }),
     });
     this.#channels.set(agent.address, { instance: agent.instance, channel });

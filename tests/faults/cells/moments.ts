@@ -22,7 +22,8 @@ type Approach =
 /**
  * Whose the guest is if nothing more goes wrong from here on. In post-copy it is the destination's: first whole here still
  * (`accepted`), then in parts on both hosts (`split`), when it is lost with either QEMU. Before it is decided, a source
- * that has journalled that it may be (`committed`) does not know after a restart whether any of it went.
+ * that has journalled that it may be (`committed`), or does so next, does not know after a restart whether any of it went,
+ * and hears of its QEMU's end before or after the decision.
  */
 type Tendency = "undecided" | "decided" | "abandoned" | "doubtful" | "committed" | "accepted" | "split";
 
@@ -135,7 +136,7 @@ export const MOMENTS: readonly Moment[] = [
     moment(
       "committing",
       "source.journal.committing",
-      "undecided",
+      "committed",
       "post-copy: mirrors concluded, 'committing' not journalled",
       "postcopy",
     ),

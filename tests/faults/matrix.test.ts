@@ -37,6 +37,7 @@ const CHOSEN = [
   "telling/gateway",
   "pulling/both-agents",
   "mending/memory-link",
+  "disk-copying/source-qemu",
   "disk-ready/destination-full",
   "disk-pivoted/source-agent",
 ] as const;

@@ -123,7 +123,9 @@ export class MovingDisk {
     this.#run.cancel.addEventListener("abort", cancel, { once: true });
     watched.defer(() => this.#run.cancel.removeEventListener("abort", cancel));
     if (this.#run.cancel.aborted) cancel();
-    watched.use(this.#watch.expectConnectionEnd(this.#guest.qmp));
+    const { qmp } = this.#instance;
+    // One that has ended already is told of too.
+    if (qmp !== undefined) watched.use(this.#watch.expectConnectionEnd(qmp));
     for (;;) {
       const fact = await this.#watch.next(this.#record.phase === "copying" ? this.#signal : undefined);
       switch (fact.fact) {
